@@ -1,0 +1,58 @@
+# Every target prepares what it needs; the second time that costs nothing.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+HOST ?= 127.0.0.1
+PORT ?= 8080
+DATA ?= data
+BIN := .venv/bin
+APT := chromium firefox-esr redis-server fonts-dejavu-core
+MARK := .make
+
+.PHONY: run test check format bench soak clean
+
+run: $(MARK)/runtime
+	@exec $(BIN)/mediaserver serve --http.host $(HOST) --http.port $(PORT) --data.dir $(DATA)
+
+test: $(MARK)/dev $(MARK)/system check
+	$(BIN)/pytest -m "slow or browser"
+
+check: $(MARK)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow and not browser"
+
+format: $(MARK)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(MARK)/dev
+	$(BIN)/python -m bench
+
+soak: $(MARK)/dev $(MARK)/system
+	$(BIN)/pytest -m "slow or browser" --soak
+
+# Debian calls it python3.11 or python3; both are fine when it is 3.11 or newer.
+$(BIN)/python:
+	@py=$$(command -v $(PYTHON) || command -v python3); "$$py" -m venv .venv 2>/dev/null || { \
+	  rm -rf .venv; [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv && "$$py" -m venv .venv; }
+
+$(MARK)/runtime: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@mkdir -p $(MARK) && touch $@
+
+$(MARK)/dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@mkdir -p $(MARK) && touch $@ $(MARK)/runtime
+
+$(MARK)/system:
+	@missing=; for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $$missing; \
+	  else echo "the tests need these Debian packages; install them:$$missing" >&2; exit 1; fi; fi
+	@mkdir -p $(MARK) && touch $@
+
+clean:
+	rm -rf .venv $(MARK) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Realtime media and session server for live teaching."""

@@ -1,0 +1,136 @@
+"""The control channel between the main process and a child: length-prefixed JSON on a Unix stream socket.
+
+A frame is a 4-byte big-endian length and a JSON object: `{"id": n, "op": …, "body": {…}}` is a request,
+`{"id": n, "reply": {…}}` or `{"id": n, "error": {code, detail}}` its answer, `{"event": …, "body": {…}}` an event.
+Requests of one channel are handled in order.
+"""
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from mediaserver.base.errors import Problem
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+RequestHandler = Callable[[str, Body], Awaitable[Body]]
+EventHandler = Callable[[str, Body], None]
+
+_LENGTH = struct.Struct("!I")
+MAX_FRAME = 16 << 20
+
+
+class ChannelClosed(Problem):
+    """The other process is gone; what was asked of it may or may not have happened."""
+
+    status, title = 503, "Unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("channel_closed", "the process that should answer is gone")
+
+
+class Channel:
+    """One end of a control channel. `run` reads until the peer closes; all else may be called at any time."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_request: RequestHandler | None = None,
+        on_event: EventHandler | None = None,
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._on_request, self._on_event = on_request, on_event
+        self._ids = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[Body]] = {}
+        self.closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        sock: socket.socket,
+        on_request: RequestHandler | None = None,
+        on_event: EventHandler | None = None,
+    ) -> "Channel":
+        sock.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=MAX_FRAME)
+        return cls(reader, writer, on_request, on_event)
+
+    async def run(self) -> None:
+        """Handle frames until the peer closes; then fail what still waits for an answer."""
+        try:
+            while True:
+                (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+                await self._handle(json.loads(await self._reader.readexactly(length)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.close()
+
+    async def request(self, op: str, body: Mapping[str, Any], timeout_s: float = 10.0) -> Body:
+        """Ask the peer; raises `ChannelClosed` when it dies first, `Problem` when it refuses."""
+        if self.closed:
+            raise ChannelClosed
+        number = next(self._ids)
+        future = self._pending[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._write({"id": number, "op": op, "body": body})
+            return await asyncio.wait_for(future, timeout_s)
+        finally:
+            self._pending.pop(number, None)
+
+    def event(self, name: str, body: Mapping[str, Any]) -> None:
+        """Tell the peer, without an answer; nothing happens when it is gone."""
+        if not self.closed:
+            self._write({"event": name, "body": body})
+
+    def close(self) -> None:
+        self.closed = True
+        self._writer.close()
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(ChannelClosed())
+
+    def _write(self, frame: Mapping[str, Any]) -> None:
+        data = json.dumps(frame, separators=(",", ":")).encode()
+        self._writer.write(_LENGTH.pack(len(data)) + data)
+
+    async def _handle(self, frame: dict[str, Any]) -> None:
+        if "op" in frame:
+            await self._answer(frame)
+        elif "event" in frame:
+            if self._on_event:
+                self._on_event(frame["event"], frame["body"])
+        elif (future := self._pending.get(frame["id"])) and not future.done():
+            if "error" in frame:
+                future.set_exception(
+                    _Refused(frame["error"]["status"], frame["error"]["code"], frame["error"]["detail"])
+                )
+            else:
+                future.set_result(frame["reply"])
+
+    async def _answer(self, frame: dict[str, Any]) -> None:
+        assert self._on_request is not None, "this end takes no requests"
+        try:
+            answer: dict[str, Any] = {"reply": await self._on_request(frame["op"], frame["body"])}
+        except Problem as problem:
+            answer = {"error": {"status": problem.status, "code": problem.code, "detail": problem.detail}}
+        except Exception:  # a bug in one handler must not end the process
+            log.exception("request failed", extra={"op": frame["op"]})
+            answer = {"error": {"status": 500, "code": "internal", "detail": f"{frame['op']} failed"}}
+        if not self.closed:
+            self._write({"id": frame["id"], **answer})
+
+
+class _Refused(Problem):
+    """A problem that the other process raised."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.status = status  # type: ignore[misc]  # carried over from the process that raised it

@@ -1,0 +1,79 @@
+"""Child processes: started with one end of a control channel, restarted when they die, ended with their parent.
+
+A child is `python -m MODULE FD`: its control channel is file descriptor FD. The parent's end closing is the
+child's order to finish, so children never outlive the main process, however it dies.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from mediaserver.base.channel import Channel, EventHandler
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_S = (0.0, 0.2, 1.0, 3.0)
+_STABLE_S = 30.0
+
+
+class Child:
+    """One supervised process. `on_up` runs after each start (configure it there), `on_down` after each death."""
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        on_event: EventHandler,
+        on_up: Callable[[Channel], Awaitable[None]],
+        on_down: Callable[[], None],
+        stop_grace_s: float = 10.0,
+    ) -> None:
+        self.name, self.module = name, module
+        self._on_event, self._on_up, self._on_down = on_event, on_up, on_down
+        self._stop_grace_s = stop_grace_s
+        self.channel: Channel | None = None
+        self.pid: int | None = None
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Keep the process alive until cancelled; then close its channel and wait for its orderly end."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            started = loop.time()
+            await self._once()
+            failures = 0 if loop.time() - started > _STABLE_S else failures + 1
+            self.restarts += 1
+            log.error("child died, restarting", extra={"child": self.name, "restarts": self.restarts})
+            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
+
+    async def _once(self) -> None:
+        ours, theirs = socket.socketpair()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", self.module, str(theirs.fileno()),
+            pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        theirs.close()
+        channel = await Channel.open(ours, on_event=self._on_event)
+        self.pid = process.pid
+        reading = asyncio.create_task(channel.run(), name=f"{self.name} channel")
+        try:
+            await self._on_up(channel)
+            self.channel = channel
+            await reading
+        except Exception:  # its start failed: say why, let `run` try again
+            log.exception("child failed to start", extra={"child": self.name})
+        finally:
+            self.channel, self.pid = None, None
+            channel.close()
+            reading.cancel()
+            try:
+                await asyncio.shield(asyncio.wait_for(process.wait(), self._stop_grace_s))
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            self._on_down()

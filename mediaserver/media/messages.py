@@ -1,0 +1,271 @@
+"""What the main process and a media worker say to each other: transports, tracks and slots, never people or SDP.
+
+Requests are answered with their `Reply`; events come unasked. Every id is minted by the main process.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["audio", "video"]
+TransportState = Literal["connecting", "connected", "disconnected", "closed"]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fingerprint(Message):
+    """A certificate's digest (RFC 8122): algorithm such as `sha-256`, value in colon-separated hex."""
+
+    algorithm: str
+    value: str
+
+
+class Codec(Message):
+    """One negotiated codec as one end numbers it; `rtx_payload_type` is None where RTX was not negotiated."""
+
+    name: Literal["opus", "VP8", "H264"]
+    payload_type: int
+    clock_rate: int
+    channels: int | None = None
+    parameters: str = ""
+    rtx_payload_type: int | None = None
+    nack: bool = True
+
+
+# ---------------------------------------------------------------------------------------------- requests
+
+
+class Request(Message):
+    op: ClassVar[str]
+
+
+class Empty(Message):
+    """The reply to a request that only does something."""
+
+
+class Configure(Request):
+    """The first request after each start of a worker. `port` 0 takes a free one."""
+
+    op: ClassVar[str] = "configure"
+    ip: str
+    port: int
+    certificate: str
+    """Path of a PEM file with the DTLS private key and certificate."""
+    gso: bool = True
+    log_level: str = "info"
+    log_format: Literal["text", "json"] = "text"
+
+
+class Configured(Message):
+    port: int
+    fingerprint: Fingerprint
+
+
+class OpenTransport(Request):
+    """Make a transport for one participant of `room`; it waits for the client's first STUN check."""
+
+    op: ClassVar[str] = "open_transport"
+    room: str
+    transport: str
+
+
+class IceParameters(Message):
+    ufrag: str
+    pwd: str
+
+
+class ConnectTransport(Request):
+    """Tell the client's DTLS fingerprints; the client is always the DTLS client (we answer `setup:passive`)."""
+
+    op: ClassVar[str] = "connect_transport"
+    transport: str
+    fingerprints: list[Fingerprint]
+
+
+class RestartIce(Request):
+    """Mint new ICE credentials (reply: IceParameters); DTLS and SRTP state stays (RFC 8445 section 9)."""
+
+    op: ClassVar[str] = "restart_ice"
+    transport: str
+
+
+class CloseTransport(Request):
+    """End the transport with its tracks and slots (DTLS close_notify is sent)."""
+
+    op: ClassVar[str] = "close_transport"
+    transport: str
+
+
+class SetTrack(Request):
+    """Create or change a published track. Its SSRCs are learned from mid, rid and repaired-rid, or from `ssrcs`."""
+
+    op: ClassVar[str] = "set_track"
+    transport: str
+    track: str
+    mid: str
+    kind: Kind
+    source: Literal["microphone", "camera", "screen", "screenAudio"]
+    codecs: list[Codec]
+    """As the publisher numbers them."""
+    extensions: dict[str, int]
+    """Header extension URI to the publisher's id."""
+    ssrcs: list[int] = []
+    """SSRCs told in the offer (`a=ssrc`), primary ones only."""
+    rtx_ssrcs: dict[int, int] = {}
+    """RTX SSRC to primary SSRC (`a=ssrc-group:FID`)."""
+    rids: list[str] = []
+    """Simulcast layers, best first; empty without simulcast."""
+    enabled: bool = True
+    """False: the track's packets are dropped on arrival (muted, camera hidden)."""
+
+
+class EnableTrack(Request):
+    op: ClassVar[str] = "enable_track"
+    track: str
+    enabled: bool
+
+
+class CloseTrack(Request):
+    """Slots bound to it fall silent (they stay open, unbound)."""
+
+    op: ClassVar[str] = "close_track"
+    track: str
+
+
+class SetSlot(Request):
+    """Create or change a receive slot: its fixed outgoing SSRCs and how the subscriber numbers codecs, extensions."""
+
+    op: ClassVar[str] = "set_slot"
+    transport: str
+    mid: str
+    kind: Kind
+    ssrc: int
+    rtx_ssrc: int | None
+    cname: str
+    codecs: list[Codec]
+    extensions: dict[str, int]
+
+
+class BindSlot(Request):
+    """Bind a track to a slot (or None). The slot pauses at once; `ResumeSlot` with the same revision lets it
+    go on, with the next keyframe for video (a PLI is sent then)."""
+
+    op: ClassVar[str] = "bind_slot"
+    transport: str
+    mid: str
+    track: str | None
+    revision: int
+    max_width: int | None = None
+    max_height: int | None = None
+
+
+class ResumeSlot(Request):
+    op: ClassVar[str] = "resume_slot"
+    transport: str
+    mid: str
+    revision: int
+
+
+class PauseSlot(Request):
+    op: ClassVar[str] = "pause_slot"
+    transport: str
+    mid: str
+
+
+class TapTrack(Request):
+    """Copy a track's RTP and sender reports to the egress process at Unix socket `path` under number `tap`."""
+
+    op: ClassVar[str] = "tap_track"
+    track: str
+    tap: int
+    path: str
+
+
+class UntapTrack(Request):
+    op: ClassVar[str] = "untap_track"
+    track: str
+    tap: int
+
+
+class GetStats(Request):
+    """Reply: Stats."""
+
+    op: ClassVar[str] = "get_stats"
+
+
+class TrackStats(Message):
+    track: str
+    packets: int
+    bytes: int
+    lost: int
+    bitrate_bps: int
+
+
+class SlotStats(Message):
+    transport: str
+    mid: str
+    packets: int
+    bytes: int
+    retransmitted: int
+    fraction_lost: float
+
+
+class Stats(Message):
+    """Counters since the worker started; `dropped` counts datagrams thrown away, by reason."""
+
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: dict[str, int]
+    transports: int
+    tracks: list[TrackStats]
+    slots: list[SlotStats]
+    cpu_s: float
+
+
+# ---------------------------------------------------------------------------------------------- events
+
+
+class Event(Message):
+    name: ClassVar[str]
+
+
+class TransportChanged(Event):
+    """`disconnected` after 5 s without a valid STUN check, `connected` again with the next; `closed` when DTLS
+    failed or the client closed it (`reason` says which)."""
+
+    name: ClassVar[str] = "transport_changed"
+    transport: str
+    state: TransportState
+    reason: str = ""
+
+
+class SpeakersChanged(Event):
+    """The microphone tracks of a room by loudness (RFC 6464 levels, smoothed), loudest first, silent ones left out;
+    sent when the order of the first few changes, at most every 300 ms."""
+
+    name: ClassVar[str] = "speakers_changed"
+    room: str
+    tracks: list[str]
+
+
+class SlotUnsupported(Event):
+    """The bound track's codec is not one that the slot can carry."""
+
+    name: ClassVar[str] = "slot_unsupported"
+    transport: str
+    mid: str
+    track: str
+
+
+REQUESTS: dict[str, type[Request]] = {
+    cls.op: cls
+    for cls in (
+        Configure, OpenTransport, ConnectTransport, RestartIce, CloseTransport, SetTrack, EnableTrack, CloseTrack,
+        SetSlot, BindSlot, ResumeSlot, PauseSlot, TapTrack, UntapTrack, GetStats,
+    )
+}  # fmt: skip
+EVENTS: dict[str, type[Event]] = {cls.name: cls for cls in (TransportChanged, SpeakersChanged, SlotUnsupported)}
