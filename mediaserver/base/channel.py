@@ -1,7 +1,8 @@
 """The control channel between the main process and a child: length-prefixed JSON on a Unix stream socket.
 
 A frame is a 4-byte big-endian length and a JSON object: `{"id": n, "op": …, "body": {…}}` is a request,
-`{"id": n, "reply": {…}}` or `{"id": n, "error": {code, detail}}` its answer, `{"event": …, "body": {…}}` an event.
+`{"id": n, "reply": {…}}` or `{"id": n, "error": {code, detail}}` its answer, and
+`{"event": …, "body": {…}}` an event.
 Requests of one channel are handled in order.
 """
 

@@ -99,7 +99,7 @@ class CloseTransport(Request):
 
 
 class SetTrack(Request):
-    """Create or change a published track. Its SSRCs are learned from mid, rid and repaired-rid, or from `ssrcs`."""
+    """Create or change a published track. SSRCs are learned from mid, rid, repaired-rid, or told in `ssrcs`."""
 
     op: ClassVar[str] = "set_track"
     transport: str
@@ -135,7 +135,7 @@ class CloseTrack(Request):
 
 
 class SetSlot(Request):
-    """Create or change a receive slot: its fixed outgoing SSRCs and how the subscriber numbers codecs, extensions."""
+    """Create or change a receive slot: its fixed outgoing SSRCs, and the subscriber's codec and extension ids."""
 
     op: ClassVar[str] = "set_slot"
     transport: str
@@ -244,7 +244,7 @@ class TransportChanged(Event):
 
 
 class SpeakersChanged(Event):
-    """The microphone tracks of a room by loudness (RFC 6464 levels, smoothed), loudest first, silent ones left out;
+    """The microphone tracks of a room by loudness (RFC 6464 levels, smoothed), loudest first, no silent ones;
     sent when the order of the first few changes, at most every 300 ms."""
 
     name: ClassVar[str] = "speakers_changed"
