@@ -1,0 +1,277 @@
+"""The settings tree: loaded once at start, frozen, passed down; a wrong or unknown setting stops the start.
+
+Later sources win: the defaults here, a TOML file, the environment (`MEDIASERVER_HTTP__PORT=8443`), the command
+line (`--http.port 8443`).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from mediaserver.base.errors import StartError
+
+ENV_PREFIX = "MEDIASERVER_"
+_MIB = 1 << 20
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Http(Section):
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8080, ge=0, le=65535)
+    """TCP port for pages, REST and Socket.IO; 0 takes a free one."""
+    public_url: str = ""
+    """The URL that people use, such as `https://media.example.org`; empty: that of the request."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins that may use REST and Socket.IO beside the server's own; `["*"]` allows all."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    max_connections_per_user: int = Field(20, ge=1)
+    """Socket.IO connections that one person may hold at once."""
+
+
+class Tls(Section):
+    cert: Path | None = None
+    """PEM file with the certificate chain; with `key`, the server speaks HTTPS."""
+    key: Path | None = None
+    """PEM file with the private key."""
+    self_signed: bool = False
+    """Make and use a certificate of our own: enough for a try in a local network."""
+
+
+class Data(Section):
+    dir: Path = Path("data")
+    """Where secrets, the embedded database, local objects and captures live."""
+
+
+class MongoDB(Section):
+    uri: str = "embedded"
+    """A MongoDB connection string, or `embedded` for the document server that comes with us."""
+    database: str = "mediaserver"
+    """Name of the database."""
+    timeout_s: float = Field(5.0, gt=0)
+    """How long an operation may wait for the database."""
+
+
+class Redis(Section):
+    url: str = ""
+    """`redis://…` for shared counters and events; empty: kept in this process."""
+
+
+class Objects(Section):
+    backend: Literal["local", "s3"] = "local"
+    """Where uploads and recordings are kept: under `data.dir`, or in an S3 bucket."""
+    bucket: str = ""
+    """S3 bucket; it must exist."""
+    prefix: str = ""
+    """Put before every object key in the bucket."""
+    endpoint_url: str = ""
+    """S3 endpoint other than Amazon's, such as `http://minio:9000`."""
+    region: str = "us-east-1"
+    """S3 region."""
+    access_key: str = ""
+    """S3 access key; empty: boto3's own chain (environment, profile, instance role)."""
+    secret_key: str = Field("", repr=False)
+    """S3 secret key."""
+    redirect: bool = False
+    """Answer object requests with a redirect to a short presigned S3 URL instead of carrying the bytes. A right
+    that is withdrawn then still works until that URL expires."""
+    redirect_ttl_s: int = Field(60, ge=1, le=3600)
+    """How long such a presigned URL lives."""
+    url_ttl_s: int = Field(3600, ge=1)
+    """How long a signed URL of ours lives."""
+
+
+class Auth(Section):
+    access_ttl_s: int = Field(900, ge=1)
+    """Life of an access token."""
+    refresh_ttl_s: int = Field(30 * 86400, ge=60)
+    """Life of a login that is not used."""
+    attempts_per_minute: int = Field(10, ge=1)
+    """Wrong passwords a minute, per account and per address, before further tries are refused."""
+    registrations_per_hour: int = Field(100, ge=1)
+    """New accounts an hour from one address."""
+    argon2_time_cost: int = Field(2, ge=1)
+    """argon2id passes."""
+    argon2_memory_kib: int = Field(19456, ge=8)
+    """argon2id memory."""
+
+
+class Rooms(Section):
+    capacity: int = Field(100, ge=1)
+    """Participants in one session."""
+    grace_s: float = Field(30.0, ge=0)
+    """How long a participant whose connection is lost stays."""
+    floating_audio_slots: int = Field(3, ge=1, le=20)
+    """Loudest-speaker audio slots that clients use in large rooms."""
+    chat_max_chars: int = Field(4000, ge=1)
+    """Length of a chat message."""
+
+
+class Uploads(Section):
+    max_image_bytes: int = Field(20 * _MIB, ge=1)
+    """Largest picture."""
+    max_video_bytes: int = Field(500 * _MIB, ge=1)
+    """Largest video."""
+    max_audio_bytes: int = Field(100 * _MIB, ge=1)
+    """Largest sound file."""
+    max_file_bytes: int = Field(100 * _MIB, ge=1)
+    """Largest other file."""
+    unused_ttl_s: int = Field(86400, ge=60)
+    """An upload that nothing uses is deleted after this time."""
+
+
+class Media(Section):
+    workers: int = Field(1, ge=1, le=64)
+    """Media worker processes; about one a core."""
+    ip: str = "0.0.0.0"
+    """Address that the workers' UDP sockets are bound to."""
+    port: int = Field(0, ge=0, le=65535)
+    """UDP port of the first worker, the next ones follow; 0 takes free ones."""
+    announced_ips: tuple[str, ...] = ()
+    """Addresses told to clients; empty: those of all interfaces. Behind NAT: the public one."""
+    video_codec: Literal["VP8", "H264"] = "VP8"
+    """The one video codec of every room."""
+    stun_urls: tuple[str, ...] = ()
+    """STUN servers told to clients."""
+    turn_urls: tuple[str, ...] = ()
+    """TURN servers told to clients, with credentials made from `turn_secret`."""
+    turn_secret: str = Field("", repr=False)
+    """coturn's `static-auth-secret`."""
+    turn_ttl_s: int = Field(86400, ge=60)
+    """Life of TURN credentials."""
+    gso: bool = True
+    """Send runs of packets with UDP segmentation offload where the kernel has it."""
+    max_bitrate_bps: int = Field(3_000_000, ge=100_000)
+    """Upper bound of what one participant is asked to send."""
+
+
+class RecordingSettings(Section):
+    width: int = Field(1280, ge=160, le=3840, multiple_of=2)
+    """Width of the composed program."""
+    height: int = Field(720, ge=90, le=2160, multiple_of=2)
+    """Height of the composed program."""
+    fps: int = Field(25, ge=1, le=60)
+    """Frames per second of the composed program."""
+    flush_ms: int = Field(250, ge=10, le=5000)
+    """At most this much of a running capture is lost when everything dies."""
+    min_free_bytes: int = Field(200 * _MIB, ge=0)
+    """A recording does not start with less free disk than this."""
+    keep_journals: bool = False
+    """Keep the captured packets after the recording was composed and stored."""
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important records shown."""
+    format: Literal["text", "json"] = "text"
+    """`json` for machines."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__", toml_file=None
+    )
+
+    http: Http = Http()
+    tls: Tls = Tls()
+    data: Data = Data()
+    mongodb: MongoDB = MongoDB()
+    redis: Redis = Redis()
+    objects: Objects = Objects()
+    auth: Auth = Auth()
+    rooms: Rooms = Rooms()
+    uploads: Uploads = Uploads()
+    media: Media = Media()
+    recording: RecordingSettings = RecordingSettings()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load_settings(
+    file: Path | None = None, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read all sources; `overrides` are dotted names from the command line. Raises `StartError` with all faults."""
+    environ = os.environ if environ is None else environ
+    if file is not None and not file.is_file():
+        raise StartError(f"there is no settings file at {file}")
+    _refuse_unknown_variables(environ)
+    loader = type("LoadedSettings", (Settings,), {"model_config": SettingsConfigDict(toml_file=file)})
+    try:
+        settings: Settings = loader(**_nested(overrides or {}))
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, e['loc']))}: {_plain(e['type'], e['msg'])}" for e in error.errors()]
+        raise StartError("\n".join(["these settings are wrong:", *faults])) from None
+    except ValueError as error:  # TOML syntax, unreadable environment value
+        raise StartError(f"the settings cannot be read ({file or 'environment'}): {error}") from None
+    _check_together(settings)
+    return settings
+
+
+def names() -> dict[str, FieldInfo]:
+    """Every setting by its dotted name."""
+    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {
+        f"{name}.{key}": field
+        for name, section in sections.items()
+        if isinstance(section, type) and issubclass(section, Section)
+        for key, field in section.model_fields.items()
+    }
+
+
+def _nested(overrides: Mapping[str, str]) -> dict[str, Any]:
+    known, tree = names(), dict[str, Any]()
+    for name, value in overrides.items():
+        if name not in known:
+            raise StartError(f"there is no setting {name}")
+        section, key = name.split(".")
+        listed = get_args(known[name].annotation)[1:] == (Ellipsis,)
+        tree.setdefault(section, {})[key] = [v for v in value.split(",") if v] if listed else value
+    return tree
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {ENV_PREFIX + name.replace(".", "__").upper() for name in names()}
+    unknown: Sequence[str] = sorted(
+        v for v in environ if v.upper().startswith(ENV_PREFIX) and v.upper() not in known
+    )
+    if unknown:
+        raise StartError(f"the environment names settings that do not exist: {', '.join(unknown)}")
+
+
+def _plain(kind: str, message: str) -> str:
+    return "there is no such setting" if kind == "extra_forbidden" else message
+
+
+def _check_together(settings: Settings) -> None:
+    if (settings.tls.cert is None) != (settings.tls.key is None):
+        raise StartError("tls.cert and tls.key go together: give both or neither")
+    if settings.objects.backend == "s3" and not settings.objects.bucket:
+        raise StartError("objects.backend is s3, so objects.bucket must name the bucket")
+    if settings.media.turn_urls and not settings.media.turn_secret:
+        raise StartError("media.turn_urls are set, so media.turn_secret must be as well")
