@@ -216,7 +216,7 @@ class Settings(BaseSettings):
 def load_settings(
     file: Path | None = None, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
 ) -> Settings:
-    """Read all sources; `overrides` are dotted names from the command line. Raises `StartError` with all faults."""
+    """Read all sources; `overrides` are dotted names from the command line. `StartError` names all faults."""
     environ = os.environ if environ is None else environ
     if file is not None and not file.is_file():
         raise StartError(f"there is no settings file at {file}")
