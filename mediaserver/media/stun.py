@@ -1,0 +1,155 @@
+"""STUN binding requests and their answers as an ICE-lite agent needs them (RFC 8489, RFC 8445).
+
+Parsing trusts nothing: what is no well-formed binding request with a right FINGERPRINT is `Malformed`, before
+any key is looked at.
+"""
+
+import hmac
+import ipaddress
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+from zlib import crc32
+
+COOKIE: Final = 0x2112A442
+BINDING_REQUEST: Final = 0x0001
+BINDING_RESPONSE: Final = 0x0101
+BINDING_ERROR: Final = 0x0111
+
+USERNAME: Final = 0x0006
+MESSAGE_INTEGRITY: Final = 0x0008
+ERROR_CODE: Final = 0x0009
+UNKNOWN_ATTRIBUTES: Final = 0x000A
+XOR_MAPPED_ADDRESS: Final = 0x0020
+PRIORITY: Final = 0x0024
+USE_CANDIDATE: Final = 0x0025
+FINGERPRINT: Final = 0x8028
+ICE_CONTROLLED: Final = 0x8029
+ICE_CONTROLLING: Final = 0x802A
+
+MAX_REQUEST: Final = 1280
+"""Browsers' checks take about 100 bytes; nothing legitimate needs more than the smallest IPv6 MTU."""
+
+_HEADER: Final = struct.Struct("!HHI12s")
+_ATTRIBUTE: Final = struct.Struct("!HH")
+_FINGERPRINT_XOR: Final = 0x5354554E
+_KNOWN_REQUIRED: Final = frozenset({USERNAME, MESSAGE_INTEGRITY, PRIORITY, USE_CANDIDATE})
+_REASONS: Final = {400: b"Bad Request", 420: b"Unknown Attribute", 487: b"Role Conflict"}
+
+Address = tuple[Any, ...]
+"""A socket address: (host, port) or (host, port, flow, scope)."""
+
+
+class Malformed(ValueError):
+    """Not a STUN binding request that deserves an answer."""
+
+
+@dataclass(slots=True, frozen=True)
+class Request:
+    """A binding request whose MESSAGE-INTEGRITY is still to be checked."""
+
+    transaction: bytes
+    local_ufrag: str
+    use_candidate: bool
+    controlled: bool
+    """The sender claims the controlled role, which is ours."""
+    unknown: tuple[int, ...]
+    """Comprehension-required attributes that we do not know (RFC 8489 section 14)."""
+    signed: bytes
+    """What MESSAGE-INTEGRITY covers, its length field already as the signer saw it."""
+    signature: bytes
+
+    def has_integrity(self, password: bytes) -> bool:
+        return hmac.compare_digest(hmac.digest(password, self.signed, "sha1"), self.signature)
+
+
+def parse_request(data: bytes) -> Request:
+    """Read a binding request; raises `Malformed`."""
+    if not 28 <= len(data) <= MAX_REQUEST or len(data) % 4:
+        raise Malformed("length")
+    kind, length, cookie, transaction = _HEADER.unpack_from(data)
+    if kind != BINDING_REQUEST or cookie != COOKIE or length != len(data) - 20:
+        raise Malformed("header")
+    # FINGERPRINT is the last attribute and ICE demands it (RFC 8445 section 7.1): the cheapest test comes first.
+    if data[-8:-4] != b"\x80\x28\x00\x04" or int.from_bytes(data[-4:], "big") != _fingerprint(data[:-8]):
+        raise Malformed("fingerprint")
+    return _parse_attributes(data, transaction)
+
+
+def _parse_attributes(data: bytes, transaction: bytes) -> Request:
+    username, integrity_at = "", 0
+    use_candidate = controlled = False
+    unknown: list[int] = []
+    offset, end = 20, len(data) - 8
+    while offset < end:
+        kind, size = _ATTRIBUTE.unpack_from(data, offset)
+        start = offset + 4
+        if start + size > end:
+            raise Malformed("attribute")
+        if kind == MESSAGE_INTEGRITY:
+            if size != 20:
+                raise Malformed("integrity")
+            integrity_at = offset
+            break  # what follows is not signed (RFC 8489 section 14.5)
+        if kind == USERNAME:
+            username = _username(data[start : start + size])
+        elif kind == USE_CANDIDATE:
+            use_candidate = True
+        elif kind == ICE_CONTROLLED:
+            controlled = True
+        elif kind < 0x8000 and kind not in _KNOWN_REQUIRED:
+            unknown.append(kind)
+        offset = start + (size + 3 & ~3)
+    if not integrity_at or not username:
+        raise Malformed("integrity")
+    signed = data[:2] + struct.pack("!H", integrity_at + 24 - 20) + data[4:integrity_at]
+    signature = data[integrity_at + 4 : integrity_at + 24]
+    return Request(transaction, username, use_candidate, controlled, tuple(unknown), signed, signature)
+
+
+def _username(value: bytes) -> str:
+    """The part before the colon, which is ours (RFC 8445 section 7.2.2)."""
+    local, colon, _ = value.partition(b":")
+    if not colon or not 4 <= len(local) <= 256 or not local.isascii():
+        raise Malformed("username")
+    return local.decode("ascii")
+
+
+def success(transaction: bytes, mapped: Address, password: bytes) -> bytes:
+    """The answer to a good request: the address it came from, signed."""
+    return _signed(
+        BINDING_RESPONSE, transaction, _encode(XOR_MAPPED_ADDRESS, xor_address(mapped, transaction)), password
+    )
+
+
+def error(transaction: bytes, code: int, password: bytes, unknown: tuple[int, ...] = ()) -> bytes:
+    """An error answer; with 420 the attributes that were not understood are listed."""
+    body = _encode(ERROR_CODE, struct.pack("!HBB", 0, code // 100, code % 100) + _REASONS[code])
+    if unknown:
+        body += _encode(UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(unknown)}H", *unknown))
+    return _signed(BINDING_ERROR, transaction, body, password)
+
+
+def xor_address(address: Address, transaction: bytes) -> bytes:
+    """XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); an IPv4 address seen by an IPv6 socket is told as IPv4."""
+    host = ipaddress.ip_address(address[0].partition("%")[0])
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped:
+        host = host.ipv4_mapped
+    mask = struct.pack("!I", COOKIE) + transaction
+    packed = bytes(byte ^ key for byte, key in zip(host.packed, mask, strict=False))
+    return struct.pack("!BBH", 0, 1 if host.version == 4 else 2, address[1] ^ COOKIE >> 16) + packed
+
+
+def _encode(kind: int, value: bytes) -> bytes:
+    return _ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def _signed(kind: int, transaction: bytes, body: bytes, password: bytes) -> bytes:
+    covered = _HEADER.pack(kind, len(body) + 24, COOKIE, transaction) + body
+    body += _encode(MESSAGE_INTEGRITY, hmac.digest(password, covered, "sha1"))
+    message = _HEADER.pack(kind, len(body) + 8, COOKIE, transaction) + body
+    return message + _encode(FINGERPRINT, struct.pack("!I", crc32(message) ^ _FINGERPRINT_XOR))
+
+
+def _fingerprint(covered: bytes) -> int:
+    return crc32(covered) ^ _FINGERPRINT_XOR
