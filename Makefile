@@ -5,7 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 DATA ?= data
 BIN := .venv/bin
-APT := chromium firefox-esr redis-server fonts-dejavu-core
+APT := chromium firefox-esr pulseaudio redis-server fonts-dejavu-core
 MARK := .make
 
 .PHONY: run test check format bench soak clean
