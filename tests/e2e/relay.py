@@ -14,14 +14,17 @@ class Conditions:
 
     loss: float = 0.0
     """Share of datagrams lost, in each direction."""
-    down: bool = False
-    """Nothing passes: datagrams are lost, TCP bytes are held back."""
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: nothing passes, datagrams are lost, TCP bytes are held back."""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     lost: int = 0
     passed: int = 0
 
+    def __post_init__(self) -> None:
+        self.up.set()
+
     def loses(self) -> bool:
-        lost = self.down or (self.loss > 0 and self.chance.random() < self.loss)
+        lost = not self.up.is_set() or (self.loss > 0 and self.chance.random() < self.loss)
         self.lost += lost
         self.passed += not lost
         return lost
@@ -114,8 +117,7 @@ class TcpRelay:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             while data := await reader.read(65536):
-                while self._conditions.down:
-                    await asyncio.sleep(0.05)
+                await self._conditions.up.wait()
                 writer.write(data)
                 await writer.drain()
         with contextlib.suppress(OSError, RuntimeError):
