@@ -47,7 +47,7 @@ class Workers(Protocol):
     """The pool of media workers."""
 
     async def pick(self) -> Worker:
-        """The least loaded living worker; waits up to 5 s for one, then raises `Unavailable("media_unavailable")`."""
+        """The least loaded living worker; waits 5 s for one, then raises `Unavailable("media_unavailable")`."""
 
     def listen(self, on_event: WorkerEvent, on_reset: WorkerReset) -> None:
         """Hear every worker's events, and of each death: all that the worker held is gone then."""
