@@ -1,6 +1,6 @@
 """RTP packets as bytes and offsets: parsed without copying, patched in place, never re-serialised.
 
-Every length is checked against the packet (RFC 3550 section 5.1), so the offsets of a parsed header lie inside it.
+Every length is checked against the packet (RFC 3550 section 5.1), so a parsed header's offsets lie inside it.
 """
 
 import struct
