@@ -1,4 +1,4 @@
-"""A whole server in its own processes, as `mediaserver serve` starts them, with every part open to being killed."""
+"""A whole server in its own processes, as `mediaserver serve` starts them; tests may kill every part of it."""
 
 import asyncio
 import contextlib
