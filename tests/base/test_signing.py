@@ -1,0 +1,90 @@
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediaserver.base.errors import Forbidden
+from mediaserver.base.signing import UrlSigner
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SIGNER = UrlSigner(b"k" * 32)
+
+
+def parts(url: str) -> tuple[str, dict[str, str]]:
+    split = urlsplit(url)
+    return unquote(split.path).removeprefix("/files/"), dict(parse_qsl(split.query, keep_blank_values=True))
+
+
+def test_a_url_says_who_may_have_what_until_when() -> None:
+    url = SIGNER.url("uploads/1/a.png", "anna", NOW, 3600, name="Ä & b.png")
+    assert url.startswith("/files/uploads/1/a.png?person=anna&expires=")
+    signed = SIGNER.verify(*parts(url), now=NOW)
+    assert (signed.key, signed.person, signed.name) == ("uploads/1/a.png", "anna", "Ä & b.png")
+    assert timedelta(seconds=2700) <= datetime.fromtimestamp(signed.expires, UTC) - NOW <= timedelta(seconds=3600)
+
+
+def test_a_public_url_stands_before_the_path() -> None:
+    signer = UrlSigner(b"k" * 32, "https://media.example.org/")
+    assert signer.url("a/b", "p", NOW, 60).startswith("https://media.example.org/files/a/b?")
+
+
+def test_the_same_object_has_the_same_url_for_a_while() -> None:
+    at = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
+    assert SIGNER.url("a/b", "p", at, 3600) == SIGNER.url("a/b", "p", at + timedelta(minutes=10), 3600)
+    assert SIGNER.url("a/b", "p", at, 3600) != SIGNER.url("a/b", "p", at + timedelta(minutes=20), 3600)
+
+
+def test_it_expires() -> None:
+    key, query = parts(SIGNER.url("a/b", "p", NOW, 60))
+    expiry = datetime.fromtimestamp(int(query["expires"]), UTC)
+    SIGNER.verify(key, query, expiry - timedelta(milliseconds=1))
+    with pytest.raises(Forbidden) as caught:
+        SIGNER.verify(key, query, expiry)
+    assert caught.value.code == "expired"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("person", "bert"),
+        ("person", None),
+        ("expires", "99999999999"),
+        ("expires", "soon"),
+        ("expires", "-1"),
+        ("expires", "١٢٣"),
+        ("expires", None),
+        ("name", "other.html"),
+        ("name", None),
+        ("signature", ""),
+        ("signature", "é"),
+        ("signature", None),
+    ],
+)
+def test_an_altered_part_is_refused(field: str, value: str | None) -> None:
+    key, query = parts(SIGNER.url("a/b", "anna", NOW, 3600, name="x.txt"))
+    changed = {k: v for k, v in {**query, field: value}.items() if v is not None}
+    with pytest.raises(Forbidden) as caught:
+        SIGNER.verify(key, changed, NOW)
+    assert caught.value.code == "bad_signature"
+
+
+def test_a_leading_zero_in_the_expiry_is_an_alteration() -> None:
+    key, query = parts(SIGNER.url("a/b", "anna", NOW, 3600))
+    with pytest.raises(Forbidden, match="changed"):
+        SIGNER.verify(key, {**query, "expires": "0" + query["expires"]}, NOW)
+
+
+def test_another_object_and_another_servers_key_are_refused() -> None:
+    key, query = parts(SIGNER.url("a/b", "anna", NOW, 3600))
+    with pytest.raises(Forbidden):
+        SIGNER.verify("a/c", query, NOW)
+    with pytest.raises(Forbidden):
+        UrlSigner(b"x" * 32).verify(key, query, NOW)
+
+
+@given(st.dictionaries(st.sampled_from(["person", "expires", "name", "signature"]), st.text()))
+def test_no_made_up_query_passes(query: dict[str, str]) -> None:
+    with pytest.raises(Forbidden):
+        SIGNER.verify("a/b", query, NOW)
