@@ -6,6 +6,7 @@ Documents are not changed in place: `model_copy(update=…)` makes the next vers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
@@ -26,28 +27,39 @@ Moment = Annotated[AwareDatetime, AfterValidator(_to_milliseconds)]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index of a collection. Field names are wire names, in `partial` too; directions are 1 or -1."""
+    """An index of a collection: `Index(("user_id", ("created_at", -1)))`; a bare name ascends.
 
-    keys: tuple[tuple[str, int], ...]
+    Names become wire names; those in `partial` must be given so.
+    """
+
+    keys: tuple[str | tuple[str, int], ...]
     unique: bool = False
     sparse: bool = False
     partial: Mapping[str, Any] | None = None
     expire_after_s: int | None = None
 
     @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        pairs = ((key, 1) if isinstance(key, str) else key for key in self.keys)
+        return tuple((".".join(map(to_camel, name.split("."))), direction) for name, direction in pairs)
+
+    @property
     def name(self) -> str:
         """MongoDB's own way of naming: `userId_1_createdAt_-1`."""
-        return "_".join(f"{field}_{direction}" for field, direction in self.keys)
+        return "_".join(f"{field}_{direction}" for field, direction in self.fields)
 
 
-class Embedded(BaseModel):
+class Value(BaseModel):
     """A part of a document without an identity of its own."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
-class Document(Embedded):
-    """What is stored under an id. Subclasses name their `collection` and declare their `indexes`."""
+class Document(Value):
+    """What is stored under an id. Subclasses name their `collection` and declare their `indexes`.
+
+    `Field(exclude=True)` keeps a field (a password's hash) from the wire; it is stored all the same.
+    """
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
@@ -58,7 +70,7 @@ class Document(Embedded):
 
     def to_mongo(self) -> dict[str, Any]:
         """The stored form: `_id`, camelCase names, native UTC datetimes."""
-        stored = self.model_dump(by_alias=True)
+        stored = _to_stored(self)
         return {"_id": stored.pop("id"), **stored}
 
     @classmethod
@@ -72,6 +84,17 @@ class Document(Embedded):
         return wire
 
 
+def _to_stored(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        return {field.alias or name: _to_stored(getattr(value, name)) for name, field in fields.items()}
+    if isinstance(value, dict):
+        return {name: _to_stored(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_to_stored(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
+
+
 def _to_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return rfc3339(value)
@@ -79,4 +102,4 @@ def _to_json(value: Any) -> Any:
         return {name: _to_json(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_to_json(item) for item in value]
-    return value
+    return value.value if isinstance(value, Enum) else value

@@ -7,21 +7,22 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field, ValidationError
 
-from mediaserver.domain.document import Document, Embedded, Index, Moment
+from mediaserver.domain.document import Document, Value, Index, Moment
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 678000, tzinfo=UTC)
 
 
-class Link(Embedded):
+class Link(Value):
     page_url: str
     seen_at: Moment | None = None
 
 
 class Note(Document):
     collection: ClassVar[str] = "notes"
-    indexes = (Index((("userId", 1), ("createdAt", -1))),)
+    indexes = (Index(("user_id", ("createdAt", -1))),)
 
     user_id: str
+    key_hash: str = Field(default="h", exclude=True)
     links: list[Link] = Field(default_factory=list)
 
 
@@ -37,6 +38,7 @@ def test_the_stored_form_has_its_id_and_native_times() -> None:
         "createdAt": NOON,
         "updatedAt": NOON,
         "userId": "u1",
+        "keyHash": "h",
         "links": [{"pageUrl": "/a", "seenAt": NOON}],
     }
     assert next(iter(stored)) == "_id"
@@ -77,4 +79,5 @@ def test_an_id_is_never_made_up() -> None:
 
 def test_an_index_is_named_after_its_keys() -> None:
     assert Note.indexes[0].name == "userId_1_createdAt_-1"
-    assert Index((("email", 1),), unique=True).name == "email_1"
+    assert Note.indexes[0].fields == (("userId", 1), ("createdAt", -1))
+    assert Index(("email",), unique=True).name == "email_1"
