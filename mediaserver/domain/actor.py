@@ -1,0 +1,19 @@
+"""Who acts: a signed-in person as a verified access token names them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["student", "instructor", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    user_id: str
+    username: str
+    role: Role
+    login_id: str
+    """The refresh-token family that the access token belongs to: revoking it ends this actor."""
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"

@@ -1,0 +1,36 @@
+"""Chat of a session: each message has the next number, without gaps, and is stored once per `clientId`."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import StringConstraints
+
+from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.sessions import SessionKind
+from mediaserver.domain.text import Line, Prose
+
+ContentType = Literal["Text", "Image", "Video", "Audio", "File"]
+ClientId = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+Content = Annotated[Prose, StringConstraints(min_length=1, max_length=100_000)]
+"""Text (the setting `rooms.chat_max_chars` bounds it further) or an upload's id."""
+
+
+class ChatMessage(Document):
+    collection: ClassVar[str] = "messages"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("session_kind", "session_id", "sequence"), unique=True),
+        Index(("session_id", "sender_user_id", "client_id"), unique=True),
+    )
+
+    session_kind: SessionKind
+    session_id: str
+    sender_user_id: str
+    content_type: ContentType
+    content: str
+    timestamp: Moment
+    sequence: int
+    client_id: str
+
+
+def fits(content_type: ContentType, media_type: str) -> bool:
+    """Whether an upload of `media_type` may be sent as `content_type`: anything may go as a File."""
+    return content_type == "File" or media_type.startswith(f"{content_type.lower()}/")

@@ -1,0 +1,88 @@
+"""Live, video and audio sessions: one document, three kinds that differ by the table `KINDS`."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from mediaserver.base.errors import FieldError
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
+from mediaserver.domain.text import Line, Prose
+
+SessionKind = Literal["live", "video", "audio"]
+SessionType = Literal["meeting", "broadcast"]
+Status = Literal["scheduled", "live", "ended"]
+Source = Literal["microphone", "camera", "screen", "screenAudio"]
+MediaKind = Literal["audio", "video"]
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What one kind of session allows."""
+
+    path: str
+    media: tuple[MediaKind, ...]
+    sources: tuple[Source, ...]
+    bound_to: Literal["lesson_id", "course_id"]
+    types: tuple[SessionType, ...] = ()
+    """Empty: the kind knows no types."""
+
+
+_ALL: tuple[Source, ...] = ("microphone", "camera", "screen", "screenAudio")
+KINDS: dict[SessionKind, KindRules] = {
+    "live": KindRules("/live-sessions", ("audio", "video"), _ALL, "lesson_id", ("meeting", "broadcast")),
+    "video": KindRules("/video-sessions", ("audio", "video"), _ALL, "course_id"),
+    "audio": KindRules("/audio-sessions", ("audio",), ("microphone",), "course_id"),
+}
+
+
+class Session(Document):
+    collection: ClassVar[str] = "sessions"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("kind", "status")),
+        Index(("kind", "moderator_user_id")),
+    )
+
+    kind: SessionKind
+    type: SessionType | None = None
+    """Live sessions only: in a broadcast only moderators and those they promote publish."""
+    title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+    description: Annotated[Prose, StringConstraints(max_length=5000)] = ""
+    lesson_id: str | None = None
+    course_id: str | None = None
+    start_time: Moment | None = None
+    """The plan; starting and ending fill it when absent."""
+    end_time: Moment | None = None
+    moderator_user_id: str
+    status: Status = "scheduled"
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    audio_stream_url: str | None = Field(default=None)
+
+    @property
+    def rules(self) -> KindRules:
+        return KINDS[self.kind]
+
+    def is_moderated_by(self, actor: Actor) -> bool:
+        return actor.is_admin or actor.user_id == self.moderator_user_id
+
+    def everyone_publishes(self) -> bool:
+        return self.type != "broadcast"
+
+
+MODERATOR = any_of(owner("moderator_user_id"), admin)
+POLICY = Policy(create=anyone, read=anyone, update=MODERATOR, delete=MODERATOR)
+
+
+def faults(session: Session) -> list[FieldError]:
+    """What is wrong with a session beyond the types of its fields."""
+    found = []
+    if session.start_time and session.end_time and session.end_time <= session.start_time:
+        found.append(FieldError("endTime", "must be after startTime"))
+    if session.lesson_id is not None:
+        found.append(FieldError("lessonId", "there is no such lesson"))
+    if session.course_id is not None:
+        found.append(FieldError("courseId", "there is no such course"))
+    return found

@@ -1,0 +1,96 @@
+"""People and their logins: names are unique without regard to case; secrets are stored as hashes only."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, TypeAdapter
+
+from mediaserver.domain.actor import Role
+from mediaserver.domain.document import Document, Index, Moment, Value
+from mediaserver.domain.policy import Policy, admin, any_of, anyone, nobody, owner
+from mediaserver.domain.text import Line, Prose, fold
+
+_URL = TypeAdapter(AnyHttpUrl)
+
+
+def _web_address(text: str) -> str:
+    _URL.validate_python(text)
+    return text
+
+
+Username = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=32, pattern=r"^[\w][\w.-]*$")
+]
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$"
+    ),
+]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
+Link = Annotated[Line, StringConstraints(max_length=500), AfterValidator(_web_address)]
+
+
+class Profile(Value):
+    """What a person tells about themselves."""
+
+    bio: Annotated[Prose, StringConstraints(max_length=2000)] = ""
+    location: Annotated[Line, StringConstraints(max_length=200)] = ""
+    links: list[Link] = Field(default_factory=list, max_length=10)
+
+
+class User(Document):
+    """A person with an account."""
+
+    collection: ClassVar[str] = "users"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("username_folded",), unique=True),
+        Index(("email_folded",), unique=True),
+    )
+
+    username: Username
+    username_folded: str = Field(exclude=True)
+    email: Email
+    email_folded: str = Field(exclude=True)
+    password_hash: str = Field(exclude=True, repr=False)
+    role: Role = "student"
+    active: bool = True
+    profile: Profile = Profile()
+    profile_image: str | None = None
+    """An upload's id; answers give the upload."""
+    join_date: Moment
+    last_login: Moment | None = None
+
+
+POLICY = Policy(create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=nobody)
+
+
+class Login(Document):
+    """One signed-in device: a family of refresh tokens of which only the newest is good.
+
+    A token that was good before and comes again was stolen or copied: the whole family is revoked then.
+    """
+
+    collection: ClassVar[str] = "logins"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("user_id",)),
+        Index(("expires_at",), expire_after_s=0),
+    )
+
+    user_id: str
+    token_hash: str = Field(exclude=True, repr=False)
+    last_used_at: Moment
+    expires_at: Moment
+    revoked_at: Moment | None = None
+
+    def alive(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < self.expires_at
+
+
+def is_login_email(login: str) -> bool:
+    """A username never holds an @, an email always does."""
+    return "@" in login
+
+
+def folded(name: str) -> str:
+    return fold(name.strip())
