@@ -1,4 +1,4 @@
-"""One bot: an account, a Socket.IO connection and one media endpoint that sends streams and counts what it gets."""
+"""One bot: an account, a Socket.IO connection, and one media endpoint that sends streams and counts others'."""
 
 import asyncio
 import contextlib

@@ -110,7 +110,7 @@ class Endpoint:
     def _other(self, kind: Kind, size: int) -> None:
         if kind is Kind.DTLS:
             self._dtls_path.received.put_nowait(bytes(self._buffer[:size]))
-        elif kind is Kind.STUN and self._buffer[:2] == b"\x01\x01":
+        elif kind is Kind.STUN and bytes(self._buffer[:2]) == b"\x01\x01":
             self._answered.set()
         elif kind is Kind.RTCP and self._keys is not None:
             self._memory.view[:size] = self._buffer[:size]

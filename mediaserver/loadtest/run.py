@@ -45,7 +45,7 @@ class Report:
 
 
 async def run(load: Load, measured: Callable[[], Awaitable[None]] | None = None) -> Report:
-    """Join everybody, let media flow, count for `seconds`. `measured` is awaited when counting begins and ends."""
+    """Join all, let media flow, count for `seconds`; `measured` is awaited when counting begins and ends."""
     timeout = aiohttp.ClientTimeout(total=60)
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
