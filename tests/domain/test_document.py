@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field, ValidationError
 
-from mediaserver.domain.document import Document, Value, Index, Moment
+from mediaserver.domain.document import Document, Index, Moment, Value
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 678000, tzinfo=UTC)
 
