@@ -1,0 +1,77 @@
+"""What a store of objects does, whichever it is; keys are checked before they meet a file system or a bucket."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from mediaserver.base.errors import NotFound
+
+CHUNK_BYTES = 128 * 1024
+"""How much `read` yields at a time, at most."""
+
+_MAX_KEY = 512
+# No segment begins with a dot, so neither `..` nor our own hidden directories can be reached.
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    size: int
+    """Bytes."""
+    content_type: str
+    etag: str
+    """A strong validator without quotes (RFC 9110 section 8.8.3): other bytes have another."""
+    modified: datetime
+    """UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Every method may raise `Unavailable`. A key that is no key is `NotFound`; writing to one is our own bug."""
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
+        """Store a copy of the file under `key`, in place of what was there."""
+
+    async def put_bytes(self, key: str, content: bytes, content_type: str) -> ObjectInfo: ...
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Raises `NotFound`."""
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes from `start` to before `end` (None: to the end), in chunks, each read when asked for.
+
+        Raises `NotFound` at the first. `start` lies within the object.
+        Close the iterator (`aclose`) when leaving it early.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Nothing happens when it is not there."""
+
+    def list(self, prefix: str) -> AsyncIterator[Listed]:
+        """All objects whose key begins with `prefix`, ordered by key."""
+
+    async def presigned_url(
+        self, key: str, ttl_s: int, content_type: str, disposition: str | None = None
+    ) -> str | None:
+        """A URL from which anyone may get the object for `ttl_s` with these headers; None where there is none."""
+
+    async def check(self) -> None:
+        """Raises `Unavailable` saying what is wrong and where when the store cannot be used."""
+
+    async def close(self) -> None: ...
+
+
+def is_key(key: str) -> bool:
+    return len(key) <= _MAX_KEY and _KEY.fullmatch(key) is not None
+
+
+def absent(key: str) -> NotFound:
+    return NotFound("not_found", f"there is no object {key[:_MAX_KEY]}")

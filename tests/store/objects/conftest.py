@@ -1,0 +1,53 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from mediaserver.base.settings import Objects
+from mediaserver.store.objects import ObjectStore, open_objects
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 of our own over real HTTP."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_settings(s3_endpoint: str, request: pytest.FixtureRequest) -> Objects:
+    """Settings for a bucket that is empty."""
+    settings = Objects(
+        backend="s3",
+        bucket="media",
+        prefix="ours",
+        endpoint_url=s3_endpoint,
+        access_key="key",
+        secret_key="secret",
+    )
+    client = boto3.client(
+        "s3",
+        region_name=settings.region,
+        endpoint_url=s3_endpoint,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    client.create_bucket(Bucket="media")
+    for one in client.list_objects_v2(Bucket="media").get("Contents", ()):
+        client.delete_object(Bucket="media", Key=one["Key"])
+    client.close()
+    return settings
+
+
+@pytest.fixture(params=["local", "s3"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    local = request.param == "local"
+    settings = Objects() if local else request.getfixturevalue("s3_settings")
+    opened = await open_objects(settings, tmp_path / "data")
+    yield opened
+    await opened.close()

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from mediaserver.base.errors import StartError, Unavailable
+from mediaserver.base.settings import Objects
+from mediaserver.store.objects import open_objects
+from mediaserver.store.objects.local import LocalObjects
+
+
+async def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path / "objects")
+    await store.put_bytes("a/b", b"old", "text/plain")
+    with pytest.raises(Unavailable, match="No such file"):
+        await store.put_file("a/b", tmp_path / "missing", "text/plain")
+    assert [chunk async for chunk in store.read("a/b")] == [b"old"]
+    assert list((tmp_path / "objects" / ".fresh").iterdir()) == []
+
+
+async def test_deleting_leaves_no_empty_directories(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path / "objects")
+    await store.put_bytes("a/b/c", b"x", "text/plain")
+    await store.delete("a/b/c")
+    assert sorted(path.name for path in (tmp_path / "objects").rglob("*")) == [".fresh", ".types"]
+
+
+async def test_there_is_no_presigned_url(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path / "objects")
+    await store.put_bytes("a", b"x", "text/plain")
+    assert await store.presigned_url("a", 60, "text/plain") is None
+
+
+async def test_a_directory_that_is_a_file_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "objects").write_text("in the way")
+    with pytest.raises(StartError, match=r"the directory .*objects cannot be made"):
+        await open_objects(Objects(), tmp_path)
+
+
+async def test_a_directory_that_went_away_is_told(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path / "objects")
+    (tmp_path / "objects" / ".fresh").rmdir()
+    with pytest.raises(Unavailable, match="the object directory"):
+        await store.check()
