@@ -1,0 +1,134 @@
+/** The REST side: accounts, sessions, uploads, recordings. Signing in once is enough; tokens are renewed by themselves. */
+import { Emitter } from './emitter.js';
+import { SdkError } from './errors.js';
+import { Rest, parseAnswer } from './rest.js';
+import { Session } from './session.js';
+import { Tokens } from './tokens.js';
+
+const seg = encodeURIComponent;
+
+/** Emits `user` (the signed-in user or null) whenever that changes. */
+export class Client extends Emitter {
+  /** @param {{url?: string, storage?: Storage | null}} [options] `storage` keeps the login over reloads; null: only in memory */
+  constructor({ url = globalThis.location?.origin, storage = null } = {}) {
+    super();
+    this.url = url;
+    const anonymous = new Rest({ url });
+    const refresh = (refreshToken) => anonymous.request('POST', '/auth/refresh', { body: { refreshToken } });
+    this.tokens = new Tokens({ refresh, storage });
+    this.tokens.on('change', (user) => this.emit('user', user));
+    this.token = (options) => this.tokens.token(options);
+    this.rest = new Rest({ url, token: this.token });
+  }
+
+  /** @returns {import('./types.js').User | null} */
+  get user() {
+    return this.tokens.user;
+  }
+
+  async register({ username, email, password }) {
+    const body = { username, email, password };
+    return this.tokens.accept(await this.rest.request('POST', '/auth/register', { body, anonymous: true }));
+  }
+
+  /** @param {{login: string, password: string}} credentials `login` is the username or the email */
+  async login({ login, password }) {
+    return this.tokens.accept(await this.rest.request('POST', '/auth/login', { body: { login, password }, anonymous: true }));
+  }
+
+  async logout() {
+    const refreshToken = this.tokens.login?.refreshToken;
+    this.tokens.clear();
+    if (!refreshToken) return;
+    await this.rest.request('POST', '/auth/logout', { body: { refreshToken }, anonymous: true }).catch(() => {});
+  }
+
+  me() {
+    return this.rest.request('GET', '/auth/me');
+  }
+
+  /** @returns {Promise<{items: import('./types.js').SessionDocument[], nextCursor: string | null}>} */
+  sessions(kind, query = {}) {
+    return this.rest.request('GET', `/${kind}-sessions`, { query });
+  }
+
+  session(kind, id) {
+    return this.rest.request('GET', `/${kind}-sessions/${seg(id)}`);
+  }
+
+  createSession(kind, body) {
+    return this.rest.request('POST', `/${kind}-sessions`, { body });
+  }
+
+  updateSession(kind, id, body) {
+    return this.rest.request('PATCH', `/${kind}-sessions/${seg(id)}`, { body });
+  }
+
+  deleteSession(kind, id) {
+    return this.rest.request('DELETE', `/${kind}-sessions/${seg(id)}`);
+  }
+
+  startSession(kind, id) {
+    return this.rest.request('POST', `/${kind}-sessions/${seg(id)}/start`);
+  }
+
+  endSession(kind, id) {
+    return this.rest.request('POST', `/${kind}-sessions/${seg(id)}/end`);
+  }
+
+  participants(kind, id, query = {}) {
+    return this.rest.request('GET', `/${kind}-sessions/${seg(id)}/participants`, { query });
+  }
+
+  messages(kind, id, query = {}) {
+    return this.rest.request('GET', `/${kind}-sessions/${seg(id)}/messages`, { query });
+  }
+
+  recordings(kind, id, query = {}) {
+    return this.rest.request('GET', `/${kind}-sessions/${seg(id)}/recordings`, { query });
+  }
+
+  recording(id) {
+    return this.rest.request('GET', `/recordings/${seg(id)}`);
+  }
+
+  deleteRecording(id) {
+    return this.rest.request('DELETE', `/recordings/${seg(id)}`);
+  }
+
+  /** Join a running session; see `Session`. */
+  async join(kind, sessionId) {
+    const session = new Session({ url: this.url, token: this.token });
+    await session.join({ kind, sessionId });
+    return session;
+  }
+
+  /**
+   * @param {Blob} file
+   * @param {{name?: string, onProgress?: (fraction: number) => void, signal?: AbortSignal}} [options]
+   * @returns {Promise<import('./types.js').Upload>}
+   */
+  async upload(file, { name = file.name ?? 'file', onProgress, signal } = {}) {
+    const token = await this.token();
+    const form = new FormData();
+    form.append('file', file, name);
+    // XMLHttpRequest, because fetch tells nothing about the progress of a request body.
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open('POST', this.rest.href('/uploads'));
+      request.setRequestHeader('Authorization', `Bearer ${token}`);
+      request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
+      request.onerror = () => reject(new SdkError('offline', 'The upload was interrupted. Check your network connection.'));
+      request.onabort = () => reject(new SdkError('aborted', 'Cancelled.'));
+      request.onload = () => {
+        try {
+          resolve(parseAnswer(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      signal?.addEventListener('abort', () => request.abort(), { once: true });
+      request.send(form);
+    });
+  }
+}
