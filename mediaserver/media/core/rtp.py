@@ -54,13 +54,8 @@ class RtpHeader(NamedTuple):
         return self.header_length + self.payload_length + self.padding
 
 
-class Element(NamedTuple):
-    """One header extension element: its data, and where its own 1- or 2-byte header starts."""
-
-    number: int
-    start: int
-    offset: int
-    length: int
+Element = tuple[int, int, int, int]
+"""A header extension element: its id, where its own 1- or 2-byte header starts, its data's offset and length."""
 
 
 def parse(buf: Readable, length: int) -> RtpHeader | None:
@@ -110,7 +105,7 @@ def elements(buf: Readable, header: RtpHeader) -> list[Element]:
 
 
 def _one_byte_elements(buf: Readable, position: int, end: int) -> list[Element]:
-    found = []
+    found: list[Element] = []
     while position < end:
         byte = buf[position]
         if not byte:
@@ -120,13 +115,13 @@ def _one_byte_elements(buf: Readable, position: int, end: int) -> list[Element]:
         after = position + 2 + (byte & 15)
         if number in (0, 15) or after > end:  # both ids end the processing (RFC 8285 section 4.2)
             break
-        found.append(Element(number, position, position + 1, after - position - 1))
+        found.append((number, position, position + 1, after - position - 1))
         position = after
     return found
 
 
 def _two_byte_elements(buf: Readable, position: int, end: int) -> list[Element]:
-    found = []
+    found: list[Element] = []
     while position < end:
         number = buf[position]
         if not number:
@@ -134,7 +129,7 @@ def _two_byte_elements(buf: Readable, position: int, end: int) -> list[Element]:
             continue
         if position + 2 > end or (after := position + 2 + buf[position + 1]) > end:
             break
-        found.append(Element(number, position, position + 2, after - position - 2))
+        found.append((number, position, position + 2, after - position - 2))
         position = after
     return found
 
@@ -144,9 +139,9 @@ def extension(buf: Readable, header: RtpHeader, number: int) -> tuple[int, int] 
 
     Whoever needs several elements of a packet walks `elements` once instead.
     """
-    for element in elements(buf, header):
-        if element.number == number:
-            return element.offset, element.length
+    for found, _, offset, length in elements(buf, header):
+        if found == number:
+            return offset, length
     return None
 
 
