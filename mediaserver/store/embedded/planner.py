@@ -1,0 +1,195 @@
+"""Chooses how to find documents: by ranges of one index's keys, in an index's order, or by reading everything.
+
+A plan may only be too generous, never too narrow: every document found is still asked whether it matches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from bson import Regex
+
+from mediaserver.store.embedded.filters import Condition, Filter
+from mediaserver.store.embedded.indexes import Index
+from mediaserver.store.embedded.keys import NULL, RANK_MAX, RANK_MIN, RANK_NULL, after, encode, invert
+
+Sort = Sequence[tuple[str, int]]
+Range = tuple[bytes, bytes | None]
+
+_MAX_POINTS = 1000
+_EVERYTHING: Range = (b"", None)
+
+
+@dataclass(slots=True)
+class Scan:
+    """Ranges of an index, in the order in which they are to be read."""
+
+    index: Index
+    ranges: list[Range]
+    reverse: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """`scans` is empty for a full reading; `sorted` says that the documents come in the order asked for."""
+
+    scans: list[Scan] = field(default_factory=list)
+    sorted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """All encodings from prefix `low` to prefix `high`, each with or without what begins with it."""
+
+    low: bytes
+    low_included: bool
+    high: bytes
+    high_included: bool
+
+    def directed(self, direction: int) -> "_Interval":
+        if direction == 1:
+            return self
+        return _Interval(invert(self.high), self.high_included, invert(self.low), self.low_included)
+
+    def range(self, prefix: bytes) -> Range:
+        low, high = prefix + self.low, prefix + self.high
+        return (low if self.low_included else after(low)), (after(high) if self.high_included else high)
+
+
+def choose(filter_: Filter, sort: Sort, indexes: Sequence[Index]) -> Plan:
+    best, best_score = Plan(sorted=not sort), 0
+    for index in indexes:
+        plan, score = _consider(index, filter_, sort)
+        if score > best_score:
+            best, best_score = plan, score
+    if best_score < _INTERVAL and (union := _union(filter_, indexes)):
+        return Plan(union, sorted=not sort)
+    return best
+
+
+_EQUALITY, _INTERVAL, _SORTED, _UNIQUE = 12, 10, 6, 1000
+
+
+def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
+    points, interval = _bounds(index, filter_.conditions)
+    bounded = bool(points) or interval is not None
+    single = all(len(column) == 1 for column in points)
+    order = _order(index, len(points), sort) if single and sort and not index.multikey else None
+    if not _holds_all(index, filter_) or (not bounded and order is None):
+        return Plan(), 0
+    ranges = _ranges(points, interval) if bounded else [_EVERYTHING]
+    score = _EQUALITY * len(points) + (_INTERVAL if interval else 0) + (_SORTED if order else 0)
+    if index.unique and single and len(points) == len(index.fields):
+        score += _UNIQUE
+    reverse = order == -1
+    scan = Scan(index, ranges[::-1] if reverse else ranges, reverse)
+    return Plan([scan], sorted=not sort or order is not None), score
+
+
+def _bounds(index: Index, conditions: Sequence[Condition]) -> tuple[list[list[bytes]], _Interval | None]:
+    """Points for the first fields, then perhaps an interval for the next one.
+
+    In a multikey index different elements may satisfy different conditions, so that only the first field and only
+    one side of an interval can be used.
+    """
+    columns: list[list[bytes]] = []
+    count = 1
+    for name, direction in index.fields[:1] if index.multikey else index.fields:
+        here = [condition for condition in conditions if condition.path == name]
+        points = next(filter(None, (_points(condition) for condition in here)), None)
+        if points is None or (count := count * len(points)) > _MAX_POINTS:
+            interval = _interval(here, index.multikey)
+            return columns, interval.directed(direction) if interval else None
+        columns.append(sorted(point if direction == 1 else invert(point) for point in points))
+    return columns, None
+
+
+def _points(condition: Condition) -> set[bytes] | None:
+    if condition.operator not in ("$eq", "$in"):
+        return None
+    wanted = [condition.operand] if condition.operator == "$eq" else condition.operand
+    if not wanted or any(isinstance(value, (list, Regex)) for value in wanted):
+        return None
+    return {encode(value) for value in wanted}
+
+
+def _interval(conditions: Sequence[Condition], one_side: bool) -> _Interval | None:
+    low = next((c for c in conditions if c.operator in ("$gt", "$gte") and _orderly(c.operand)), None)
+    high = next((c for c in conditions if c.operator in ("$lt", "$lte") and _orderly(c.operand)), None)
+    if low and high and (one_side or encode(low.operand)[0] != encode(high.operand)[0]):
+        high = None
+    if low:
+        key = encode(low.operand)
+        top = encode(high.operand) if high else key[:1]
+        return _Interval(key, low.operator == "$gte", top, not high or high.operator == "$lte")
+    if high:
+        key = encode(high.operand)
+        return _Interval(key[:1], True, key, high.operator == "$lte")
+    return None
+
+
+def _orderly(operand: Any) -> bool:
+    return not isinstance(operand, (list, Regex)) and encode(operand)[0] not in (RANK_NULL, RANK_MIN, RANK_MAX)
+
+
+def _ranges(points: list[list[bytes]], interval: _Interval | None) -> list[Range]:
+    ranges: list[Range] = []
+    for combination in product(*points):
+        prefix = b"".join(combination)
+        ranges.append(interval.range(prefix) if interval else (prefix, after(prefix)))
+    return ranges
+
+
+def _order(index: Index, fixed: int, sort: Sort) -> int | None:
+    """1 or -1 when reading the index forwards or backwards gives `sort` (fields fixed to one value are free)."""
+    wanted = [item for item in sort if item[0] not in {name for name, _ in index.fields[:fixed]}]
+    if not wanted:
+        return 1
+    have = index.fields[fixed : fixed + len(wanted)]
+    for direction in (1, -1):
+        if [(name, way * direction) for name, way in have] == wanted:
+            return direction
+    return None
+
+
+def _holds_all(index: Index, filter_: Filter) -> bool:
+    """Whether every document that can match is in the index at all (sparse and partial ones leave some out)."""
+    if index.sparse and not any(_needs_value(c) for c in filter_.conditions if c.path in index.pattern()):
+        return False
+    if index.partial_filter is None:
+        return True
+    return all(
+        any(_implies(given, wanted) for given in filter_.conditions if given.path == wanted.path)
+        for wanted in index.partial_filter.conditions
+    )
+
+
+def _needs_value(condition: Condition) -> bool:
+    if condition.operator in ("$gt", "$gte", "$lt", "$lte"):
+        return _orderly(condition.operand)
+    if condition.operator == "$exists":
+        return bool(condition.operand)
+    points = _points(condition)
+    return bool(points) and NULL not in (points or ())
+
+
+def _implies(given: Condition, wanted: Condition) -> bool:
+    if given.operator == wanted.operator and encode(given.operand) == encode(wanted.operand):
+        return True
+    if wanted.operator == "$exists":
+        return _needs_value(given)
+    if given.operator in ("$eq", "$in") and _points(given):
+        values = [given.operand] if given.operator == "$eq" else given.operand
+        test = Filter({"v": {wanted.operator: wanted.operand}})
+        return all(value is not None and test.matches({"v": value}) for value in values)
+    return False
+
+
+def _union(filter_: Filter, indexes: Sequence[Index]) -> list[Scan]:
+    """Scans for each alternative of a `$or`, when every one of them has bounds."""
+    for branches in filter_.branches:
+        plans = [choose(branch, (), indexes) for branch in branches]
+        if all(plan.scans for plan in plans):
+            return [scan for plan in plans for scan in plan.scans]
+    return []

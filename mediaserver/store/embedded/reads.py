@@ -1,0 +1,147 @@
+"""Commands that only read: find, aggregate, count, distinct, their cursors, and explain."""
+
+from array import array
+from itertools import islice
+from typing import Any
+
+from mediaserver.store.embedded.commands import Context, command, value_of
+from mediaserver.store.embedded.cursors import FIRST_BATCH, RowCursor, ValueCursor
+from mediaserver.store.embedded.errors import CommandError, Document, number
+from mediaserver.store.embedded.filters import Filter
+from mediaserver.store.embedded.finding import Query, parse_sort
+from mediaserver.store.embedded.keys import encode as key_of
+from mediaserver.store.embedded.paths import leaves, split
+from mediaserver.store.embedded.pipeline import compile_pipeline, split_query
+from mediaserver.store.embedded.projection import projection
+from mediaserver.store.embedded.wire import encode
+
+_FIND = "filter sort projection skip limit batchSize singleBatch hint noCursorTimeout allowDiskUse"
+
+
+def query_of(ctx: Context, body: Document, filter_name: str = "filter") -> Query:
+    """The common part of a command that looks for documents."""
+    limit = number(body.get("limit", 0), "limit")
+    skip = number(body.get("skip", 0), "skip")
+    if skip < 0:
+        raise CommandError(2, "skip value must be non-negative")
+    return Query(
+        filter=Filter(value_of(body, filter_name, dict, {})),
+        sort=parse_sort(body.get("sort")),
+        skip=skip,
+        limit=abs(limit),
+        hint=body.get("hint"),
+        deadline=ctx.deadline,
+    )
+
+
+def batch_size(body: Document, default: int) -> int:
+    size = number(body.get("batchSize", default), "batchSize")
+    if size < 0:
+        raise CommandError(2, "batchSize must be non-negative")
+    return size
+
+
+@command("find", _FIND)
+def find(ctx: Context) -> Document:
+    query = query_of(ctx, ctx.body)
+    project = projection(value_of(ctx.body, "projection", dict, {}))
+    if number(ctx.body.get("limit", 0), "limit") < 0:
+        raise CommandError(2, "limit value must be non-negative")
+    collection = ctx.collection()
+    size, single = batch_size(ctx.body, FIRST_BATCH), bool(ctx.body.get("singleBatch"))
+    if collection is None:
+        return ctx.cursors.first(ValueCursor(ctx.namespace(), []), size)
+    found = query.run(collection)
+    ahead = {item.number: item.raw for item in islice(found, size)}
+    rows = array("q", ahead)
+    if not single:
+        rows.extend(item.number for item in found)
+    return ctx.cursors.first(RowCursor(ctx.namespace(), collection, rows, project, ahead), size, single)
+
+
+@command("getMore", "collection batchSize")
+def get_more(ctx: Context) -> Document:
+    collection = value_of(ctx.body, "collection", str, "")
+    size = batch_size(ctx.body, 0)
+    cursor_id = number(ctx.body["getMore"], "getMore")
+    return ctx.cursors.more(cursor_id, f"{ctx.database}.{collection}", size)
+
+
+@command("killCursors", "cursors")
+def kill_cursors(ctx: Context) -> Document:
+    wanted = [number(item, "cursors") for item in value_of(ctx.body, "cursors", list, [])]
+    killed = [item for item in wanted if ctx.cursors.kill(item)]
+    missing = [item for item in wanted if item not in killed]
+    return {
+        "cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": [], "ok": 1.0
+    }  # fmt: skip
+
+
+@command("count", "query limit skip hint")
+def count(ctx: Context) -> Document:
+    query = query_of(ctx, ctx.body, "query")
+    collection = ctx.collection()
+    if collection and query.filter.matches_all and not query.skip and not query.limit:
+        return {"n": collection.count(), "ok": 1.0}
+    return {"n": sum(1 for _ in query.run(collection)), "ok": 1.0}
+
+
+@command("distinct", "key query")
+def distinct(ctx: Context) -> Document:
+    path = split(value_of(ctx.body, "key", str, ""))
+    values: dict[bytes, Any] = {}
+    for found in query_of(ctx, ctx.body, "query").run(ctx.collection()):
+        for leaf in leaves(found.document, path):
+            for value in leaf if isinstance(leaf, list) else [leaf]:
+                values.setdefault(key_of(value), value)
+    kept = [value for value in values.values() if type(value).__name__ != "Missing"]
+    return {"values": kept, "ok": 1.0}
+
+
+@command("aggregate", "pipeline cursor allowDiskUse bypassDocumentValidation hint")
+def aggregate(ctx: Context) -> Document:
+    stages = ctx.request.documents("pipeline")
+    options = value_of(ctx.body, "cursor", dict, None)
+    if options is None or set(options) - {"batchSize"}:
+        raise CommandError(9, "The 'cursor' option is required, with no other option than batchSize")
+
+    def everything_of(name: str) -> Any:
+        return (
+            found.document for found in Query(deadline=ctx.deadline).run(ctx.storage.find(ctx.database, name))
+        )
+
+    compile_pipeline(stages, everything_of)  # the whole of it is checked, also what becomes the query
+    query, rest = split_query(stages, ctx.deadline)
+    query.hint = ctx.body.get("hint")
+    documents = (found.document for found in query.run(ctx.collection()))
+    results = [encode(document) for document in compile_pipeline(rest, everything_of)(documents)]
+    return ctx.cursors.first(ValueCursor(ctx.namespace(), results), batch_size(options, FIRST_BATCH))
+
+
+@command("explain", "verbosity")
+def explain(ctx: Context) -> Document:
+    """How a find would be done: IXSCAN or COLLSCAN, whether a sort is needed, and how much was looked at."""
+    inner = value_of(ctx.body, "explain", dict, {})
+    name = next(iter(inner), "")
+    if name != "find" or set(inner) - {"find", "$db", "comment", *_FIND.split()}:
+        raise CommandError(115, f"explain of {name or 'nothing'} with these options is not supported")
+    query = query_of(ctx, inner)
+    collection = ctx.storage.find(ctx.database, inner["find"])
+    if collection is None:
+        return {"queryPlanner": {"winningPlan": {"stage": "EOF"}}, "ok": 1.0}
+    plan = query.plan(collection)
+    names = [scan.index.name for scan in plan.scans]
+    stage: Document = (
+        {"stage": "IXSCAN", "indexName": names[0], "indexNames": names} if names else {"stage": "COLLSCAN"}
+    )
+    stage = stage if plan.sorted else {"stage": "SORT", "inputStage": stage}
+    returned = sum(1 for _ in query.run(collection))
+    stats = {"nReturned": returned, "totalDocsExamined": query.examined}
+    return {"queryPlanner": {"winningPlan": stage}, "executionStats": stats, "ok": 1.0}
+
+
+def first_found(query: Query, ctx: Context) -> Any:
+    """The first document that a query finds, or None. Nothing stays open, so that the caller may write."""
+    collection = ctx.collection()
+    query.limit = 1
+    return next(iter(list(query.run(collection))), None)
