@@ -70,7 +70,7 @@ class Document(Value):
 
     def to_mongo(self) -> dict[str, Any]:
         """The stored form: `_id`, camelCase names, native UTC datetimes."""
-        stored = _to_stored(self)
+        stored = to_stored(self)
         return {"_id": stored.pop("id"), **stored}
 
     @classmethod
@@ -84,14 +84,15 @@ class Document(Value):
         return wire
 
 
-def _to_stored(value: Any) -> Any:
+def to_stored(value: Any) -> Any:
+    """A field's value as it is stored."""
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        return {field.alias or name: _to_stored(getattr(value, name)) for name, field in fields.items()}
+        return {field.alias or name: to_stored(getattr(value, name)) for name, field in fields.items()}
     if isinstance(value, dict):
-        return {name: _to_stored(item) for name, item in value.items()}
+        return {name: to_stored(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_to_stored(item) for item in value]
+        return [to_stored(item) for item in value]
     return value.value if isinstance(value, Enum) else value
 
 

@@ -1,0 +1,1 @@
+"""Where things are kept: documents (MongoDB or the embedded server), objects, events between processes, counters."""

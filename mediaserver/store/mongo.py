@@ -1,0 +1,154 @@
+"""The connection to MongoDB or to the embedded document server, which speaks the same protocol.
+
+Every operation goes through `Database.run`: the one place where a lost connection becomes `Unavailable`.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+from pymongo.operations import IndexModel
+
+from mediaserver.base.errors import StartError, Unavailable
+from mediaserver.domain.document import Document, Index
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Stored = dict[str, Any]
+
+EMBEDDED = "embedded"
+_SOCKET_PATH_LIMIT = 100  # sun_path holds 107 bytes
+_RETRY_DELAYS_S = (0.05, 0.2, 0.6)
+# Primary changes, shutdowns, full disks: states of the server, not faults of the request.
+_PASSING_CODES = {91, 189, 10107, 11600, 11602, 13435, 13436, 14031}
+
+
+def embedded_configuration(directory: Path) -> dict[str, Any]:
+    """The `configure` request of the embedded document server whose files are in `directory`."""
+    return {"path": str(directory / "documents.sqlite"), "socket": str(embedded_socket(directory))}
+
+
+def embedded_socket(directory: Path) -> Path:
+    """Its socket: in `directory`, or in the user's runtime directory where that path is too long for one."""
+    socket = directory.resolve() / "documents.sock"
+    if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
+        return socket
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    digest = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:16]
+    return runtime / f"mediaserver-{os.getuid()}-{digest}.sock"
+
+
+class Database:
+    """One database of one server."""
+
+    def __init__(self, client: AsyncMongoClient[Stored], name: str) -> None:
+        self.client = client
+        self.raw: AsyncDatabase[Stored] = client[name]
+
+    @classmethod
+    async def open(
+        cls, uri: str, name: str, embedded_dir: Path | None = None, start_timeout_s: float = 5.0
+    ) -> Self:
+        """Connect and make sure that the server answers; raises `StartError` saying what is wrong and where."""
+        where = uri
+        if uri == EMBEDDED:
+            assert embedded_dir is not None, "the embedded server needs a directory"
+            where = f"the embedded document server's socket {embedded_socket(embedded_dir)}"
+            uri = f"mongodb://{quote(str(embedded_socket(embedded_dir)), safe='')}"
+        try:
+            client = AsyncMongoClient[Stored](
+                uri,
+                tz_aware=True,
+                appname="mediaserver",
+                serverSelectionTimeoutMS=int(start_timeout_s * 1000),
+                connectTimeoutMS=5000,
+                socketTimeoutMS=30_000,
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise StartError(f"mongodb.uri is not usable: {error}") from error
+        database = cls(client, name)
+        try:
+            await client.admin.command("ping")
+        except PyMongoError as error:
+            await client.close()
+            raise StartError(f"no MongoDB answers at {_without_password(where)}: {_first_line(error)}") from error
+        return database
+
+    async def ping(self) -> None:
+        """Raises `Unavailable` when the server does not answer."""
+        await self.run(lambda: self.client.admin.command("ping"), retried=False)
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    async def ensure_indexes(self, documents: Iterable[type[Document]]) -> None:
+        """Create the declared indexes that are missing; raises `StartError` where the data forbids one."""
+        for document in documents:
+            models = [_index_model(index) for index in document.indexes]
+            if models:
+                try:
+                    await self.run(lambda d=document, m=models: self.raw[d.collection].create_indexes(m))  # type: ignore[misc]
+                except OperationFailure as error:
+                    raise StartError(
+                        f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"
+                    ) from error
+
+    async def run(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
+        """Perform an operation; one that may be repeated is tried again briefly when the connection breaks."""
+        delays = iter(_RETRY_DELAYS_S if retried else ())
+        while True:
+            try:
+                return await operation()
+            except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+                problem: PyMongoError = error
+            except OperationFailure as error:
+                if error.code not in _PASSING_CODES:
+                    raise
+                problem = error
+            delay_s = next(delays, None)
+            if delay_s is None:
+                log.warning("the document store is away", extra={"error": _first_line(problem)})
+                raise Unavailable("store_unavailable", "the document store does not answer") from problem
+            await asyncio.sleep(delay_s)
+
+
+def _index_model(index: Index) -> IndexModel:
+    options: Stored = {"name": index.name}
+    if index.unique:
+        options["unique"] = True
+    if index.sparse:
+        options["sparse"] = True
+    if index.partial is not None:
+        options["partialFilterExpression"] = dict(index.partial)
+    if index.expire_after_s is not None:
+        options["expireAfterSeconds"] = index.expire_after_s
+    return IndexModel(list(index.fields), **options)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].split(", Timeout:")[0][:300]
+
+
+def _without_password(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    credentials, at, hosts = rest.rpartition("@")
+    user = credentials.split(":")[0]
+    return f"{scheme}{separator}{user}{at}{hosts}" if at else uri
