@@ -21,8 +21,6 @@ SLOT: Final = 2048
 """Room for one datagram; nothing longer than 1,500 bytes is taken."""
 BATCH: Final = 48
 """Datagrams read per wake-up, so that timers and the control channel get their turn."""
-MAX_SEGMENTS: Final = 40
-"""Packets in one GSO send: at line rate more overflow a slow link's queue (the kernel's limit is 64 KB)."""
 
 _MAX_DATAGRAM: Final = 1500
 _SOCKET_BUFFER: Final = 4 << 20
@@ -56,6 +54,8 @@ class Port:
         self._owners: dict[Address, Receiver] = owners
         self._on_stun, self._on_drained = on_stun, on_drained
         self.memory = srtp.Memory(BATCH * SLOT)
+        self.scratch = srtp.Memory(SLOT)
+        """Where single packets are encrypted before they are sent."""
         self._slots = [(at, self.memory.view[at : at + SLOT]) for at in range(0, BATCH * SLOT, SLOT)]
         self.dropped: Counter[str] = Counter()
         self._sock = _open(ip, port)

@@ -74,10 +74,6 @@ class Keys:
     sessions: tuple[Session, Session]
     """Own the C memory behind `rx` and `tx`."""
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        protected: bytes = self.sessions[1].protect_rtcp(packet)
-        return protected
-
 
 def make_keys(profile: int, rx_key: bytes, tx_key: bytes) -> Keys:
     """Keys without DTLS, as tests and the self-test need them."""

@@ -1,0 +1,130 @@
+"""The hot path: packets of one stream to all slots that it feeds, encrypted in place and sent in runs.
+
+Per packet and subscriber this does what differs between subscribers and nothing else: the fixed header, perhaps a
+transport-wide number and a VP8 descriptor, encryption. All else was done once for all of them.
+"""
+
+from typing import TYPE_CHECKING
+
+from mediaserver.media import srtp
+from mediaserver.media.core import rtp
+from mediaserver.media.core.runs import MAX_BYTES, split_runs
+from mediaserver.media.port import SLOT, Port
+from mediaserver.media.wiring import Prepared
+
+if TYPE_CHECKING:
+    from mediaserver.media.slot import Slot
+    from mediaserver.media.track import Stream
+
+_pack_header = rtp.FIXED_HEADER.pack_into
+
+
+class Forwarder:
+    """Sends through one port. `packets` and `bytes` count what went out."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._memory = srtp.Memory(MAX_BYTES + SLOT)
+        self._length = srtp.length_cell()
+        self.packets = self.bytes = 0
+
+    def forward(self, stream: "Stream", now: float) -> None:
+        """Send what `stream` has pending to the slots that it feeds."""
+        packets, stream.pending = stream.pending, []
+        for wiring, slots in stream.groups.items():
+            prepared = [
+                one
+                for data, header, descriptor in packets
+                if (one := wiring.prepare(data, header, descriptor, now))
+            ]
+            if len(prepared) == 1:
+                self._send_run(prepared, slots, now)
+                continue
+            in_order(prepared)
+            for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
+                self._send_run(prepared[start:end], slots, now)
+
+    def _send_run(self, run: list[Prepared], slots: "list[Slot]", now: float) -> None:
+        first, last, last_timestamp = run[0].sequence, run[-1].sequence, run[-1].timestamp
+        size, total = run[0].size, sum(one.size for one in run)
+        for slot in slots:
+            transport = slot.transport
+            address, keys = transport.address, transport.keys
+            if address is None or keys is None:
+                continue
+            shift = slot.rewriter.rewrite_run(first, last, last_timestamp, now)
+            if shift is None:
+                self._send_each(run, slot, now)
+                continue
+            stride = size + keys.tag
+            end = self._fill(run, slot, keys, shift[0], shift[1], stride)
+            if not end:
+                continue
+            if len(run) > 1:
+                self._port.send_run(self._memory.view[:end], stride, address)
+            else:
+                self._port.send(self._memory.view[:end], address)
+            slot.packets += len(run)
+            slot.octets += total
+            self.packets += len(run)
+            self.bytes += end
+
+    def _fill(
+        self,
+        run: list[Prepared],
+        slot: "Slot",
+        keys: srtp.Keys,
+        sequence_shift: int,
+        timestamp_shift: int,
+        stride: int,
+    ) -> int:
+        """Lay the run's packets end to end, encrypted for `slot`; returns where they end, 0 for none."""
+        view, pointer, length = self._memory.view, self._memory.pointer, self._length
+        protect, tx, ssrc, vp8 = srtp.protect, keys.tx, slot.ssrc, slot.vp8
+        at = end = 0
+        for size, first, second, sequence, timestamp, body, transport_cc_at, payload_at, descriptor in run:
+            outgoing = sequence + sequence_shift & 0xFFFF
+            _pack_header(view, at, first, second, outgoing, timestamp + timestamp_shift & 0xFFFFFFFF, ssrc)
+            view[at + 12 : at + size] = body
+            if transport_cc_at:
+                number = slot.transport.next_transport_sequence()
+                view[at + transport_cc_at : at + transport_cc_at + 2] = number.to_bytes(2, "big")
+            if vp8 is not None and descriptor is not None:
+                vp8.patch(view, at + payload_at, descriptor)
+            length[0] = size
+            if protect(tx, pointer(at), length):  # never send what is not encrypted
+                self._port.dropped["protect"] += 1
+                continue
+            end = at + length[0]
+            if slot.sent is not None:
+                slot.keep(outgoing, bytes(view[at:end]))
+            at += stride
+        return end
+
+    def _send_each(self, run: list[Prepared], slot: "Slot", now: float) -> None:
+        """A run that is not simply the next one: its packets are renumbered one by one."""
+        transport = slot.transport
+        address, keys = transport.address, transport.keys
+        if address is None or keys is None:
+            return
+        for one in run:
+            numbers = slot.rewriter.rewrite(one.sequence, one.timestamp, now)
+            if numbers is None:
+                continue
+            end = self._fill(
+                [one], slot, keys, numbers[0] - one.sequence, numbers[1] - one.timestamp, one.size + keys.tag
+            )
+            if not end:
+                continue
+            self._port.send(self._memory.view[:end], address)
+            slot.packets += 1
+            slot.octets += one.size
+            self.packets += 1
+            self.bytes += end
+
+
+def in_order(packets: list[Prepared]) -> None:
+    """Sort by sequence number where packets overtook each other; few do."""
+    if packets:
+        first = packets[0].sequence
+        packets.sort(key=lambda one: (one.sequence - first + 0x8000) & 0xFFFF)

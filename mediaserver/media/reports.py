@@ -1,0 +1,119 @@
+"""RTCP in and out: what clients report about slots and tracks, and what we report to them.
+
+A client's RTCP touches only its own tracks and slots; for anyone else's SSRC it does nothing.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from mediaserver.media.core import rtcp
+from mediaserver.media.router import SENDER_SSRC, Router
+from mediaserver.media.track import Stream
+
+if TYPE_CHECKING:
+    from mediaserver.media.transport import Transport
+
+FEEDBACK_S: Final = 0.06
+REPORT_S: Final = 1.0
+
+
+class Reports:
+    """Acts on what clients report, and reports to them when `tick` says so."""
+
+    def __init__(self, router: Router, clock: Callable[[], float]) -> None:
+        self._router, self._clock = router, clock
+        self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
+            rtcp.SenderReport: self._sender_report,
+            rtcp.ReceiverReport: self._receiver_report,
+            rtcp.Nack: self._nack,
+            rtcp.Pli: self._pli,
+            rtcp.Fir: self._fir,
+        }
+
+    # ------------------------------------------------------------------------------------------ from clients
+
+    def arrived(self, transport: "Transport", packets: list[rtcp.Packet], data: bytes) -> None:
+        now = self._clock()
+        for packet in packets:
+            handler = self._handlers.get(type(packet))
+            if handler is not None:
+                handler(transport, packet, now)
+        for packet in packets:
+            if isinstance(packet, rtcp.SenderReport):
+                stream = transport.reception.streams.get(packet.ssrc)
+                if stream is not None and stream.primary is None and stream.track.taps:
+                    self._router.tap_sender_report(stream, data)
+
+    def _sender_report(self, transport: "Transport", packet: rtcp.SenderReport, now: float) -> None:
+        stream = transport.reception.streams.get(packet.ssrc)
+        if stream is not None:
+            stream.stats.sender_report(packet.ntp, now)
+            stream.clock.update(packet, now)
+        self._blocks(transport, packet.reports)
+
+    def _receiver_report(self, transport: "Transport", packet: rtcp.ReceiverReport, now: float) -> None:
+        self._blocks(transport, packet.reports)
+
+    def _blocks(self, transport: "Transport", blocks: tuple[rtcp.ReportBlock, ...]) -> None:
+        for block in blocks:
+            slot = transport.slots_by_ssrc.get(block.ssrc)
+            if slot is not None and slot.ssrc == block.ssrc:
+                slot.report(block)
+
+    def _nack(self, transport: "Transport", packet: rtcp.Nack, now: float) -> None:
+        slot = transport.slots_by_ssrc.get(packet.media_ssrc)
+        if slot is not None and slot.ssrc == packet.media_ssrc:
+            slot.resend(packet.sequences, now)
+
+    def _pli(self, transport: "Transport", packet: rtcp.Pli, now: float) -> None:
+        self._keyframe_for(transport, packet.media_ssrc)
+
+    def _fir(self, transport: "Transport", packet: rtcp.Fir, now: float) -> None:
+        for ssrc, _ in packet.requests:
+            self._keyframe_for(transport, ssrc)
+
+    def _keyframe_for(self, transport: "Transport", ssrc: int) -> None:
+        slot = transport.slots_by_ssrc.get(ssrc)
+        if slot is not None and slot.stream is not None:
+            self._router.want_keyframe(slot.stream)
+
+    # ------------------------------------------------------------------------------------------ to clients
+
+    def repair(self, transport: "Transport", now: float) -> None:
+        """Every 20 ms: ask again for what is lost, for keyframes that did not come, and tell of arrivals."""
+        for stream in list(transport.reception.streams.values()):
+            if stream.primary is None:
+                self._repair_stream(transport, stream, now)
+        if now - transport.last_feedback >= FEEDBACK_S:
+            transport.last_feedback = now
+            for packet in transport.arrivals.build(now, SENDER_SSRC, self._any_ssrc(transport)):
+                transport.send_rtcp(packet)
+
+    def _repair_stream(self, transport: "Transport", stream: Stream, now: float) -> None:
+        track = stream.track
+        if track.enabled and track.nack:
+            missing = stream.losses.due(now, transport.rtt_s)
+            if missing:
+                transport.send_rtcp(rtcp.build_nack(SENDER_SSRC, stream.ssrc, missing))
+        if stream.losses.take_keyframe_wish() and stream.groups:
+            self._router.want_keyframe(stream)
+        if stream.keyframes.wanted:
+            self._router.repeat_keyframe_wish(stream, now)
+
+    def report(self, transport: "Transport", now: float) -> None:
+        """Every second: how its streams arrive here, and how the streams of its slots were sent."""
+        blocks = [
+            stream.stats.report(ssrc, now)
+            for ssrc, stream in transport.reception.streams.items()
+            if stream.stats.packets
+        ]
+        for start in range(0, len(blocks), 31):
+            transport.send_rtcp(rtcp.build_rr(SENDER_SSRC, blocks[start : start + 31]))
+        for slot in transport.slots.values():
+            report = slot.sender_report(now)
+            if report is not None:
+                transport.send_rtcp(report)
+
+    @staticmethod
+    def _any_ssrc(transport: "Transport") -> int:
+        return next(iter(transport.reception.streams), 0)

@@ -1,0 +1,304 @@
+"""Tracks to slots: what arrives is booked, kept for repair and forwarded; bindings change at keyframes.
+
+`Router` alone writes into streams which slots they feed, so a slot is fed by one stream at a time.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from mediaserver.media import tapframe
+from mediaserver.media.core import h264, rtcp, rtp, vp8
+from mediaserver.media.egress_tap import Taps
+from mediaserver.media.forward import Forwarder
+from mediaserver.media.slot import Slot
+from mediaserver.media.track import Stream, Tap, Track
+from mediaserver.media.wiring import Wirings
+
+SENDER_SSRC: Final = 1
+"""Our own SSRC in feedback: we send no media under it."""
+
+
+class Router:
+    """All tracks of a worker by id, and the way of their packets."""
+
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        taps: Taps,
+        dropped: Counter[str],
+        clock: Callable[[], float],
+        realtime_ns: Callable[[], int],
+        on_unsupported: Callable[[Slot, Track], None],
+        on_level: Callable[[Track, int, float], None],
+    ) -> None:
+        self.tracks: dict[str, Track] = {}
+        self._forwarder, self._taps, self._dropped = forwarder, taps, dropped
+        self._clock, self._realtime_ns = clock, realtime_ns
+        self._on_unsupported, self._on_level = on_unsupported, on_level
+        self._wirings = Wirings()
+        self._pending: list[Stream] = []
+        self.packets_in = self.bytes_in = 0
+
+    @property
+    def has_pending(self) -> bool:
+        return bool(self._pending)
+
+    # ------------------------------------------------------------------------------------------ packets
+
+    def arrived(self, stream: Stream, data: bytes, header: rtp.RtpHeader) -> None:
+        """Book an authenticated packet; it is forwarded with the next `flush`."""
+        now = self._clock()
+        track = stream.track
+        self.packets_in += 1
+        self.bytes_in += len(data)
+        stream.stats.packet(header.sequence, header.timestamp, len(data), now)
+        if header.ext_start:
+            self._read_extensions(track, data, header, now)
+        if stream.primary is not None:
+            unwrapped = self._unwrap(stream, data, header)
+            if unwrapped is None:
+                return
+            stream, data, header = unwrapped
+        stream.losses.received(header.sequence, now)
+        stream.meter.packet(len(data), now)
+        if not track.enabled:
+            self._dropped["disabled"] += 1
+        elif header.payload_type not in track.by_payload_type:
+            self._dropped["payload_type"] += 1
+        elif rtp.is_padding_only(header):
+            self._skip(stream, header, now)
+        elif stream.cache.insert(header.sequence, data, now):
+            self._accept(stream, data, header, now)
+
+    def _read_extensions(self, track: Track, data: bytes, header: rtp.RtpHeader, now: float) -> None:
+        transport_cc = track.extensions.get(rtp.TRANSPORT_CC)
+        level = track.level_extension
+        for number, _, offset, length in rtp.elements(data, header):
+            if number == transport_cc and length == 2:
+                track.transport.arrivals.record(int.from_bytes(data[offset : offset + 2], "big"), now)
+            elif number == level and level and length == 1 and track.enabled:
+                self._on_level(track, data[offset] & 0x7F, now)
+
+    def _unwrap(
+        self, stream: Stream, data: bytes, header: rtp.RtpHeader
+    ) -> tuple[Stream, bytes, rtp.RtpHeader] | None:
+        """The original of a retransmission (RFC 4588), None for a probe."""
+        primary = stream.primary
+        codec = stream.track.by_rtx_payload_type.get(header.payload_type)
+        if codec is None or primary is None:
+            self._dropped["payload_type"] += 1
+            return None
+        packet = bytearray(data)
+        original = rtp.rtx_unwrap(packet, header, codec.payload_type, primary.ssrc)
+        if original is None:
+            return None
+        return primary, bytes(packet[: original.length]), original
+
+    def _skip(self, stream: Stream, header: rtp.RtpHeader, now: float) -> None:
+        """Padding alone is for our bandwidth estimate: subscribers do not get it, nor see a gap."""
+        self.flush_stream(stream, now)
+        for slots in stream.groups.values():
+            for slot in slots:
+                slot.rewriter.skip(header.sequence)
+
+    def _accept(self, stream: Stream, data: bytes, header: rtp.RtpHeader, now: float) -> None:
+        track = stream.track
+        descriptor: vp8.Vp8Descriptor | None = None
+        begins = True
+        if track.kind == "video":
+            descriptor, begins = self._read_picture(stream, data, header)
+        if begins and stream.waiting:
+            self.flush(now)
+            for slot in list(stream.waiting):
+                self._attach(slot, stream)
+        if not stream.pending:
+            self._pending.append(stream)
+        stream.pending.append((data, header, descriptor))
+        if track.taps:
+            self._tap(stream, tapframe.RTP, data, begins)
+
+    def _read_picture(
+        self, stream: Stream, data: bytes, header: rtp.RtpHeader
+    ) -> tuple[vp8.Vp8Descriptor | None, bool]:
+        """The packet's VP8 descriptor, if it has one, and whether it starts a keyframe."""
+        descriptor = None
+        at, size = header.header_length, header.payload_length
+        if stream.track.by_payload_type[header.payload_type].name == "VP8":
+            descriptor = stream.last_vp8 = vp8.parse(data, at, size)
+            if descriptor is None or not descriptor.keyframe:
+                return descriptor, False
+            dimensions = vp8.dimensions(data, at, size, descriptor)
+        elif h264.is_keyframe(data, at, size):
+            dimensions = h264.dimensions(data, at, size)
+        else:
+            return None, False
+        stream.keyframes.arrived()
+        stream.losses.forget_before(header.sequence)
+        if dimensions is not None:
+            stream.meter.width, stream.meter.height = dimensions
+        return descriptor, True
+
+    def flush(self, now: float) -> None:
+        """Forward all that is pending."""
+        for stream in self._pending:
+            if stream.pending:
+                self._forwarder.forward(stream, now)
+        self._pending.clear()
+
+    def flush_stream(self, stream: Stream, now: float) -> None:
+        if stream.pending:
+            self._forwarder.forward(stream, now)
+
+    # ------------------------------------------------------------------------------------------ keyframes
+
+    def want_keyframe(self, stream: Stream) -> None:
+        """Ask the publisher for a keyframe, at once or as soon as the throttle lets it, until one comes."""
+        if stream.track.kind == "video" and stream.keyframes.ask(self._clock()):
+            self._send_pli(stream)
+
+    def repeat_keyframe_wish(self, stream: Stream, now: float) -> None:
+        if stream.track.enabled and stream.keyframes.due(now):
+            self._send_pli(stream)
+
+    def _send_pli(self, stream: Stream) -> None:
+        stream.track.transport.send_rtcp(rtcp.build_pli(SENDER_SSRC, stream.ssrc))
+
+    # ------------------------------------------------------------------------------------------ bindings
+
+    def bind(self, slot: Slot, track: Track | None, revision: int) -> None:
+        """The slot falls silent; it carries `track` after `resume`."""
+        self._detach(slot)
+        if slot.track is not None:
+            slot.track.slots.discard(slot)
+        slot.track, slot.revision, slot.resumed = track, revision, False
+        if track is not None:
+            track.slots.add(slot)
+
+    def resume(self, slot: Slot, revision: int) -> None:
+        if revision != slot.revision or slot.track is None or slot.resumed:
+            return  # the binding has changed since
+        slot.resumed = True
+        wiring = self._wirings.between(slot.track.codecs, slot.track.extensions, slot.codecs, slot.extensions)
+        if not wiring.codecs:
+            self._on_unsupported(slot, slot.track)
+            return
+        slot.wiring = wiring
+        self.aim(slot, self._clock())
+
+    def pause(self, slot: Slot) -> None:
+        slot.resumed = False
+        self._detach(slot)
+
+    def rewire(self, slot: Slot) -> None:
+        """The slot's or its track's numbering was negotiated anew: begin again with the next keyframe."""
+        if slot.resumed:
+            self.pause(slot)
+            self.resume(slot, slot.revision)
+
+    def aim(self, slot: Slot, now: float) -> None:
+        """Choose the layer that the slot should carry, and wait for its keyframe when that is another one."""
+        track = slot.track
+        if (
+            track is None
+            or not track.enabled
+            or not slot.resumed
+            or slot.wiring is None
+            or not slot.wiring.codecs
+        ):
+            return
+        wanted = track.choose(slot.max_width, slot.max_height, now)
+        if wanted is None or wanted in (slot.target, slot.stream):
+            if wanted is slot.stream and slot.target is not None:
+                self._stop_waiting(slot)
+            return
+        self._stop_waiting(slot)
+        slot.target = wanted
+        wanted.waiting.append(slot)
+        self.want_keyframe(wanted)
+
+    def _attach(self, slot: Slot, stream: Stream) -> None:
+        wiring = slot.wiring
+        assert wiring is not None
+        self._detach(slot)
+        slot.begin(stream)
+        stream.groups.setdefault(wiring, []).append(slot)
+
+    def _detach(self, slot: Slot) -> None:
+        self._stop_waiting(slot)
+        stream = slot.end()
+        if stream is None:
+            return
+        for wiring, slots in list(stream.groups.items()):
+            if slot in slots:
+                slots.remove(slot)
+            if not slots:
+                del stream.groups[wiring]
+
+    def _stop_waiting(self, slot: Slot) -> None:
+        if slot.target is not None:
+            slot.target.waiting.remove(slot)
+            slot.target = None
+
+    # ------------------------------------------------------------------------------------------ tracks
+
+    def enable(self, track: Track, enabled: bool) -> None:
+        """Let a track's packets through, or drop them on arrival. Its slots go on with the next keyframe, as
+        after a rebinding: what was dropped leaves no gap in their numbering."""
+        if track.enabled == enabled:
+            return
+        self.flush(self._clock())
+        track.enabled = enabled
+        for slot in track.slots:
+            self._detach(slot)
+            self.aim(slot, self._clock())
+        if enabled and track.taps:
+            for stream in track.streams.values():
+                self.want_keyframe(stream)
+
+    def close_track(self, track: Track) -> None:
+        for slot in list(track.slots):
+            self.bind(slot, None, slot.revision)
+        for number in list(track.taps):
+            self.untap(track, number)
+        track.transport.reception.remove_track(track)
+        self.tracks.pop(track.id, None)
+
+    def close_slot(self, slot: Slot) -> None:
+        self.bind(slot, None, slot.revision)
+
+    # ------------------------------------------------------------------------------------------ taps
+
+    def tap(self, track: Track, number: int, path: str) -> None:
+        """Copy the track to egress from now on; a keyframe is asked for, so that it begins with a picture."""
+        self.untap(track, number)
+        track.taps[number] = Tap(number, path, self._taps.open(path))
+        for stream in track.streams.values():
+            self.want_keyframe(stream)
+
+    def untap(self, track: Track, number: int) -> None:
+        tap = track.taps.pop(number, None)
+        if tap is not None:
+            self._taps.close(tap.path)
+
+    def gap_in_tap(self, number: int) -> None:
+        """Records of a tap were lost: only a keyframe mends its picture."""
+        for track in self.tracks.values():
+            if number in track.taps:
+                for stream in track.streams.values():
+                    self.want_keyframe(stream)
+
+    def _tap(self, stream: Stream, kind: int, data: bytes, begins: bool) -> None:
+        now_ns = self._realtime_ns()
+        for tap in stream.track.taps.values():
+            if tap.stream is not stream and begins and self._is_better(stream, tap.stream):
+                tap.stream = stream
+            if tap.stream is stream:
+                tap.socket.write(tap.number, kind, now_ns, data)
+
+    def _is_better(self, stream: Stream, current: Stream | None) -> bool:
+        """Whether a tap should leave `current` for `stream`: for the best layer that is being sent."""
+        return current is None or stream is stream.track.choose(None, None, self._clock())
+
+    def tap_sender_report(self, stream: Stream, data: bytes) -> None:
+        self._tap(stream, tapframe.SENDER_REPORT, data, begins=False)

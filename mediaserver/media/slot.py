@@ -1,0 +1,164 @@
+"""A receive slot: one outgoing stream with fixed SSRCs that carries one track after another to one subscriber.
+
+Its sequence numbers, timestamps and VP8 picture ids only ever continue, whatever is bound to it (`SlotRewriter`).
+"""
+
+import secrets
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core import vp8 as vp8_payload
+from mediaserver.media.core.sequence import SlotRewriter
+from mediaserver.media.core.vp8 import Vp8Descriptor, Vp8Rewriter
+from mediaserver.media.messages import SetSlot
+from mediaserver.media.wiring import Wiring
+
+if TYPE_CHECKING:
+    from mediaserver.media.track import Stream, Track
+    from mediaserver.media.transport import Transport
+
+_RESEND_INTERVAL_S: Final = 0.03
+"""The same packet is not sent again within a short round trip: one NACK for it was on its way already."""
+_CIPHERTEXTS: Final = 256
+
+
+class Slot:
+    """`track` is bound to it; `stream` is what it carries now, `target` what it will carry from a keyframe on."""
+
+    __slots__ = (
+        "_last_vp8", "_resent", "cname", "codecs", "extensions", "fraction_lost", "kind", "max_height",
+        "max_width", "mid", "octets", "packets", "resumed", "retransmitted", "revision", "rewriter",
+        "rtt_s", "rtx_sequence", "rtx_ssrc", "sent", "ssrc", "stream", "target", "track", "transport",
+        "vp8", "wiring",
+    )  # fmt: skip
+
+    def __init__(self, transport: "Transport", told: SetSlot) -> None:
+        self.transport = transport
+        self.mid, self.kind, self.ssrc = told.mid, told.kind, told.ssrc
+        self.track: Track | None = None
+        self.stream: Stream | None = None
+        self.target: Stream | None = None
+        self.wiring: Wiring | None = None
+        self.revision = 0
+        self.resumed = False
+        self.max_width: int | None = None
+        self.max_height: int | None = None
+        self.rewriter: SlotRewriter[Stream | None] = SlotRewriter(
+            48_000 if told.kind == "audio" else 90_000, None, secrets.randbits(15), secrets.randbits(31)
+        )
+        self.vp8: Vp8Rewriter | None = None
+        """None until a second VP8 stream is bound: the first one's numbers go out as they are."""
+        self.rtx_sequence = secrets.randbits(15)
+        self.sent: dict[int, bytes] | None = None
+        """Without RTX: what went out, by sequence, encrypted. To protect a number again with other bytes (a new
+        TWCC number, say) would repeat a GCM nonce."""
+        self._last_vp8: Vp8Descriptor | None = None
+        self._resent: deque[tuple[int, float]] = deque(maxlen=128)
+        self.packets = self.octets = self.retransmitted = 0
+        self.fraction_lost = 0.0
+        self.rtt_s = 0.1
+        self.change(told)
+
+    def change(self, told: SetSlot) -> None:
+        """Take over what a later `set_slot` says; SSRCs never change."""
+        self.cname = told.cname
+        self.rtx_ssrc = told.rtx_ssrc
+        self.codecs = told.codecs
+        self.extensions = told.extensions
+        if told.rtx_ssrc is not None:
+            self.sent = None
+        elif self.sent is None and any(codec.nack for codec in told.codecs):
+            self.sent = {}
+
+    def begin(self, stream: "Stream") -> None:
+        """Carry `stream` from its next packet on, which starts a keyframe; all numbering goes on."""
+        if self.vp8 is not None:
+            self.vp8.rebind()
+        elif self._last_vp8 is not None:
+            self.vp8 = Vp8Rewriter()
+            self.vp8.patch(bytearray(self._last_vp8.length + 1), 0, self._last_vp8)
+            self.vp8.rebind()
+        self.rewriter.rebind(stream)
+        self.stream = stream
+
+    def end(self) -> "Stream | None":
+        """Carry nothing; returns what was carried."""
+        stream, self.stream = self.stream, None
+        if stream is not None and stream.last_vp8 is not None:
+            self._last_vp8 = stream.last_vp8
+        return stream
+
+    def keep(self, sequence: int, protected: bytes) -> None:
+        """Remember what went out, for a subscriber without RTX."""
+        sent = self.sent
+        if sent is not None:
+            sent[sequence] = protected
+            if len(sent) > _CIPHERTEXTS:
+                del sent[next(iter(sent))]
+
+    def resend(self, sequences: tuple[int, ...], now: float) -> None:
+        """Answer a NACK: by RTX where negotiated (RFC 4588), else with the very datagram that was lost."""
+        recent = {sequence for sequence, at in self._resent if now - at < _RESEND_INTERVAL_S}
+        for sequence in sequences:
+            if sequence not in recent and self._resend_one(sequence, now):
+                self._resent.append((sequence, now))
+                self.retransmitted += 1
+
+    def _resend_one(self, sequence: int, now: float) -> bool:
+        if self.sent is not None:
+            protected = self.sent.get(sequence)
+            if protected is not None:
+                self.transport.send_protected(protected)
+            return protected is not None
+        origin = self.rewriter.origin(sequence)
+        if origin is None or origin.source is None or self.rtx_ssrc is None or self.wiring is None:
+            return False
+        original = origin.source.cache.get(origin.sequence, now)
+        if original is None:
+            return False
+        if self.vp8 is not None and origin.generation != self.rewriter.generation:
+            return False  # its picture ids belong to an earlier binding
+        packet = self._wrapped(original, sequence, origin.timestamp_offset, now)
+        if packet is None:
+            return False
+        self.transport.send_rtp(packet)
+        return True
+
+    def _wrapped(self, original: bytes, sequence: int, timestamp_offset: int, now: float) -> bytearray | None:
+        header = rtp.parse(original, len(original))
+        wiring = self.wiring
+        assert header is not None and wiring is not None and self.rtx_ssrc is not None
+        codec = wiring.codecs.get(header.payload_type)
+        prepared = wiring.prepare(original, header, None, now)
+        if codec is None or codec.rtx_payload_type is None or prepared is None:
+            return None
+        plain = bytearray(12) + prepared.body
+        plain[0] = prepared.first
+        if prepared.transport_cc_at:
+            number = self.transport.next_transport_sequence()
+            plain[prepared.transport_cc_at : prepared.transport_cc_at + 2] = number.to_bytes(2, "big")
+        if self.vp8 is not None and codec.name == "VP8":
+            descriptor = vp8_payload.parse(plain, header.header_length, header.payload_length)
+            if descriptor is not None:
+                self.vp8.patch(plain, header.header_length, descriptor)
+        out = bytearray(prepared.size + 2)
+        self.rtx_sequence = self.rtx_sequence + 1 & 0xFFFF
+        rtp.rtx_wrap(
+            out, 0, plain, header,
+            payload_type=codec.rtx_payload_type, ssrc=self.rtx_ssrc, sequence=self.rtx_sequence,
+            timestamp=header.timestamp + timestamp_offset & 0xFFFFFFFF, original_sequence=sequence,
+        )  # fmt: skip
+        return out
+
+    def report(self, block: rtcp.ReportBlock) -> None:
+        """What the subscriber says about this slot's stream."""
+        self.fraction_lost = block.fraction_lost / 256
+
+    def sender_report(self, now: float) -> bytes | None:
+        """A sender report by the publisher's clock, so that its tracks stay in step at the subscriber."""
+        stream, offset = self.stream, self.rewriter.timestamp_offset
+        if stream is None or offset is None or not self.packets:
+            return None
+        report = stream.clock.build(self.ssrc, offset, self.packets, self.octets, now)
+        return None if report is None else report + rtcp.build_sdes(self.ssrc, self.cname)

@@ -1,0 +1,108 @@
+"""A published track and the RTP streams that carry it: one per simulcast layer, each perhaps with an RTX stream.
+
+A stream keeps what loss repair and reports need. Which slots it feeds is written into it by `router` alone.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mediaserver.media.core import rtp
+from mediaserver.media.core.keyframes import KeyframeRequests
+from mediaserver.media.core.layers import Layer, LayerMeter, choose_layer
+from mediaserver.media.core.nack import LossTracker
+from mediaserver.media.core.packetcache import AUDIO_SLOTS, VIDEO_SLOTS, PacketCache
+from mediaserver.media.core.sender_report import SenderClock
+from mediaserver.media.core.statistics import ReceiverStats
+from mediaserver.media.core.vp8 import Vp8Descriptor
+from mediaserver.media.messages import Codec, SetTrack
+
+if TYPE_CHECKING:
+    from mediaserver.media.egress_tap import TapSocket
+    from mediaserver.media.slot import Slot
+    from mediaserver.media.transport import Transport
+    from mediaserver.media.wiring import Wiring
+
+_ABSENT: Final = Layer(0, 0, 0, active=False)
+
+Packet = tuple[bytes, rtp.RtpHeader, Vp8Descriptor | None]
+
+
+class Stream:
+    """One incoming SSRC of a track. `layer` 0 is the best; an RTX stream has a `primary` and only counts."""
+
+    __slots__ = (
+        "bitrate_bps", "bytes_before", "cache", "clock", "groups", "keyframes", "last_vp8", "layer", "losses",
+        "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
+        self.ssrc, self.track, self.layer, self.primary = ssrc, track, layer, primary
+        self.stats = ReceiverStats(track.clock_rate)
+        self.clock = SenderClock(track.clock_rate)
+        self.meter = LayerMeter()
+        self.losses = LossTracker()
+        self.cache = PacketCache(VIDEO_SLOTS if track.kind == "video" else AUDIO_SLOTS)
+        self.keyframes = KeyframeRequests()
+        self.groups: dict[Wiring, list[Slot]] = {}
+        """The slots that this stream feeds, by how they number."""
+        self.waiting: list[Slot] = []
+        """Slots that begin with the next keyframe (audio: with the next packet)."""
+        self.pending: list[Packet] = []
+        """Arrived, not yet forwarded."""
+        self.last_vp8: Vp8Descriptor | None = None
+        """The newest packet's descriptor, from which a slot's numbering goes on after a rebinding."""
+        self.bitrate_bps = 0
+        self.bytes_before = 0
+
+    def measure(self, elapsed_s: float) -> None:
+        """Update the bitrate; called about every second."""
+        self.bitrate_bps = int((self.stats.bytes - self.bytes_before) * 8 / elapsed_s)
+        self.bytes_before = self.stats.bytes
+
+
+@dataclass(slots=True)
+class Tap:
+    """One copy of the track on its way to egress; it follows the best layer, changing at keyframes."""
+
+    number: int
+    path: str
+    socket: "TapSocket"
+    stream: Stream | None = None
+
+
+class Track:
+    """What one participant publishes under one mid."""
+
+    def __init__(self, transport: "Transport", told: SetTrack) -> None:
+        self.transport = transport
+        self.id, self.mid, self.kind, self.source = told.track, told.mid, told.kind, told.source
+        self.streams: dict[int, Stream] = {}
+        """By layer."""
+        self.slots: set[Slot] = set()
+        self.taps: dict[int, Tap] = {}
+        self.change(told)
+
+    def change(self, told: SetTrack) -> None:
+        """Take over what a later `set_track` says; streams stay."""
+        self.codecs: list[Codec] = told.codecs
+        self.extensions = told.extensions
+        self.rids = told.rids
+        self.enabled = told.enabled
+        self.by_payload_type = {codec.payload_type: codec for codec in told.codecs}
+        self.by_rtx_payload_type = {
+            codec.rtx_payload_type: codec for codec in told.codecs if codec.rtx_payload_type is not None
+        }
+        self.clock_rate = told.codecs[0].clock_rate if told.codecs else 90_000
+        self.nack = any(codec.nack for codec in told.codecs)
+        self.level_extension = told.extensions.get(rtp.AUDIO_LEVEL, 0) if told.kind == "audio" else 0
+
+    def choose(self, max_width: int | None, max_height: int | None, now: float) -> Stream | None:
+        """The stream for a tile of this size: of the layers that are being sent, else any that was."""
+        if not self.streams:
+            return None
+        layers = [
+            self.streams[index].meter.measured(now) if index in self.streams else _ABSENT
+            for index in range(max(self.streams) + 1)
+        ]
+        chosen = choose_layer(layers, max_width, max_height)
+        return self.streams[min(self.streams) if chosen is None else chosen]

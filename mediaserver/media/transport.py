@@ -1,0 +1,225 @@
+"""One participant's transport: ICE, DTLS and SRTP under its tracks and slots.
+
+Only what has passed SRTP authentication gets beyond this module; all else is counted by reason and dropped.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from mediaserver.media import srtp
+from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core.feedback import ArrivalRecorder
+from mediaserver.media.dtls import Dtls
+from mediaserver.media.ice import CONSENT_S, SILENT_S, Agents
+from mediaserver.media.messages import Fingerprint, TransportState
+from mediaserver.media.reception import Reception
+from mediaserver.media.stun import Address
+
+if TYPE_CHECKING:
+    from aiortc import RTCCertificate
+
+    from mediaserver.media.port import Port
+    from mediaserver.media.slot import Slot
+    from mediaserver.media.track import Stream
+
+log = logging.getLogger(__name__)
+
+FIRST_CHECK_S: Final = 60.0
+"""A client that was answered but sends no valid check for so long is given up."""
+MAX_RTCP_SSRCS: Final = 256
+
+
+class Listener(Protocol):
+    """What a transport tells the worker."""
+
+    def transport_changed(self, transport: "Transport", state: TransportState, reason: str) -> None: ...
+    def packet_arrived(self, stream: "Stream", data: bytes, header: rtp.RtpHeader) -> None: ...
+    def rtcp_arrived(self, transport: "Transport", packets: list[rtcp.Packet], data: bytes) -> None: ...
+
+
+class Transport:
+    """`address` is where media goes to: None until connected, and while the client's consent has run out."""
+
+    def __init__(
+        self,
+        name: str,
+        room: str,
+        port: "Port",
+        agents: "Agents[Transport]",
+        certificate: "RTCCertificate",
+        listener: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self.id, self.room = name, room
+        self._port, self._agents, self._listener, self._clock = port, agents, listener, clock
+        self._memory, self._length = port.memory, srtp.length_cell()
+        self._dropped = port.dropped
+        self.agent = agents.open(self, self._address_changed)
+        self._dtls = Dtls(certificate, self._send_dtls, self._connected, self._ended)
+        self.keys: srtp.Keys | None = None
+        self.address: Address | None = None
+        self.state: TransportState = "connecting"
+        self.reception = Reception(self._dropped)
+        self.arrivals = ArrivalRecorder()
+        self.slots: dict[str, Slot] = {}
+        """By mid."""
+        self.slots_by_ssrc: dict[int, Slot] = {}
+        self.last_sign = clock()
+        """When the client was last heard: a valid check or an authenticated packet."""
+        self.last_feedback = 0.0
+        self.rtt_s = 0.1
+        self._opened = clock()
+        self._rtcp_ssrcs: set[int] = set()
+        self._transport_sequence = 0
+
+    # ------------------------------------------------------------------------------------------ control
+
+    def connect(self, fingerprints: list[Fingerprint]) -> None:
+        """Expect the client's handshake; told again (a later negotiation), nothing changes."""
+        if not self._dtls.started:
+            self._opened = self._clock()
+            self._dtls.start(fingerprints)
+
+    async def close(self) -> None:
+        self.state = "closed"
+        await self._dtls.close()
+        self._agents.close(self.agent)
+        self.keys = None
+
+    def check_signs(self, now: float) -> None:
+        """Judge by its signs of life whether the client is there; called a few times a second."""
+        last_check = self.agent.last_check
+        if self.state == "closed":
+            return
+        if last_check is None:
+            if self._dtls.started and now - self._opened > FIRST_CHECK_S:
+                self._ended("ice_timeout")
+            return
+        self._address_changed()
+        if self.keys is None:
+            return
+        silent = now - max(last_check, self.last_sign) > SILENT_S
+        if silent and self.state == "connected":
+            self._change("disconnected", "silent")
+        elif not silent and self.state == "disconnected":
+            self._change("connected", "")
+
+    def _address_changed(self) -> None:
+        last_check = self.agent.last_check
+        consent = last_check is not None and self._clock() - last_check < CONSENT_S
+        self.address = self.agent.selected if self.keys is not None and consent else None
+
+    def _connected(self, keys: srtp.Keys) -> None:
+        self.keys = keys
+        self.last_sign = self._clock()
+        self._address_changed()
+        self._change("connected", "")
+
+    def _ended(self, reason: str) -> None:
+        if self.state != "closed":
+            self._change("closed", reason)
+
+    def _change(self, state: TransportState, reason: str) -> None:
+        self.state = state
+        self._listener.transport_changed(self, state, reason)
+
+    # ------------------------------------------------------------------------------------------ receiving
+
+    def receive_dtls(self, data: bytes) -> None:
+        if not self._dtls.receive(data):
+            self._dropped["dtls_flood"] += 1
+
+    def receive_media(self, offset: int, size: int) -> None:
+        """An SRTP or SRTCP packet in the port's memory (RFC 5761 section 4 tells them apart)."""
+        keys = self.keys
+        if keys is None:
+            self._dropped["not_connected"] += 1
+            return
+        view = self._memory.view
+        if 192 <= view[offset + 1] <= 223:
+            self._receive_rtcp(keys, offset, size)
+            return
+        ssrc = int.from_bytes(view[offset + 8 : offset + 12], "big")
+        reception = self.reception
+        stream = reception.streams.get(ssrc)
+        if stream is None and not reception.may_learn(ssrc):
+            self._dropped["unknown_ssrc"] += 1
+            return
+        length = self._length
+        length[0] = size
+        if srtp.unprotect(keys.rx, self._memory.pointer(offset), length):
+            self._dropped["srtp"] += 1
+            return
+        data = bytes(view[offset : offset + length[0]])
+        header = rtp.parse(data, len(data))
+        if header is None:
+            self._dropped["rtp_malformed"] += 1
+            return
+        self.last_sign = self._clock()
+        if stream is None:
+            stream = reception.learn(data, header)
+            if stream is None:
+                return
+        self._listener.packet_arrived(stream, data, header)
+
+    def _receive_rtcp(self, keys: srtp.Keys, offset: int, size: int) -> None:
+        view = self._memory.view
+        ssrc = int.from_bytes(view[offset + 4 : offset + 8], "big")
+        # libsrtp remembers every SSRC that it has seen: no client needs hundreds
+        if ssrc not in self._rtcp_ssrcs and len(self._rtcp_ssrcs) >= MAX_RTCP_SSRCS:
+            self._dropped["unknown_ssrc"] += 1
+            return
+        length = self._length
+        length[0] = size
+        if srtp.unprotect_rtcp(keys.rx, self._memory.pointer(offset), length):
+            self._dropped["srtcp"] += 1
+            return
+        self._rtcp_ssrcs.add(ssrc)
+        self.last_sign = self._clock()
+        data = bytes(view[offset : offset + length[0]])
+        try:
+            packets = rtcp.parse(data)
+        except rtcp.Malformed:
+            self._dropped["rtcp_malformed"] += 1
+            return
+        self._listener.rtcp_arrived(self, packets, data)
+
+    # ------------------------------------------------------------------------------------------ sending
+
+    def next_transport_sequence(self) -> int:
+        """The next transport-wide sequence number (of the extension, not of RTP)."""
+        self._transport_sequence = self._transport_sequence + 1 & 0xFFFF
+        return self._transport_sequence
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self._protect_and_send(srtp.protect_rtcp, packet)
+
+    def send_rtp(self, packet: bytearray) -> None:
+        """One packet outside of the forwarding path: a retransmission."""
+        self._protect_and_send(srtp.protect, packet)
+
+    def _protect_and_send(self, protect: Callable[[Any, Any, Any], int], packet: bytes | bytearray) -> None:
+        keys, address, scratch, length = self.keys, self.address, self._port.scratch, self._length
+        if keys is None or address is None:
+            return
+        scratch.view[: len(packet)] = packet
+        length[0] = len(packet)
+        if protect(keys.tx, scratch.pointer(0), length):
+            self._dropped["protect"] += 1
+            return
+        self._port.send(scratch.view[: length[0]], address)
+
+    def send_protected(self, datagram: bytes) -> None:
+        if self.address is not None:
+            self._port.send(datagram, self.address)
+
+    def _send_dtls(self, data: bytes) -> None:
+        address: Any = self.agent.selected
+        if address is not None:
+            self._port.send(data, address)
+
+
+async def close_all(transports: list[Transport]) -> None:
+    await asyncio.gather(*(one.close() for one in transports))
