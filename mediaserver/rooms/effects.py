@@ -6,6 +6,7 @@ from typing import Any, Literal
 from mediaserver.domain.sessions import MediaKind, Source
 
 Data = dict[str, Any]
+EndReason = Literal["ended", "deleted"]
 LeftReason = Literal["left", "timeout", "removed", "ended", "deactivated"]
 
 

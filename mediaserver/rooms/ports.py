@@ -1,11 +1,11 @@
-"""What rooms need of media workers and of the recorder; their handles fit these without importing rooms.
+"""What rooms need of media workers, of the recorder and of sockets; those fit without importing rooms.
 
 Every method may raise `ChannelClosed` when the process behind it dies; a room then carries on without it.
 """
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from mediaserver.media import messages as m
 
@@ -72,8 +72,10 @@ class Recorder(Protocol):
         kind: m.Kind,
         codec: m.Codec,
         enabled: bool,
+        audio_level_id: int | None = None,
     ) -> tuple[int, str]:
-        """The tap number and the Unix socket path to give to the media worker (`TapTrack`).
+        """The tap number and the Unix socket path to give to the media worker (`TapTrack`);
+        `audio_level_id` is the publisher's id of the RFC 6464 extension.
 
         Adding a track again (after a media worker died, after egress died) gives it a new tap number."""
 
@@ -87,3 +89,19 @@ class Recorder(Protocol):
 
     def listen(self, on_reset: Callable[[], None]) -> None:
         """Call when the egress process has come back after dying: `start` and `add_track` again."""
+
+
+class Audience(Protocol):
+    """The sockets of people in rooms. Nothing here waits: a socket that cannot keep up is closed."""
+
+    def attach(self, socket: str, room: str) -> None:
+        """The socket hears the broadcasts of `room` from now on."""
+
+    def detach(self, socket: str, room: str) -> None:
+        """It does not any more: it was replaced, turned out, or its session is over."""
+
+    def broadcast(self, room: str, event: str, data: dict[str, Any]) -> None: ...
+
+    def send(
+        self, socket: str, event: str, data: dict[str, Any], acknowledged: Callable[[], None] | None = None
+    ) -> None: ...

@@ -121,7 +121,7 @@ class Room:
         told: Effects = [fx.Send(member.socket, "session.replaced", {"reason": why})] if member.socket else []
         return told + self.leave(member.id, reason, now)
 
-    def end(self, reason: Literal["ended", "deleted"], now: float) -> Effects:
+    def end(self, reason: fx.EndReason, now: float) -> Effects:
         """The session is over: everyone is told and leaves."""
         if self.ended:
             return []

@@ -1,0 +1,63 @@
+"""Starting and stopping the recording of a room: the document first, then the capture, then the room is told."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mediaserver.base.clock import rfc3339
+from mediaserver.base.errors import Conflict, Problem, Unavailable
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.recordings import Recording
+from mediaserver.usecases import recordings
+from mediaserver.usecases.context import Context
+
+if TYPE_CHECKING:
+    from mediaserver.rooms.host import Host
+
+log = logging.getLogger(__name__)
+
+
+def recording_wire(recording: Recording) -> dict[str, Any]:
+    """A recording as the events of a room tell it (REST tells more, for each reader)."""
+    return {
+        "id": recording.id,
+        "status": recording.status,
+        "startTime": rfc3339(recording.start_time),
+        "endTime": rfc3339(recording.end_time) if recording.end_time else None,
+        "startedByUserId": recording.started_by_user_id,
+    }
+
+
+async def start_recording(host: "Host", ctx: Context, actor: Actor, participant: str) -> dict[str, Any]:
+    """Begin to record; answers the recording. Forbidden, Conflict `already_recording`, Unavailable."""
+    host.room.check_moderates(participant)
+    async with host.recording_lock:
+        if host.taps.active is not None:
+            raise Conflict("already_recording", "this session is being recorded")
+        session = host.room.session
+        recording = await recordings.begin(ctx, actor, session, new_id(), ctx.clock())
+        try:
+            await host.taps.start(recording, session)
+        except (Problem, TimeoutError) as error:
+            await recordings.failed(ctx, recording.id, "the recorder could not begin")
+            detail = error.detail if isinstance(error, Problem) else "the recorder does not answer"
+            raise Unavailable("recording_unavailable", detail) from error
+        wire = recording_wire(recording)
+        await host.command(lambda now: host.room.recording_changed("recording.started", wire))
+        log.info("recording started", extra={"recording": recording.id})
+        return wire
+
+
+async def stop_recording(host: "Host", ctx: Context, participant: str | None) -> dict[str, Any]:
+    """Stop; `participant` None is the server itself. Conflict `not_recording`."""
+    if participant is not None:
+        host.room.check_moderates(participant)
+    async with host.recording_lock:
+        if host.taps.active is None or host.room.recording is None:
+            raise Conflict("not_recording", "this session is not being recorded")
+        recording = await recordings.stopped(ctx, host.room.recording["id"], ctx.clock())
+        wire = recording_wire(recording)
+        await host.command(lambda now: host.room.recording_changed("recording.stopped", wire))
+        host.taps.stop()
+        log.info("recording stopped", extra={"recording": recording.id})
+        return wire

@@ -1,0 +1,223 @@
+"""All running rooms: found by kind and session, made at the first join, closed when over or long empty.
+
+What use cases publish (ended, deactivated, messages, recordings…) reaches the rooms through here."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mediaserver.base.errors import Conflict, Forbidden, Problem
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.recordings import Recording
+from mediaserver.domain.sessions import Session, SessionKind
+from mediaserver.media import messages as m
+from mediaserver.rooms import effects as fx
+from mediaserver.rooms.host import Host, Surroundings
+from mediaserver.rooms.members import Member
+from mediaserver.rooms.ports import Worker
+from mediaserver.rooms.record import recording_wire, stop_recording
+from mediaserver.usecases import events as happened
+from mediaserver.usecases import sessions
+
+log = logging.getLogger(__name__)
+
+EMPTY_S = 300.0
+"""A room without people is kept this long: its epoch goes on, and so does a recording."""
+_SWEEP_S = 5.0
+_DRAIN_S = 10.0
+
+
+class Rooms:
+    """`run` must be running. Everything is called on one event loop."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self.ctx = around.ctx
+        self._hosts: dict[str, Host] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closing: dict[str, asyncio.Task[None]] = {}
+        self._subscribe()
+        around.workers.listen(self._worker_event, self._worker_died)
+        around.recorder.listen(self._recorder_is_back)
+
+    # --------------------------------------------------------------- finding
+
+    async def enter(self, session: Session) -> Host:
+        """The session's room, made when there is none; its chat position is known."""
+        key = f"{session.kind}:{session.id}"
+        while closing := self._closing.get(key):
+            await asyncio.shield(closing)
+        host = self._hosts.get(key)
+        if host is None:
+            host = self._hosts[key] = Host(session, new_id(), self._around)
+            self._tasks[key] = asyncio.create_task(host.run(), name=f"room {key}")
+            log.info("room opened", extra={"room": key})
+        await host.chat.start()
+        return host
+
+    def get(self, kind: SessionKind, session_id: str) -> Host | None:
+        """The running room; one that is being closed takes nothing more."""
+        return self._hosts.get(f"{kind}:{session_id}")
+
+    @property
+    def rooms(self) -> int:
+        return len(self._hosts)
+
+    @property
+    def participants(self) -> int:
+        return sum(len(host.room.members) for host in self._hosts.values())
+
+    # --------------------------------------------------------------- REST
+
+    async def patch_participant(
+        self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: Mapping[str, bool]
+    ) -> dict[str, Any]:
+        """Change `mute`, `video_visible`, `cast_screen` of somebody in the running room; answers the Participant.
+
+        One's own flags freely; moderators may switch those of others off. Conflict `not_in_session`."""
+        host = self.get(kind, session_id)
+        member = host.room.members.get(participant_id) if host else None
+        if host is None or member is None:
+            raise Conflict("not_in_session", "this participant is not in the session now")
+        own = member.user_id == actor.user_id
+        if not own:
+            _check_may_switch(host, actor, changes)
+        await host.command(lambda now: host.room.update(participant_id, changes, now))
+        return member.wire()
+
+    # --------------------------------------------------------------- the life of rooms
+
+    async def run(self) -> None:
+        """Close rooms that are over or long empty, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            for host in list(self._hosts.values()):
+                empty = host.room.empty_since
+                if empty is not None and loop.time() - empty > EMPTY_S:
+                    self._close_later(host)
+
+    async def shutdown(self) -> None:
+        """Stop recordings and close all rooms; what they want written is written. Sockets are told by others."""
+        for host in list(self._hosts.values()):
+            self._close_later(host)
+        if self._closing:
+            await asyncio.wait(self._closing.values(), timeout=2 * _DRAIN_S)
+
+    def _close_later(self, host: Host) -> None:
+        if host.key not in self._closing:
+            self._closing[host.key] = asyncio.create_task(self._close(host), name=f"close {host.key}")
+
+    async def _close(self, host: Host) -> None:
+        running = self._tasks.pop(host.key)
+        try:
+            await self._end_in_order(host)
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            del self._hosts[host.key], self._closing[host.key]
+            log.info("room closed", extra={"room": host.key})
+
+    async def _end_in_order(self, host: Host) -> None:
+        try:
+            with contextlib.suppress(Conflict):
+                await stop_recording(host, self.ctx, None)
+        except (Problem, TimeoutError):
+            log.exception("a recording was not stopped in order", extra={"room": host.key})
+            host.taps.stop()
+        try:
+            await host.command(lambda now: _everyone_leaves(host, now))
+            await host.drain(_DRAIN_S)
+        except (Problem, TimeoutError):
+            log.exception("a room was not closed in order", extra={"room": host.key})
+
+    # --------------------------------------------------------------- what happened elsewhere
+
+    def _subscribe(self) -> None:
+        on = self.ctx.events.subscribe
+        on(happened.SessionEnded, lambda event: self._over(event.session, "ended"))
+        on(happened.SessionDeleted, lambda event: self._over(event.session, "deleted"))
+        on(happened.SessionUpdated, self._session_updated)
+        on(happened.UserDeactivated, lambda event: self._out(event.user_id, None, "deactivated", "deactivated"))
+        on(happened.LoginRevoked, lambda event: self._out(event.user_id, event.login_id, "login_revoked", "left"))
+        on(happened.MessageStored, self._message_stored)
+        on(happened.RecordingReady, lambda event: self._recording("recording.ready", event.recording))
+        on(happened.RecordingFailed, lambda event: self._recording("recording.failed", event.recording))
+
+    def _over(self, session: Session, reason: fx.EndReason) -> None:
+        if host := self.get(session.kind, session.id):
+            host.tell(lambda now: host.room.end(reason, now))
+            self._close_later(host)
+
+    def _session_updated(self, event: happened.SessionUpdated) -> None:
+        session = event.session
+        if host := self.get(session.kind, session.id):
+
+            async def tell() -> None:
+                (wire,) = await sessions.describe(self.ctx, [session])
+                host.tell(lambda now: host.room.session_updated(session, wire))
+
+            host.chat.lane.put(tell)
+
+    def _out(self, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason) -> None:
+        """A person (with that login, when one is named) may not be here any more."""
+        for host in self._hosts.values():
+            host.tell(lambda now, host=host: _turn_out(host, user_id, login_id, why, reason, now))  # type: ignore[misc]
+
+    def _message_stored(self, event: happened.MessageStored) -> None:
+        if host := self.get(event.message.session_kind, event.message.session_id):
+            host.chat.stored(event)
+
+    def _recording(self, name: str, recording: Recording) -> None:
+        if host := self.get(recording.session_kind, recording.session_id):
+            wire = recording_wire(recording)
+            if host.room.recording and host.room.recording["id"] == recording.id:
+                host.taps.stop()
+            host.tell(lambda now: host.room.recording_changed(name, wire))
+
+    def _worker_event(self, worker: Worker, event: m.Event) -> None:
+        if isinstance(event, m.SpeakersChanged):
+            key = event.room
+        elif isinstance(event, m.TransportChanged | m.SlotUnsupported):
+            key = event.transport.rpartition(".")[0]  # as `negotiation` names transports
+        else:
+            return
+        if host := self._hosts.get(key):
+            host.worker_event(event)
+
+    def _worker_died(self, worker: Worker) -> None:
+        for host in self._hosts.values():
+            host.worker_died(worker)
+
+    def _recorder_is_back(self) -> None:
+        for host in self._hosts.values():
+            host.taps.recorder_is_back()
+
+
+def _check_may_switch(host: Host, actor: Actor, changes: Mapping[str, bool]) -> None:
+    if not host.room.session.is_moderated_by(actor):
+        raise Forbidden("forbidden", "only moderators may change others")
+    if any(value != (flag == "mute") for flag, value in changes.items()):
+        raise Forbidden("not_allowed", "moderators mute and hide; only people themselves undo that")
+
+
+def _turn_out(
+    host: Host, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason, now: float
+) -> list[fx.Effect]:
+    def concerned(member: Member) -> bool:
+        return member.user_id == user_id and login_id in (None, member.login_id)
+
+    found = [member for member in host.room.members.values() if concerned(member)]
+    return [effect for member in found for effect in host.room.turn_out(member, why, reason, now)]
+
+
+def _everyone_leaves(host: Host, now: float) -> list[fx.Effect]:
+    """Without a word of their leaving to the others: the server is closing the room."""
+    done: list[fx.Effect] = []
+    for participant in list(host.room.members):
+        done += host.room.leave(participant, "ended", now)
+    return [effect for effect in done if not isinstance(effect, fx.Broadcast)]
