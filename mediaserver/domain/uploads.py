@@ -4,9 +4,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.document import Document, Index, Value
 
 UploadStatus = Literal["pending", "ready"]
+
+
+class Use(Value):
+    """What refers to an upload; whoever may read that may read the upload."""
+
+    kind: Literal["session", "profile"]
+    """A message in a session's chat; a person's picture."""
+    id: str
+    """Of the session or the user."""
 
 
 class Upload(Document):
@@ -25,3 +34,4 @@ class Upload(Document):
     status: UploadStatus = "ready"
     used: bool = False
     """Something refers to it: it does not expire."""
+    used_by: list[Use] = Field(default=[], exclude=True)

@@ -1,0 +1,88 @@
+"""Taking in a stranger's file: as many bytes as its true type may have, then what it really is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mediaserver.base.errors import FieldError, Invalid, TooLarge, Unavailable
+from mediaserver.base.settings import Uploads
+from mediaserver.domain import media_types
+from mediaserver.domain.media_types import HEAD_BYTES, MAX_IMAGE_PIXELS, UNKNOWN
+from mediaserver.usecases import media_probe
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A whole file on our disk."""
+
+    path: Path
+    size: int
+    content_type: str
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+
+
+async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads) -> Arrived:
+    """Write `chunks` to `path`. TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable."""
+    try:
+        with path.open("wb") as file:
+            size, head = await _write(chunks, file, limits)
+    except OSError as error:
+        if isinstance(error, ConnectionError):  # the client, not the disk
+            raise
+        raise Unavailable("storage_failed", f"the upload cannot be kept: {error.strerror}") from error
+    if not size:
+        raise Invalid("invalid", "the file is empty", [FieldError("file", "is empty")])
+    arrived = await _look(path, size, head)
+    _refuse_too_large(arrived.content_type, size, limits)
+    return arrived
+
+
+async def _write(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads) -> tuple[int, bytes]:
+    head, size, content_type = bytearray(), 0, ""
+    async for chunk in chunks:
+        size += len(chunk)
+        if not content_type:
+            head += chunk[: HEAD_BYTES - len(head)]
+            content_type = media_types.sniff(bytes(head)) if len(head) == HEAD_BYTES else ""
+        if content_type:
+            _refuse_too_large(content_type, size, limits)
+        await asyncio.to_thread(file.write, chunk)
+    return size, bytes(head)
+
+
+def _refuse_too_large(content_type: str, size: int, limits: Uploads) -> None:
+    kind = media_types.class_of(content_type)
+    limit: int = getattr(limits, f"max_{kind}_bytes")
+    if size > limit:
+        said = f"{content_type}: at most {limit:,} bytes (uploads.max_{kind}_bytes)"
+        raise TooLarge("too_large", f"the file is too large; {said}", [FieldError("file", said)])
+
+
+async def _look(path: Path, size: int, head: bytes) -> Arrived:
+    """What is not what it begins as is a plain file."""
+    content_type = media_types.sniff(head)
+    if media_types.class_of(content_type) == "image":
+        return _picture(path, size, content_type, head)
+    demuxer = media_types.DEMUXERS.get(content_type)
+    if demuxer is None:
+        return Arrived(path, size, content_type)
+    probed = await media_probe.probe(path, demuxer)
+    if probed is None:
+        return Arrived(path, size, UNKNOWN)
+    found_type = media_types.with_video(content_type, probed.has_video)
+    return Arrived(path, size, found_type, probed.width, probed.height, probed.duration_s)
+
+
+def _picture(path: Path, size: int, content_type: str, head: bytes) -> Arrived:
+    pixels = media_types.image_size(content_type, head)
+    if pixels is None:
+        return Arrived(path, size, UNKNOWN)
+    width, height = pixels
+    if width * height > MAX_IMAGE_PIXELS:
+        said = f"has {width} × {height} pixels; at most {MAX_IMAGE_PIXELS:,} are allowed"
+        raise Invalid("image_too_large", f"the picture {said}", [FieldError("file", said)])
+    return Arrived(path, size, content_type, width, height)
