@@ -1,0 +1,106 @@
+// One participant of a session in a page, through the product's SDK; the tests talk to `window.attendee`.
+(() => {
+  const SOURCE_TONES = { microphone: 0, screenAudio: 95 };
+  const toneFor = (who, source) => kit.toneOf(who) + SOURCE_TONES[source];
+
+  class Attendee {
+    constructor(sdk, token, who) {
+      Object.assign(this, { sdk, who, outs: [], problems: [], assigned: [] });
+      this.session = new sdk.Session({ url: location.origin, token });
+      this.session.on("out", (detail) => this.outs.push(detail.reason));
+      this.session.on("problem", (error) => this.problems.push(String(error?.message ?? error)));
+    }
+
+    async join(kind, sessionId) {
+      await this.session.join({ kind, sessionId });
+      return { participantId: this.session.participantId, welcome: this.session.welcome };
+    }
+
+    // Screens get a `who` of their own, 8 more than the person's.
+    publish(source, options) {
+      const video = source === "camera" || source === "screen";
+      const track = video
+        ? kit.picture(source === "screen" ? this.who + 8 : this.who, options)
+        : kit.tone(toneFor(this.who, source));
+      return this.session.publish(source, track);
+    }
+
+    people() {
+      return this.session.tiles.map(({ participant, hasCamera, hasScreen, live, me, camera, screen, audio, screenAudio }) => ({
+        id: participant.id, username: participant.username, mute: participant.mute, hand: participant.handRaised,
+        videoVisible: participant.videoVisible, casting: participant.castScreen, canPublish: participant.canPublish,
+        connection: participant.connection, hasCamera, hasScreen, live, me,
+        camera: !!camera, screen: !!screen, audio: !!audio, screenAudio: !!screenAudio,
+      }));
+    }
+
+    tile(username) {
+      return this.session.tiles.find(({ participant }) => participant.username === username) ?? null;
+    }
+
+    // What is seen in somebody's tile for a while, or null when nothing is shown.
+    async see(username, source = "camera", ms = 1000) {
+      const stream = this.tile(username)?.[source];
+      return stream ? kit.watch(stream, ms) : null;
+    }
+
+    // Which tones are heard in all that this session plays: {"who/source": dB}.
+    async hear(whos, ms = 700) {
+      const names = whos.flatMap((who) => Object.keys(SOURCE_TONES).map((source) => [who, source]));
+      const heard = Object.fromEntries(names.map(([who, source]) => [`${who}/${source}`, -200]));
+      const tones = names.map(([who, source]) => toneFor(who, source));
+      const all = await Promise.all(this.session.audioStreams.map((stream) => kit.hear(stream, tones, ms)));
+      for (const levels of all) {
+        names.forEach(([who, source], i) => {
+          const name = `${who}/${source}`;
+          heard[name] = Math.max(heard[name], levels[i]);
+        });
+      }
+      return heard;
+    }
+
+    // Until `username` is seen moving under the right name; the time that it took in ms, or null.
+    async firstSight(username, expected, source = "camera", timeoutMs = 10000) {
+      const start = performance.now();
+      while (performance.now() - start < timeoutMs) {
+        const stream = this.tile(username)?.[source];
+        const seen = stream && kit.look(kit.element(stream));
+        if (seen?.who === expected) return performance.now() - start;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      return null;
+    }
+
+    chat() {
+      return this.session.chat.messages.map(({ sequence, senderName, contentType, content, clientId }) => ({
+        sequence, senderName, contentType, content, clientId,
+      }));
+    }
+
+    // Frames that arrived and were decoded, over all video slots and since the page began.
+    async frames() {
+      const total = { received: 0, decoded: 0, packetsLost: 0, retransmitted: 0 };
+      for (const [, report] of await this.session.media.pc.getStats()) {
+        if (report.type !== "inbound-rtp" || report.kind !== "video") continue;
+        total.received += report.framesReceived ?? 0;
+        total.decoded += report.framesDecoded ?? 0;
+        total.packetsLost += report.packetsLost ?? 0;
+        total.retransmitted += report.retransmittedPacketsReceived ?? 0;
+      }
+      return total;
+    }
+
+    async sentFrames() {
+      let frames = 0;
+      for (const [, report] of await this.session.media.pc.getStats()) {
+        if (report.type === "outbound-rtp" && report.kind === "video") frames += report.framesSent ?? report.framesEncoded;
+      }
+      return frames;
+    }
+  }
+
+  window.becomeAttendee = async ({ token, who }) => {
+    const sdk = await import("/web/sdk/index.js");
+    window.attendee = new Attendee(sdk, token, who);
+  };
+})();
