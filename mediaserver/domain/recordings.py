@@ -29,6 +29,10 @@ class Recording(Document):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("session_kind", "session_id", "start_time")),
         Index(("status",)),
+        Index(("object_key",)),
+        Index(("tracks.object_key",)),
+        # One running recording a session.
+        Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )
 
     session_kind: SessionKind

@@ -28,13 +28,24 @@ class KindRules:
     bound_to: Literal["lesson_id", "course_id"]
     types: tuple[SessionType, ...] = ()
     """Empty: the kind knows no types."""
+    absent_fields: tuple[str, ...] = ()
+    """Wire names that sessions of this kind do not have."""
 
 
 _ALL: tuple[Source, ...] = ("microphone", "camera", "screen", "screenAudio")
 KINDS: dict[SessionKind, KindRules] = {
-    "live": KindRules("/live-sessions", ("audio", "video"), _ALL, "lesson_id", ("meeting", "broadcast")),
-    "video": KindRules("/video-sessions", ("audio", "video"), _ALL, "course_id"),
-    "audio": KindRules("/audio-sessions", ("audio",), ("microphone",), "course_id"),
+    "live": KindRules(
+        "/live-sessions",
+        ("audio", "video"),
+        _ALL,
+        "lesson_id",
+        ("meeting", "broadcast"),
+        ("courseId", "audioStreamUrl"),
+    ),
+    "video": KindRules(
+        "/video-sessions", ("audio", "video"), _ALL, "course_id", (), ("type", "lessonId", "audioStreamUrl")
+    ),
+    "audio": KindRules("/audio-sessions", ("audio",), ("microphone",), "course_id", (), ("type", "lessonId")),
 }
 
 

@@ -1,0 +1,62 @@
+"""What every use case gets first: the documents, the clock, the events, the server's keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+from mediaserver.base.clock import Clock
+from mediaserver.base.ids import new_id
+from mediaserver.base.secrets import Secrets
+from mediaserver.base.settings import Settings
+from mediaserver.base.signing import UrlSigner
+from mediaserver.domain.document import Document
+from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import Recording
+from mediaserver.domain.sessions import Session
+from mediaserver.domain.uploads import Upload
+from mediaserver.domain.users import Login, User
+from mediaserver.store.counters import Counters
+from mediaserver.store.objects import ObjectStore
+from mediaserver.store.repository import Repository
+from mediaserver.usecases.events import Events
+from mediaserver.usecases.passwords import Passwords
+from mediaserver.usecases.tokens import AccessTokens
+
+
+class Stamp(TypedDict):
+    id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    users: Repository[User]
+    logins: Repository[Login]
+    sessions: Repository[Session]
+    participants: Repository[Participant]
+    messages: Repository[ChatMessage]
+    recordings: Repository[Recording]
+    uploads: Repository[Upload]
+    counters: Counters
+    objects: ObjectStore
+    events: Events
+    clock: Clock
+    settings: Settings
+    secrets: Secrets
+    signer: UrlSigner
+    """Makes file URLs."""
+    tokens: AccessTokens
+    passwords: Passwords
+
+    def stamp(self) -> Stamp:
+        """Identity and times of a new document."""
+        now = self.clock()
+        return Stamp(id=new_id(), created_at=now, updated_at=now)
+
+
+def stored_names(document: type[Document], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` under the names by which repositories know them."""
+    return {document.model_fields[name].alias or name: value for name, value in fields.items()}

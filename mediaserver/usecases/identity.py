@@ -1,0 +1,191 @@
+"""Who somebody is: register, sign in, refresh, sign out; roles and deactivation. Guesses are limited."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, TooMany, Unauthenticated
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.users import Login, User, folded, is_login_email
+from mediaserver.store.counters import Verdict
+from mediaserver.usecases import tokens
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
+
+_MINUTE_S = 60
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a client gets when it registers, signs in or refreshes."""
+
+    user: User
+    access_token: str
+    expires_in_s: int
+    refresh_token: str
+
+
+async def register(ctx: Context, username: str, email: str, password: str, address: str) -> SignedIn:
+    """A new student, signed in. TooMany, Conflict `username_taken` or `email_taken`."""
+    limit = ctx.settings.auth.registrations_per_hour
+    _refuse_hurry(await ctx.counters.hit(f"register:{address}", limit, _HOUR_S))
+    user = await create_user(ctx, username, email, password, "student")
+    return await _sign_in(ctx, user)
+
+
+async def create_user(ctx: Context, username: str, email: str, password: str, role: Role) -> User:
+    """An account with any role: for the command line, and for `register` underneath."""
+    await _refuse_taken(ctx, username, email)  # before the costly hash, and naming both
+    async with ctx.passwords.turn():
+        password_hash = await ctx.passwords.hash(password)
+    stamp = ctx.stamp()
+    user = User(
+        **stamp,
+        username=username,
+        username_folded=folded(username),
+        email=email,
+        email_folded=folded(email),
+        password_hash=password_hash,
+        role=role,
+        join_date=stamp["created_at"],
+    )
+    return await ctx.users.add(user)
+
+
+async def login(ctx: Context, name: str, password: str, address: str) -> SignedIn:
+    """Sign in by username or email. Unauthenticated `wrong_login` tells neither which half was wrong nor whether
+    the account exists; TooMany after too many wrong tries for that name or from that address."""
+    key, limit = folded(name), ctx.settings.auth.attempts_per_minute
+    counted = (f"login:name:{key}", f"login:address:{address}")
+    # Few at once, and counted before the next: many parallel guesses are not more than the same one by one.
+    async with ctx.passwords.turn():
+        for one in counted:
+            _refuse_hurry(await ctx.counters.peek(one, limit, _MINUTE_S))
+        user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
+        fits = await ctx.passwords.matches(user.password_hash if user else None, password)
+        if not fits:
+            for one in counted:
+                await ctx.counters.hit(one, limit, _MINUTE_S)
+    if user is None or not fits:
+        raise Unauthenticated("wrong_login", "the name or the password is wrong")
+    if not user.active:
+        raise Forbidden("deactivated", "this account was deactivated")
+    return await _sign_in(ctx, user)
+
+
+async def refresh(ctx: Context, token: str) -> SignedIn:
+    """A new pair of tokens for the newest refresh token of a login; it is used up by that.
+
+    An older one means that two hold the login: it is revoked then, and its sockets end.
+    """
+    now = ctx.clock()
+    login = await ctx.logins.find_one({"_id": tokens.login_of(token)})
+    if login is None or not login.alive(now):
+        raise Unauthenticated("bad_refresh_token", "this login is over; sign in again")
+    new_token, new_hash = tokens.new_refresh_token(login.id)
+    changes = {"tokenHash": new_hash, "lastUsedAt": now, "expiresAt": now + _life(ctx)}
+    mine = {"_id": login.id, "tokenHash": tokens.hash_refresh_token(token), "revokedAt": None}
+    if (
+        await ctx.logins.update_one(mine, set=changes) is None
+    ):  # one winner, also when the same token comes twice at once
+        await _revoke(ctx, login)
+        raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
+    user = await ctx.users.find_one({"_id": login.user_id})
+    if user is None or not user.active:
+        raise Unauthenticated("deactivated", "this account was deactivated")
+    return _signed_in(ctx, user, login, new_token)
+
+
+async def logout(ctx: Context, token: str) -> None:
+    """End the login of a refresh token and its sockets; nothing happens when it is over already."""
+    login = await ctx.logins.find_one({"_id": tokens.login_of(token)})
+    if login is not None and login.token_hash == tokens.hash_refresh_token(token):
+        await _revoke(ctx, login)
+
+
+async def authenticate(ctx: Context, token: str) -> Actor:
+    """Whom an access token names. Unauthenticated when it is forged, expired, revoked or its user deactivated."""
+    now = ctx.clock()
+    if known := ctx.tokens.recall(token, now):
+        return known
+    user_id, login_id, expires = ctx.tokens.verify(token, now)
+    revision = ctx.tokens.revision
+    login = await ctx.logins.find_one({"_id": login_id})
+    user = await ctx.users.find_one({"_id": user_id})
+    if login is None or user is None or login.user_id != user_id or not login.alive(now) or not user.active:
+        raise Unauthenticated("unauthenticated", "this login is over; sign in again")
+    # The role is the user's present one: a token outlives a change of role.
+    actor = Actor(user.id, user.username, user.role, login.id)
+    ctx.tokens.remember(token, expires, actor, revision)
+    return actor
+
+
+async def set_role(ctx: Context, user_id: str, role: Role) -> User:
+    user = await ctx.users.get(user_id)
+    if user.role == role:
+        return user
+    changed = await ctx.users.update(user_id, set={"role": role})
+    ctx.tokens.forget_user(user_id)
+    ctx.events.publish(RoleChanged(user_id, role))
+    return changed
+
+
+async def set_active(ctx: Context, user_id: str, active: bool) -> User:
+    """Deactivating ends all logins, sockets and media of the person at once."""
+    user = await ctx.users.get(user_id)
+    if user.active == active:
+        return user
+    changed = await ctx.users.update(user_id, set={"active": active})
+    if not active:
+        for one in await ctx.logins.find({"userId": user_id, "revokedAt": None}):
+            await _revoke(ctx, one)
+        ctx.tokens.forget_user(user_id)
+        ctx.events.publish(UserDeactivated(user_id))
+    return changed
+
+
+async def _sign_in(ctx: Context, user: User) -> SignedIn:
+    now, login_id = ctx.clock(), new_id()
+    token, token_hash = tokens.new_refresh_token(login_id)
+    login = await ctx.logins.add(
+        Login(
+            id=login_id,
+            created_at=now,
+            updated_at=now,
+            user_id=user.id,
+            token_hash=token_hash,
+            last_used_at=now,
+            expires_at=now + _life(ctx),
+        )
+    )
+    user = await ctx.users.update(user.id, set={"lastLogin": now})
+    return _signed_in(ctx, user, login, token)
+
+
+def _signed_in(ctx: Context, user: User, login: Login, refresh_token: str) -> SignedIn:
+    actor = Actor(user.id, user.username, user.role, login.id)
+    return SignedIn(user, ctx.tokens.issue(actor, ctx.clock()), ctx.tokens.ttl_s, refresh_token)
+
+
+async def _revoke(ctx: Context, login: Login) -> None:
+    await ctx.logins.update_one({"_id": login.id, "revokedAt": None}, set={"revokedAt": ctx.clock()})
+    ctx.tokens.forget_login(login.id)
+    ctx.events.publish(LoginRevoked(login.user_id, login.id))
+
+
+async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
+    names = {"username": folded(username), "email": folded(email)}
+    taken = [name for name, value in names.items() if await ctx.users.exists({f"{name}Folded": value})]
+    if taken:
+        faults = [FieldError(name, "is taken") for name in taken]
+        raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)
+
+
+def _refuse_hurry(verdict: Verdict) -> None:
+    if not verdict.allowed:
+        raise TooMany("too_many", "too many attempts; try again later", verdict.retry_after_s)
+
+
+def _life(ctx: Context) -> timedelta:
+    return timedelta(seconds=ctx.settings.auth.refresh_ttl_s)

@@ -1,0 +1,152 @@
+"""Recordings: begun, stopped, then ready or failed; whoever took part may play them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mediaserver.base.errors import Conflict, Forbidden
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.recordings import RecordedTrack, Recording
+from mediaserver.domain.sessions import Session
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import RecordingFailed, RecordingReady
+
+Wire = dict[str, Any]
+
+
+async def begin(ctx: Context, actor: Actor, session: Session, capture: str, now: datetime) -> Recording:
+    """A running recording of a live session. Forbidden, Conflict `not_live` or `already_recording`."""
+    if not session.is_moderated_by(actor):
+        raise Forbidden("forbidden", "only the moderator or an admin may record")
+    if session.status != "live":
+        raise Conflict("not_live", "only a running session can be recorded")
+    recording = Recording(
+        **ctx.stamp(),
+        session_kind=session.kind,
+        session_id=session.id,
+        moderator_user_id=session.moderator_user_id,
+        started_by_user_id=actor.user_id,
+        start_time=now,
+        capture=capture,
+    )
+    try:
+        return await ctx.recordings.add(recording)
+    except Conflict:  # a unique index over those that are running
+        raise Conflict("already_recording", "this session is being recorded") from None
+
+
+async def stopped(ctx: Context, recording_id: str, now: datetime) -> Recording:
+    """Nothing more is captured: it is being processed now. Conflict `not_recording`."""
+    running = {"_id": recording_id, "status": "recording"}
+    changed = await ctx.recordings.update_one(running, set={"status": "processing", "endTime": now})
+    if changed is None:
+        raise Conflict("not_recording", "this recording is not running")
+    return changed
+
+
+async def ready(
+    ctx: Context,
+    recording_id: str,
+    *,
+    object_key: str,
+    size: int,
+    duration_s: float,
+    tracks: Sequence[RecordedTrack],
+) -> Recording:
+    """The composed program can be played; publishes `RecordingReady`. NotFound when it was deleted."""
+    changes = {
+        "status": "ready",
+        "objectKey": object_key,
+        "size": size,
+        "duration": duration_s,
+        "tracks": list(tracks),
+        "failure": None,
+    }
+    recording = await ctx.recordings.update(recording_id, set=changes)
+    ctx.events.publish(RecordingReady(recording))
+    return recording
+
+
+async def failed(ctx: Context, recording_id: str, reason: str) -> Recording:
+    """It cannot be composed; publishes `RecordingFailed`. NotFound when it was deleted."""
+    recording = await ctx.recordings.update(recording_id, set={"status": "failed", "failure": reason})
+    ctx.events.publish(RecordingFailed(recording))
+    return recording
+
+
+async def unfinished(ctx: Context) -> list[Recording]:
+    """Those recording or processing: after a start, captures to be finished."""
+    return await ctx.recordings.find({"status": {"$in": ["recording", "processing"]}})
+
+
+async def running(ctx: Context, session: Session) -> Recording | None:
+    return await ctx.recordings.find_one(
+        {"sessionKind": session.kind, "sessionId": session.id, "status": "recording"}
+    )
+
+
+async def find(ctx: Context, actor: Actor, recording_id: str) -> Recording:
+    """NotFound, Forbidden."""
+    recording = await ctx.recordings.get(recording_id)
+    if not await may_play(ctx, actor, recording):
+        raise Forbidden("forbidden", "only those who took part in the session may see its recordings")
+    return recording
+
+
+async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
+    """Its moderator, those who took part in the session, and admins."""
+    if actor.is_admin or actor.user_id in (recording.moderator_user_id, recording.started_by_user_id):
+        return True
+    part = {
+        "sessionKind": recording.session_kind,
+        "sessionId": recording.session_id,
+        "userId": actor.user_id,
+    }
+    return await ctx.participants.find_one(part) is not None
+
+
+async def of_object(ctx: Context, object_key: str) -> Recording | None:
+    """The recording to which an object (program or track) belongs."""
+    return await ctx.recordings.find_one({"$or": [{"objectKey": object_key}, {"tracks.objectKey": object_key}]})
+
+
+async def describe(ctx: Context, actor: Actor, found: Sequence[Recording]) -> list[Wire]:
+    """Recordings as the wire has them; `videoFileUrl` and the tracks' `url` are signed for `actor` and expire."""
+    return [_wire(ctx, actor, recording) for recording in found]
+
+
+async def delete(ctx: Context, actor: Actor, recording: Recording) -> None:
+    """Remove a finished recording and its objects. Forbidden, Conflict `busy`."""
+    if not (actor.is_admin or actor.user_id == recording.moderator_user_id):
+        raise Forbidden("forbidden", "only the moderator or an admin may delete a recording")
+    await _delete(ctx, recording)
+
+
+async def delete_of(ctx: Context, session: Session) -> None:
+    """Remove all recordings of a session that is going. Conflict `busy` while one is being processed."""
+    for recording in await ctx.recordings.find({"sessionKind": session.kind, "sessionId": session.id}):
+        await _delete(ctx, recording)
+
+
+async def _delete(ctx: Context, recording: Recording) -> None:
+    if recording.status in ("recording", "processing"):
+        raise Conflict("busy", "a recording is still being made; try again when it is ready")
+    keys = [track.object_key for track in recording.tracks]
+    for key in [*keys, recording.object_key] if recording.object_key else keys:
+        await ctx.objects.delete(key)
+    # The document goes last: when an object could not be deleted, trying again finds the rest.
+    await ctx.recordings.delete(recording.id)
+
+
+def _wire(ctx: Context, actor: Actor, recording: Recording) -> Wire:
+    now, ttl_s = ctx.clock(), ctx.settings.objects.url_ttl_s
+
+    def url(key: str, name: str) -> str:
+        return ctx.signer.url(key, actor.user_id, now, ttl_s, name)
+
+    wire = recording.to_wire()
+    day = recording.start_time.strftime("%Y-%m-%d")
+    wire["videoFileUrl"] = url(recording.object_key, f"recording-{day}.mp4") if recording.object_key else None
+    for track, shown in zip(recording.tracks, wire["tracks"], strict=True):
+        shown["url"] = url(track.object_key, f"{track.source}-{day}.{track.object_key.rpartition('.')[2]}")
+    return wire

@@ -1,0 +1,148 @@
+"""Sessions over their life: scheduled, live, ended; never back. Rooms hear of each step through events."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, faults
+from mediaserver.usecases import participants, users
+from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases.events import SessionEnded, SessionStarted, SessionUpdated
+
+Wire = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The right to be in a live session."""
+
+    session: Session
+    is_moderator: bool
+    can_publish: bool
+
+
+async def create(ctx: Context, actor: Actor, kind: SessionKind, fields: Mapping[str, Any]) -> Session:
+    """A scheduled session, moderated by whoever creates it. Invalid names every bad field."""
+    types = KINDS[kind].types
+    given = {"type": types[0] if types else None} | dict(fields)
+    session = Session(**ctx.stamp(), kind=kind, moderator_user_id=actor.user_id, **given)
+    _check(session)
+    return await ctx.sessions.add(session)
+
+
+async def update(ctx: Context, actor: Actor, session: Session, fields: Mapping[str, Any]) -> Session:
+    """Change title, description or plan; of an ended session too, but never its life."""
+    require_moderator(actor, session)
+    _check(session.model_copy(update=dict(fields)))
+    changed = await ctx.sessions.update(session.id, set=stored_names(Session, fields))
+    ctx.events.publish(SessionUpdated(changed))
+    return changed
+
+
+async def find(ctx: Context, kind: SessionKind, session_id: str) -> Session:
+    """The session, or NotFound: also when it is one of another kind."""
+    session = await ctx.sessions.find_one({"_id": session_id, "kind": kind})
+    if session is None:
+        raise NotFound("session_not_found", f"there is no such {kind} session")
+    return session
+
+
+async def start(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Session:
+    """Make a scheduled session live; one that is live already stays so. Conflict `ended`."""
+    session = await find(ctx, kind, session_id)
+    require_moderator(actor, session)
+    return await _start(ctx, session)
+
+
+async def end(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Session:
+    """End a session for good; one that has ended stays so. Conflict `not_started` when it never was live."""
+    session = await find(ctx, kind, session_id)
+    require_moderator(actor, session)
+    if session.status == "scheduled":
+        raise Conflict("not_started", "this session has not started")
+    now = ctx.clock()
+    fields = {"status": "ended", "endedAt": now, "endTime": session.end_time or now}
+    ended = await ctx.sessions.update_one({"_id": session.id, "status": "live"}, set=fields)
+    if ended is None:  # it had ended before, or somebody was faster
+        return await find(ctx, kind, session_id)
+    ctx.events.publish(SessionEnded(ended))
+    return ended
+
+
+async def admit(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Admission:
+    """May `actor` be in the session now? A moderator's coming starts a scheduled one.
+
+    NotFound; Conflict `not_started`, `ended`; Forbidden `removed`.
+    """
+    session = await find(ctx, kind, session_id)
+    is_moderator = session.is_moderated_by(actor)
+    known = await participants.of(ctx, session, actor)
+    if known is not None and known.removed_at and not is_moderator:
+        raise Forbidden("removed", "a moderator removed you from this session")
+    if session.status == "scheduled" and is_moderator:
+        session = await _start(ctx, session)
+    require_live(session)
+    promoted = known is not None and known.promoted
+    return Admission(session, is_moderator, is_moderator or promoted or session.everyone_publishes())
+
+
+def require_live(session: Session) -> None:
+    if session.status == "scheduled":
+        raise Conflict("not_started", "this session has not started")
+    if session.status == "ended":
+        raise Conflict("ended", "this session has ended")
+
+
+async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
+    """Forbidden unless `actor` takes or took part, or moderates: what is said inside stays inside."""
+    if session.is_moderated_by(actor):
+        return
+    known = await participants.of(ctx, session, actor)
+    if known is None:
+        raise Forbidden("not_participant", "only those who take part in this session may do that")
+    if known.removed_at:
+        raise Forbidden("removed", "a moderator removed you from this session")
+
+
+async def describe(ctx: Context, reader: Actor, found: Sequence[Session]) -> list[Wire]:
+    """Sessions as the wire has them: with `moderator {id, username}` and how many are in."""
+    names = await users.names(ctx, (session.moderator_user_id for session in found))
+    live = [session.id for session in found if session.status == "live"]
+    present = await ctx.participants.find({"sessionId": {"$in": live}, "leftAt": None}) if live else []
+    counts = Counter(participant.session_id for participant in present)
+    return [_wire(session, names[session.moderator_user_id], counts[session.id]) for session in found]
+
+
+def _wire(session: Session, moderator: str, participant_count: int) -> Wire:
+    wire = session.to_wire()
+    for absent in session.rules.absent_fields:
+        del wire[absent]
+    return wire | {
+        "moderator": {"id": session.moderator_user_id, "username": moderator},
+        "participantCount": participant_count,
+    }
+
+
+async def _start(ctx: Context, session: Session) -> Session:
+    if session.status == "ended":
+        raise Conflict("ended", "this session has ended")
+    now = ctx.clock()
+    fields = {"status": "live", "startedAt": now, "startTime": session.start_time or now}
+    started = await ctx.sessions.update_one({"_id": session.id, "status": "scheduled"}, set=fields)
+    if started is None:  # it is live already, or somebody was faster
+        return await find(ctx, session.kind, session.id)
+    ctx.events.publish(SessionStarted(started))
+    return started
+
+
+def require_moderator(actor: Actor, session: Session) -> None:
+    if not MODERATOR.allows(actor, session):
+        raise Forbidden("forbidden", "only the moderator or an admin may do that")
+
+
+def _check(session: Session) -> None:
+    if found := faults(session):
+        raise Invalid("invalid", "some fields are wrong", found)

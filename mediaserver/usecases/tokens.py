@@ -1,0 +1,96 @@
+"""Tokens: access tokens are short-lived JWTs (RFC 7519, HS256), refresh tokens are random and stored as a hash.
+
+A verified access token is remembered until it expires or its login, user or role changes: most requests cost a
+dictionary lookup.
+"""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import jwt
+
+from mediaserver.base.errors import Unauthenticated
+from mediaserver.domain.actor import Actor
+
+_ALGORITHM = "HS256"
+_REMEMBERED = 50_000
+
+
+class AccessTokens:
+    """Issues access tokens and remembers whom the verified ones name."""
+
+    def __init__(self, key: bytes, ttl_s: int) -> None:
+        self.ttl_s = ttl_s
+        self.revision = 0
+        """Grows with each `forget…`: what was looked up before must not be remembered after."""
+        self._key = key
+        self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+
+    def issue(self, actor: Actor, now: datetime) -> str:
+        expires = now + timedelta(seconds=self.ttl_s)
+        claims = {"sub": actor.user_id, "login": actor.login_id, "role": actor.role, "exp": expires, "iat": now}
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+
+    def recall(self, token: str, now: datetime) -> Actor | None:
+        """The actor of a token that was verified before and still holds."""
+        known = self._known.get(token)
+        if known is None:
+            return None
+        expires, actor = known
+        if now.timestamp() >= expires:
+            del self._known[token]
+            return None
+        return actor
+
+    def verify(self, token: str, now: datetime) -> tuple[str, str, float]:
+        """`(user_id, login_id, expiry in Unix seconds)`; Unauthenticated when forged, malformed or expired."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=[_ALGORITHM],
+                # Expiry is judged below against our own clock, which tests may set.
+                options={"require": ["sub", "login", "exp"], "verify_exp": False, "verify_iat": False},
+            )
+            user_id, login_id, expires = str(claims["sub"]), str(claims["login"]), float(claims["exp"])
+        except (jwt.InvalidTokenError, ValueError, TypeError):
+            raise Unauthenticated("unauthenticated", "the access token is not valid") from None
+        if now.timestamp() >= expires:
+            raise Unauthenticated("token_expired", "the access token has expired; refresh it")
+        return user_id, login_id, expires
+
+    def remember(self, token: str, expires: float, actor: Actor, revision: int) -> None:
+        if revision != self.revision:
+            return
+        self._known[token] = (expires, actor)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def forget_login(self, login_id: str) -> None:
+        self._forget(lambda actor: actor.login_id == login_id)
+
+    def forget_user(self, user_id: str) -> None:
+        self._forget(lambda actor: actor.user_id == user_id)
+
+    def _forget(self, concerns: Callable[[Actor], bool]) -> None:
+        self.revision += 1
+        for token in [token for token, (_, actor) in self._known.items() if concerns(actor)]:
+            del self._known[token]
+
+
+def new_refresh_token(login_id: str) -> tuple[str, str]:
+    """`(token, hash)`: the token names its login and carries 256 random bits; only the hash is stored."""
+    token = f"{login_id}.{secrets.token_urlsafe(32)}"
+    return token, hash_refresh_token(token)
+
+
+def hash_refresh_token(token: str) -> str:
+    """A plain hash is enough: the token is random, so nobody can guess it from a list."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def login_of(token: str) -> str:
+    return token.partition(".")[0]

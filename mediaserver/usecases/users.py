@@ -1,0 +1,76 @@
+"""People as others see them: names and pictures for lists, the email for oneself and admins only."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.messages import fits
+from mediaserver.domain.uploads import Upload, Use
+from mediaserver.domain.users import User
+from mediaserver.usecases import identity, uploads
+from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases.events import UserUpdated
+
+Wire = dict[str, Any]
+DELETED = "deleted user"
+_ADMIN_ONLY = ("role", "active")
+
+
+async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
+    """Usernames by id; who is gone is called "deleted user"."""
+    wanted = list(set(user_ids))
+    found = await ctx.users.find({"_id": {"$in": wanted}}) if wanted else []
+    return dict.fromkeys(wanted, DELETED) | {user.id: user.username for user in found}
+
+
+async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, Any]) -> User:
+    """Change a person: themselves their profile and picture, an admin also `role` and `active`.
+
+    Forbidden, Invalid naming every bad field.
+    """
+    if refused := [name for name in _ADMIN_ONLY if name in fields and not actor.is_admin]:
+        faults = [FieldError(name, "is for admins to change") for name in refused]
+        raise Forbidden("forbidden", "only an admin may change that", faults)
+    if actor.user_id == user.id and (fields.get("active") is False or fields.get("role", "admin") != "admin"):
+        raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
+    own = {name: value for name, value in fields.items() if name not in _ADMIN_ONLY}
+    if "profile_image" in own:
+        await _change_picture(ctx, user, own["profile_image"])
+    if own:
+        user = await ctx.users.update(user.id, set=stored_names(User, own))
+        ctx.events.publish(UserUpdated(user.id))
+    if "role" in fields:
+        user = await identity.set_role(ctx, user.id, fields["role"])
+    if "active" in fields:
+        user = await identity.set_active(ctx, user.id, fields["active"])
+    return user
+
+
+async def describe(ctx: Context, reader: Actor, found: Sequence[User]) -> list[Wire]:
+    """People as `reader` sees them: `profileImage` expanded, the email only where it is theirs to see."""
+    wanted = [user.profile_image for user in found if user.profile_image]
+    images = await ctx.uploads.find({"_id": {"$in": wanted}}) if wanted else []
+    by_id = {image.id: image for image in images}
+    return [_wire(ctx, reader, user, by_id) for user in found]
+
+
+def _wire(ctx: Context, reader: Actor, user: User, images: Mapping[str, Upload]) -> Wire:
+    wire = user.to_wire()
+    image = images.get(user.profile_image or "")
+    wire["profileImage"] = uploads.describe(ctx, reader.user_id, image) if image else None
+    if not (reader.is_admin or reader.user_id == user.id):
+        del wire["email"]
+    return wire
+
+
+async def _change_picture(ctx: Context, user: User, upload_id: str | None) -> None:
+    use = Use(kind="profile", id=user.id)
+    if upload_id is not None:
+        upload = await ctx.uploads.find_one({"_id": upload_id, "ownerUserId": user.id, "status": "ready"})
+        if upload is None or not fits("Image", upload.content_type):
+            fault = FieldError("profileImage", "must be the id of a picture that this person uploaded")
+            raise Invalid("invalid", "the picture cannot be used", [fault])
+        await uploads.mark_used(ctx, upload_id, use)
+    if user.profile_image and user.profile_image != upload_id:
+        await uploads.release(ctx, user.profile_image, use)
