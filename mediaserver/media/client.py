@@ -1,7 +1,7 @@
 """The main process's handles of the media workers: typed requests and events, restarts, and the choice of one.
 
-A handle outlives its process: after a death `on_reset` tells that all transports are gone, and the handle then serves
-the next process.
+A handle outlives its process: after a death `on_reset` tells that all transports are gone, and the handle then
+serves the next process.
 """
 
 import asyncio
