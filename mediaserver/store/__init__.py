@@ -1,1 +1,1 @@
-"""Where things are kept: documents (MongoDB or the embedded server), objects, events between processes, counters."""
+"""Where things are kept: documents (MongoDB or the embedded server), objects, events, counters."""

@@ -1,8 +1,8 @@
 """Events between the parts of a node and between nodes: published to a topic, given to whoever subscribed.
 
-Delivery is at most once, and in order per publisher. Topics are dotted words; a pattern is a topic, or ends in `*`
-for all topics that begin so. Every subscription has a bounded queue: when its reader is too slow, the oldest event
-is dropped and counted, the first time with a warning. What must not be lost belongs in the database.
+Delivery is at most once, and in order per publisher. Topics are dotted words; a pattern is a topic, or ends in
+`*` for all topics that begin so. Every subscription has a bounded queue: when its reader is too slow, the oldest
+event is dropped and counted, the first time with a warning. What must not be lost belongs in the database.
 """
 
 import asyncio
