@@ -1,0 +1,41 @@
+/** Times, sizes and names as people read them. */
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+
+export const time = (iso) => clock.format(new Date(iso));
+
+export function dateTime(iso, now = new Date()) {
+  if (!iso) return '';
+  const date = new Date(iso);
+  const days = Math.round((startOfDay(date) - startOfDay(now)) / 86_400_000);
+  const name = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days] ?? day.format(date);
+  return `${name}, ${clock.format(date)}`;
+}
+
+const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (value) => String(value).padStart(2, '0');
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+export function bytes(size) {
+  if (size < 1024) return `${size} B`;
+  const units = ['KB', 'MB', 'GB'];
+  const power = Math.min(Math.floor(Math.log(size) / Math.log(1024)), units.length);
+  const value = size / 1024 ** power;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power - 1]}`;
+}
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+export const initials = (name) => (name.match(/[\p{L}\p{N}]+/gu) ?? ['?']).slice(0, 2).map((word) => word[0].toUpperCase()).join('');
+
+/** A stable hue for a name, so that people keep their colour. */
+export function hueOf(name) {
+  let hash = 7;
+  for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 360;
+  return hash;
+}

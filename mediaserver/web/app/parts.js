@@ -1,0 +1,67 @@
+/** Small pieces that several pages share: avatar, field, dialog, the page frame. */
+import { fill, h } from './dom.js';
+import { hueOf, initials } from './format.js';
+import { icon } from './icons.js';
+
+export function avatar(name, { size = '', imageUrl = null } = {}) {
+  const element = h('span', { class: `avatar ${size}`, 'aria-hidden': 'true', text: imageUrl ? '' : initials(name) });
+  element.style.setProperty('--hue', String(hueOf(name)));
+  if (imageUrl) element.append(h('img', { src: imageUrl, alt: '' }));
+  return element;
+}
+
+/** A labelled control; `hint` stands below it. */
+export function field(label, control, hint = '') {
+  return h('label', { class: 'field' }, h('span', { class: 'field-label', text: label }), control,
+    hint && h('span', { class: 'hint', text: hint }));
+}
+
+/** A row of choices of which one is on. @returns {HTMLElement} a fieldset with radio buttons named `name` */
+export function choices(legend, name, options, chosen, onchange) {
+  return h('fieldset', { class: 'choices' }, h('legend', { class: 'field-label', text: legend }),
+    h('div', { class: 'choice-row' }, options.map(({ value, label, detail, symbol }) => h('label', { class: 'choice' },
+      h('input', { type: 'radio', name, value, checked: value === chosen, onchange: () => onchange?.(value) }),
+      symbol && icon(symbol), h('span', { class: 'choice-text' }, h('strong', { text: label }), detail && h('span', { class: 'hint', text: detail }))))));
+}
+
+/**
+ * Ask before something that cannot be undone.
+ * @returns {Promise<boolean>}
+ */
+export function confirmDialog({ title, text, confirm, danger = true }) {
+  return new Promise((resolve) => {
+    const dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'dialog-title' });
+    fill(dialog, h('form', { method: 'dialog' }, h('h2', { id: 'dialog-title', text: title }), h('p', { text }),
+      h('div', { class: 'row end' }, h('button', { class: 'button', value: 'no', text: 'Cancel' }),
+        h('button', { class: danger ? 'button danger' : 'button primary', value: 'yes', text: confirm }))));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'yes');
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+export const empty = (symbol, title, text) => h('div', { class: 'empty' }, icon(symbol, 32), h('h2', { text: title }), h('p', { text }));
+
+export const spinner = (text = 'Loading…') => h('div', { class: 'loading', role: 'status' }, h('span', { class: 'spinner' }), h('span', { text }));
+
+/** A submit handler: stops doubles, shows what went wrong in the form. */
+export function submitting(form, error, run) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const button = form.querySelector('[type=submit]');
+    if (button.disabled) return;
+    button.disabled = true;
+    error.textContent = '';
+    try {
+      await run(Object.fromEntries(new FormData(form)));
+    } catch (failure) {
+      const { sentence } = await import('./sentences.js');
+      error.textContent = sentence(failure);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,71 @@
+/** The row of buttons at the bottom of a room. */
+import { fill, h, show } from '../dom.js';
+import { icon } from '../icons.js';
+
+/**
+ * @param {{session: import('../../sdk/index.js').Session, local: import('./localmedia.js').LocalMedia, panels: import('./panels.js').Panels,
+ *   actions: {hand: () => void, settings: () => void, record: () => void, leave: () => void}}} options
+ */
+export function controls({ session, local, panels, actions }) {
+  const { sources } = session.welcome.media;
+  const audioOnly = session.kind === 'audio';
+  const buttons = {
+    mic: round(() => local.toggleMicrophone(), 'm'),
+    camera: round(() => local.toggleCamera(), 'v'),
+    screen: round(() => local.toggleScreen(), 's'),
+    hand: round(actions.hand, 'h'),
+    record: round(actions.record),
+    settings: round(actions.settings),
+    people: round(() => panels.toggle('people'), 'p'),
+    chat: round(() => panels.toggle('chat'), 'c'),
+    leave: h('button', { class: 'round leave', 'aria-label': 'Leave', title: 'Leave', onclick: actions.leave }, icon('leave')),
+  };
+  const badge = h('span', { class: 'badge', hidden: true });
+  const draw = () => {
+    const { me } = session;
+    if (!me) return;
+    const may = me.canPublish;
+    const mic = local.microphone && !local.muted;
+    set(buttons.mic, mic ? 'mic' : 'micOff', mic ? 'Mute' : 'Unmute', { off: !mic, busy: local.busy.has('microphone') });
+    set(buttons.camera, local.cameraOn ? 'camera' : 'cameraOff', local.cameraOn ? 'Camera off' : 'Camera on', { off: !local.cameraOn, busy: local.busy.has('camera') });
+    set(buttons.screen, 'screen', local.screen ? 'Stop sharing' : 'Share screen', { active: Boolean(local.screen), busy: local.busy.has('screen') });
+    set(buttons.hand, 'hand', me.handRaised ? 'Lower hand' : 'Raise hand', { active: me.handRaised });
+    const recording = Boolean(session.room.recording);
+    set(buttons.record, recording ? 'stop' : 'record', recording ? 'Stop recording' : 'Record', { active: recording });
+    set(buttons.settings, 'gear', 'Devices');
+    set(buttons.people, 'people', 'People', { active: panels.open === 'people' });
+    set(buttons.chat, 'chat', 'Chat', { active: panels.open === 'chat' });
+    show(buttons.mic, may);
+    show(buttons.camera, may && !audioOnly);
+    show(buttons.screen, may && !audioOnly && Boolean(navigator.mediaDevices?.getDisplayMedia) && (!sources?.length || sources.includes('screen')));
+    show(buttons.record, session.isModerator);
+    show(buttons.settings, may);
+    badge.textContent = panels.unread > 99 ? '99+' : String(panels.unread);
+    show(badge, panels.unread > 0);
+    buttons.chat.append(badge);
+  };
+  for (const source of [local, panels]) source.on('change', draw);
+  for (const type of ['participants', 'recording', 'state']) session.on(type, draw);
+  draw();
+  const element = h('div', { class: 'controls', role: 'toolbar', 'aria-label': 'Your controls' },
+    h('div', { class: 'controls-group' }, buttons.mic, buttons.camera, buttons.screen, buttons.hand),
+    h('div', { class: 'controls-group' }, buttons.record, buttons.settings, buttons.people, buttons.chat),
+    h('div', { class: 'controls-group' }, buttons.leave));
+  return { element, draw };
+}
+
+function round(onclick, key) {
+  return h('button', { class: 'round', onclick, 'aria-keyshortcuts': key ?? null, 'data-key': key ?? null });
+}
+
+function set(button, symbol, label, { off = false, active = false, busy = false } = {}) {
+  const drawn = [symbol, label, off, active, busy].join();
+  if (button.dataset.drawn === drawn) return;
+  button.dataset.drawn = drawn;
+  fill(button, icon(symbol));
+  button.setAttribute('aria-label', label);
+  button.title = button.dataset.key ? `${label} (${button.dataset.key})` : label;
+  button.classList.toggle('off', off);
+  button.classList.toggle('active', active);
+  button.setAttribute('aria-busy', String(busy));
+}

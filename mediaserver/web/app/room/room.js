@@ -1,0 +1,90 @@
+/** The room itself: puts its parts together and gives them what they do. */
+import { playSound } from '../../sdk/index.js';
+import { h } from '../dom.js';
+import { sentence } from '../sentences.js';
+import { toast } from '../toast.js';
+import { chatPanel } from './chatpanel.js';
+import { controls } from './controls.js';
+import { devicesDialog, leaveDialog } from './dialogs.js';
+import { chosenDevices } from './devices.js';
+import { roomHeader } from './header.js';
+import { Panels } from './panels.js';
+import { peoplePanel } from './people.js';
+import { shortcuts } from './shortcuts.js';
+import { Stage } from './stage.js';
+
+/**
+ * @param {{session: import('../../sdk/index.js').Session, client: import('../../sdk/index.js').Client,
+ *   local: import('./localmedia.js').LocalMedia, leave: () => void}} options
+ */
+export function openRoom({ session, client, local, leave }) {
+  const audioOnly = session.kind === 'audio';
+  const sounds = h('div', { hidden: true });
+  const sound = playSound(session, { container: sounds, onBlocked: (retry) => toast('Your browser holds back the sound.', { action: { label: 'Play', run: retry } }) });
+  if (chosenDevices().audiooutput) sound.setSink(chosenDevices().audiooutput);
+  const tell = (promise) => promise.catch((error) => toast(sentence(error), { error: true }));
+  const actions = {
+    hand: () => tell(session.setHand(!session.me.handRaised)),
+    record: () => tell(session.room.recording ? session.stopRecording() : session.startRecording()),
+    settings: () => devicesDialog({ audioOnly, local, sound }),
+    leave: () => leaving(session, leave, tell),
+  };
+  const panels = new Panels({ people: peoplePanel(session), chat: chatPanel(session, client, (count) => panels?.count(count)) });
+  const stage = new Stage(session, { audioOnly, openPeople: () => panels.open === 'people' || panels.toggle('people') });
+  const head = roomHeader(session);
+  const bar = controls({ session, local, panels, actions });
+  const keysOff = shortcuts({ ...ownKeys(session, local, audioOnly), h: actions.hand, c: () => panels.toggle('chat'), p: () => panels.toggle('people') });
+  const undo = [...announce(session, local)];
+  const element = h('div', { class: 'room' }, head.element, head.banner, h('div', { class: 'room-body' }, stage.element, panels.element), bar.element, sounds);
+  queueMicrotask(() => stage.draw());
+  return {
+    element,
+    close() {
+      [head, stage, sound].forEach((part) => part.close());
+      undo.forEach((each) => each());
+      keysOff();
+    },
+  };
+}
+
+function ownKeys(session, local, audioOnly) {
+  const may = (run) => () => session.me?.canPublish && run();
+  const voice = { m: may(() => local.toggleMicrophone()) };
+  return audioOnly ? voice : { ...voice, v: may(() => local.toggleCamera()), s: may(() => local.toggleScreen()) };
+}
+
+async function leaving(session, leave, tell) {
+  if (!session.isModerator) return leave();
+  const choice = await leaveDialog();
+  if (choice === 'end') await tell(session.end());
+  else if (choice === 'leave') leave();
+  return undefined;
+}
+
+/** What happens to oneself and is not seen at once is said. */
+function announce(session, local) {
+  let could = session.me?.canPublish;
+  let muted = session.me?.mute;
+  const recordings = {
+    'recording.started': 'This session is being recorded.', 'recording.stopped': 'The recording was stopped and is being prepared.',
+    'recording.ready': 'The recording is ready to watch.', 'recording.failed': 'The recording failed.',
+  };
+  return [
+    session.on('recording', (detail) => detail && toast(recordings[detail.event], { error: detail.event === 'recording.failed' })),
+    session.on('participants', () => {
+      const { me } = session;
+      if (!me) return;
+      if (me.canPublish && !could) {
+        toast('You are on stage now: you may speak and show your camera.');
+        local.muted = true;
+        local.publish();
+      }
+      if (!me.canPublish && could) toast('You are in the audience now.');
+      if (me.mute && muted === false && !local.muted) toast('The moderator muted you.');
+      could = me.canPublish;
+      muted = me.mute;
+    }),
+    local.on('problem', ({ text }) => toast(text, { error: true })),
+    session.on('problem', (error) => error.code === 'codec_unsupported' && toast(sentence(error), { error: true })),
+  ];
+}

@@ -1,0 +1,54 @@
+/** Errors in plain sentences: what happened and what one can do. */
+
+const DEVICES = { microphone: 'microphone', camera: 'camera', screen: 'screen' };
+
+const BY_CODE = {
+  not_started: 'The session has not started yet.',
+  ended: 'This session is over.',
+  deleted: 'This session was deleted.',
+  room_full: 'This session is full. Try again when somebody has left.',
+  removed: 'The moderator removed you from this session.',
+  forbidden: 'You may not do that.',
+  not_found: 'This does not exist any more.',
+  another_tab: 'You joined this session in another tab or on another device.',
+  deactivated: 'Your account was deactivated.',
+  login_revoked: 'You were signed out.',
+  unauthenticated: 'Please sign in again.',
+  too_many: 'That was too fast. Wait a moment and try again.',
+  too_many_connections: 'You have too many connections open. Close other tabs and try again.',
+  codec_unsupported: 'This browser cannot send the video format of this session.',
+  not_allowed: 'You may not publish this here.',
+  media_unavailable: 'The media server is starting again. This takes a moment.',
+  already_recording: 'This session is already being recorded.',
+  not_recording: 'This session is not being recorded.',
+};
+
+/** What to tell about an error of the server or the network. */
+export function sentence(error) {
+  if (error?.errors?.length && error.code !== 'codec_unsupported') {
+    return error.errors.map(({ loc, msg }) => `${fieldName(loc)}: ${msg}`).join(' · ');
+  }
+  return BY_CODE[error?.code] ?? error?.message ?? 'Something went wrong.';
+}
+
+export const reasonSentence = (reason) => BY_CODE[reason] ?? 'The session ended for you.';
+
+const fieldName = (loc) => {
+  const name = String(loc).split('.').pop();
+  return name.charAt(0).toUpperCase() + name.slice(1);
+};
+
+/** What to tell when a device cannot be had. @param {'microphone' | 'camera' | 'screen'} device */
+export function deviceSentence(error, device) {
+  const name = DEVICES[device];
+  if (!window.isSecureContext) {
+    return `Browsers give the ${name} only to pages over HTTPS (or on this computer). Ask for an https:// address.`;
+  }
+  const by = {
+    NotAllowedError: `The ${name} is blocked. Allow it in the address bar of your browser, then try again.`,
+    NotFoundError: `No ${name} was found. Plug one in, then try again.`,
+    OverconstrainedError: `The chosen ${name} is not there any more. Choose another one.`,
+    NotReadableError: `The ${name} is used by another program. Close it there, then try again.`,
+  };
+  return by[error?.name] ?? `The ${name} could not be started.`;
+}

@@ -1,0 +1,50 @@
+/** Make a session: now or for later. */
+import { h, show } from '../dom.js';
+import { choices, field, submitting } from '../parts.js';
+
+const KINDS = [
+  { value: 'video', label: 'Video meeting', detail: 'Everyone with camera and voice', symbol: 'camera' },
+  { value: 'live', label: 'Live class', detail: 'A meeting, or a broadcast to many', symbol: 'live' },
+  { value: 'audio', label: 'Audio room', detail: 'Voices only', symbol: 'mic' },
+];
+const TYPES = [
+  { value: 'meeting', label: 'Meeting', detail: 'Everyone may speak' },
+  { value: 'broadcast', label: 'Broadcast', detail: 'You speak; you can bring others on stage' },
+];
+
+export function createView(app) {
+  const error = h('p', { class: 'form-error', role: 'alert' });
+  const types = choices('Who speaks', 'type', TYPES, 'meeting');
+  show(types, false);
+  const start = h('input', { class: 'input', type: 'datetime-local', name: 'startTime' });
+  const planned = field('Starts at', start, 'People see it in the list; you open it when you join.');
+  show(planned, false);
+  const submit = h('button', { class: 'button primary', type: 'submit', text: 'Start now' });
+  const whenChanged = (when) => {
+    show(planned, when === 'later');
+    start.required = when === 'later';
+    submit.textContent = when === 'later' ? 'Schedule' : 'Start now';
+  };
+  const form = h('form', { class: 'card stack create' },
+    field('Title', h('input', { class: 'input', name: 'title', required: true, maxlength: 200, placeholder: 'Algebra, week 3', autofocus: true })),
+    choices('Kind', 'kind', KINDS, 'video', (kind) => show(types, kind === 'live')),
+    types,
+    choices('When', 'when', [{ value: 'now', label: 'Now' }, { value: 'later', label: 'Later' }], 'now', whenChanged),
+    planned,
+    field('Description', h('textarea', { class: 'input', name: 'description', rows: 3, maxlength: 5000 }), 'Optional.'),
+    error,
+    h('div', { class: 'row end' }, h('a', { class: 'button', href: '#/sessions', text: 'Cancel' }), submit));
+  submitting(form, error, (values) => create(app, values));
+  return { title: 'New session', element: h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'New session' })), form) };
+}
+
+async function create(app, { kind, type, title, description, when, startTime }) {
+  const body = { title: title.trim() };
+  if (description.trim()) body.description = description.trim();
+  if (kind === 'live') body.type = type;
+  if (when === 'later') body.startTime = new Date(startTime).toISOString();
+  const session = await app.client.createSession(kind, body);
+  if (when === 'later') return app.go('/sessions');
+  await app.client.startSession(kind, session.id);
+  return app.go(`/room/${kind}/${session.id}`);
+}

@@ -1,0 +1,82 @@
+/** All sessions: live now, coming, over; filtered by kind. */
+import { h, fill } from '../dom.js';
+import { dateTime, plural } from '../format.js';
+import { icon } from '../icons.js';
+import { empty, spinner } from '../parts.js';
+import { sentence } from '../sentences.js';
+import { toast } from '../toast.js';
+
+export const KIND_NAMES = { video: 'Video meeting', live: 'Live class', audio: 'Audio room' };
+export const KIND_ICONS = { video: 'camera', live: 'live', audio: 'mic' };
+const FILTERS = [['all', 'All'], ['video', 'Video'], ['live', 'Live'], ['audio', 'Audio']];
+const REFRESH_MS = 15_000;
+
+export function sessionsView(app) {
+  const lists = h('div', { class: 'session-lists' }, spinner());
+  const state = { filter: 'all', items: [], cursors: {}, closed: false };
+  const draw = () => fill(lists, ...sections(app, state, () => more(true)));
+  const load = async (cursors = {}) => {
+    const pages = await Promise.all(Object.keys(KIND_NAMES).map((kind) =>
+      cursors[kind] === null ? { items: [], nextCursor: null } : app.client.sessions(kind, { limit: 50, cursor: cursors[kind] })));
+    Object.keys(KIND_NAMES).forEach((kind, index) => { state.cursors[kind] = pages[index].nextCursor; });
+    const known = new Map(state.items.map((each) => [each.id, each]));
+    for (const item of pages.flatMap((page) => page.items)) known.set(item.id, item);
+    state.items = [...known.values()];
+  };
+  const more = async (further) => {
+    try {
+      await load(further ? state.cursors : {});
+      if (!state.closed) draw();
+    } catch (error) {
+      if (!state.closed) toast(sentence(error), { error: true });
+    }
+  };
+  more(false);
+  const timer = setInterval(() => document.hidden || more(false), REFRESH_MS);
+  const filters = h('div', { class: 'tabs', role: 'group', 'aria-label': 'Kind of session' });
+  const drawFilters = () => fill(filters, FILTERS.map(([value, label]) => h('button', {
+    class: 'tab', 'aria-pressed': String(state.filter === value), text: label,
+    onclick: () => { state.filter = value; drawFilters(); draw(); },
+  })));
+  drawFilters();
+  const element = h('div', {},
+    h('div', { class: 'page-head' }, h('h1', { text: 'Sessions' }),
+      h('a', { class: 'button primary', href: '#/create' }, icon('plus'), h('span', { text: 'New session' }))),
+    filters, lists);
+  return { title: 'Sessions', element, close() { state.closed = true; clearInterval(timer); } };
+}
+
+function sections(app, state, more) {
+  const items = state.items.filter((each) => state.filter === 'all' || each.kind === state.filter);
+  const by = (status, key, direction) => items.filter((each) => each.status === status)
+    .sort((a, b) => direction * String(a[key] ?? a.createdAt).localeCompare(String(b[key] ?? b.createdAt)));
+  const groups = [
+    ['Live now', by('live', 'startedAt', -1)], ['Scheduled', by('scheduled', 'startTime', 1)], ['Past', by('ended', 'endedAt', -1)],
+  ].filter(([, list]) => list.length);
+  if (!groups.length) return [empty('calendar', 'No sessions here yet', 'Start one, or wait to be invited: sessions appear here by themselves.')];
+  const rest = Object.values(state.cursors).some(Boolean);
+  return [
+    ...groups.map(([title, list]) => h('section', {}, h('h2', { class: 'section-title' }, h('span', { text: title }), h('span', { class: 'count', text: String(list.length) })),
+      h('ul', { class: 'cards' }, list.map((session) => card(app, session))))),
+    rest && h('button', { class: 'button', onclick: more, text: 'Show more' }),
+  ];
+}
+
+function card(app, session) {
+  const { kind, status, id } = session;
+  const mine = app.client.user?.id === session.moderatorUserId;
+  const label = status === 'live' ? 'Join' : mine ? 'Start' : 'Open';
+  const action = status === 'ended'
+    ? h('a', { class: 'button', href: `#/recordings/${kind}/${id}` }, icon('play', 18), h('span', { text: 'Recordings' }))
+    : h('a', { class: status === 'live' ? 'button primary' : 'button', href: `#/room/${kind}/${id}`, 'aria-label': `${label}: ${session.title}`, text: label });
+  const when = status === 'live' ? `Since ${dateTime(session.startedAt)}` : status === 'ended' ? `Ended ${dateTime(session.endedAt)}`
+    : session.startTime ? dateTime(session.startTime) : 'Not planned yet';
+  return h('li', { class: `card session ${status}` },
+    h('span', { class: `kind ${kind}` }, icon(KIND_ICONS[kind])),
+    h('div', { class: 'session-text' },
+      h('h3', { text: session.title }),
+      h('p', { class: 'hint' }, `${KIND_NAMES[kind]}${session.type === 'broadcast' ? ' · broadcast' : ''} · ${mine ? 'you' : session.moderator?.username ?? ''}`),
+      h('p', { class: 'hint' }, status === 'live' && h('span', { class: 'live-dot' }), when,
+        status === 'live' && session.participantCount ? ` · ${plural(session.participantCount, 'person', 'people')}` : '')),
+    action);
+}

@@ -1,0 +1,43 @@
+/** Sign in, or make an account. */
+import { fill, h } from '../dom.js';
+import { icon } from '../icons.js';
+import { field, submitting } from '../parts.js';
+
+export function signInView(app) {
+  const card = h('section', { class: 'card signin' });
+  const element = h('div', { class: 'signin-page' },
+    h('div', { class: 'pitch' }, h('h1', { text: 'Teach and learn together, live.' }),
+      h('ul', {}, pitch('camera', 'Meet face to face, or just by voice'), pitch('screen', 'Share your screen with its sound'),
+        pitch('record', 'Record the session and watch it again'))),
+    card);
+  const drawMode = (mode) => fill(card, ...form(app, mode, drawMode));
+  drawMode('login');
+  return { title: 'Sign in', element };
+}
+
+const pitch = (symbol, text) => h('li', {}, icon(symbol), h('span', { text }));
+
+function form(app, mode, drawMode) {
+  const register = mode === 'register';
+  const error = h('p', { class: 'form-error', role: 'alert' });
+  const input = (name, props) => h('input', { class: 'input', name, required: true, ...props });
+  const passwordHint = register ? 'At least 8 characters.' : '';
+  const element = h('form', { class: 'stack' },
+    register && field('Username', input('username', { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
+    register && field('Email', input('email', { type: 'email', autocomplete: 'email' })),
+    !register && field('Username or email', input('login', { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
+    field('Password', input('password', { type: 'password', minlength: register ? 8 : null, autocomplete: register ? 'new-password' : 'current-password' }), passwordHint),
+    error,
+    h('button', { class: 'button primary wide', type: 'submit', text: register ? 'Create account' : 'Sign in' }));
+  submitting(element, error, async (values) => {
+    await (register ? app.client.register(values) : app.client.login(values));
+    const next = app.wanted ?? '/sessions';
+    app.wanted = null;
+    app.go(next);
+  });
+  return [
+    h('h2', { text: register ? 'Create your account' : 'Welcome back' }), element,
+    h('p', { class: 'switch' }, h('span', { text: register ? 'You have an account? ' : 'New here? ' }),
+      h('button', { class: 'link', type: 'button', onclick: () => drawMode(register ? 'login' : 'register'), text: register ? 'Sign in' : 'Create an account' })),
+  ];
+}
