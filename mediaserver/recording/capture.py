@@ -1,8 +1,7 @@
 """The directory of one capture: what it holds is the whole state of a recording that is not yet stored.
 
 `recording.json` (begun) → `stopped.json` (ended: may be composed) → `out/result.json` (composed: may be stored)
-→ the directory is gone (stored), or `failed.json` (given up: the journals stay). Each file appears whole or
-not at all.
+→ `stored.json` (may go), or `failed.json` (given up: the journals stay). Each file appears whole or not at all.
 """
 
 import os
@@ -72,12 +71,11 @@ class Failed(_File):
     reason: str
 
 
-class Attempts(_File):
-    """`attempts.json`: how often composing was tried, counted before each try so that crashes count."""
-
-    composed: int = 0
+class Stored(_File):
+    """`stored.json`: nothing here is needed any more."""
 
 
+State = Literal["running", "stopped", "composed", "stored", "failed"]
 Model = TypeVar("Model", bound=_File)
 
 
@@ -111,8 +109,15 @@ class Capture:
     def failed(self) -> Failed | None:
         return _read(self.path / "failed.json", Failed)
 
-    def attempts(self) -> int:
-        return (_read(self.path / "attempts.json", Attempts) or Attempts()).composed
+    def state(self) -> State:
+        """`running` means: never stopped in order, whether or not anything still writes here."""
+        if (self.path / "failed.json").exists():
+            return "failed"
+        if (self.path / "stored.json").exists():
+            return "stored"
+        if self.stopped() is None:
+            return "running"
+        return "stopped" if self.result() is None else "composed"
 
     def begin(self, manifest: Manifest) -> None:
         """Make the directory; one that was begun before goes on."""
@@ -141,12 +146,6 @@ class Capture:
     def fail(self, reason: str) -> None:
         write_json(self.path / "failed.json", Failed(reason=reason))
 
-    def count_attempt(self) -> int:
-        """The number of this try, from 1."""
-        number = self.attempts() + 1
-        write_json(self.path / "attempts.json", Attempts(composed=number))
-        return number
-
     def journals(self) -> list[Path]:
         """All journals; those of one track in the order in which they were begun."""
         return sorted(self.path.glob("*.journal"), key=_journal_order)
@@ -160,6 +159,7 @@ class Capture:
 
     def remove(self, keep_journals: bool) -> None:
         """Forget what is stored; with `keep_journals` only the composed files go."""
+        write_json(self.path / "stored.json", Stored())
         shutil.rmtree(self.out, ignore_errors=True)
         if not keep_journals:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -6,11 +6,13 @@ appears when everything else is complete. Standard output gets one JSON line per
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -217,6 +219,19 @@ def _say(percent: int) -> None:
     sys.stdout.flush()
 
 
+def _step_back() -> None:
+    """Take only processor time that nobody else wants, and be the first to go when memory runs out."""
+    os.nice(10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _end_with_parent() -> None:
+    """Standard input closes when the process that started this one is gone: another will try again."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="composer", description="Compose one capture.")
     parser.add_argument("capture", type=Path)
@@ -227,8 +242,8 @@ def _main() -> None:
     options = parser.parse_args()
     configure_logging("info", "text")
     av.logging.set_level(av.logging.FATAL)
-    if hasattr(os, "nice"):
-        os.nice(10)
+    _step_back()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     compose(
         Capture(options.capture),
         Output(Canvas(options.width, options.height), options.fps, options.threads),

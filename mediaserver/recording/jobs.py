@@ -1,0 +1,214 @@
+"""Finished captures on their way to being recordings: composed one at a time, stored, then forgotten.
+
+What is to be done is read from the capture directories, so a restart at any moment only repeats a step. A
+capture is deleted after its files are stored and its document says so, never before.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from mediaserver.base.errors import NotFound, Problem
+from mediaserver.base.settings import RecordingSettings
+from mediaserver.domain.recordings import RecordedTrack
+from mediaserver.recording.capture import Capture, OutputFile, State, captures_in
+from mediaserver.recording.ledger import Ledger
+from mediaserver.store.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS: Final = 3
+_STALL_S: Final = 900.0
+"""A composer that says nothing for so long hangs."""
+_FIRST_RETRY_S: Final = 2.0
+_LAST_RETRY_S: Final = 60.0
+_LOOK_EVERY_S: Final = 30.0
+"""How often the directories are looked at without being woken."""
+
+
+class ComposerFailed(Exception):
+    """The message is the last thing it said."""
+
+
+class Jobs:
+    """Composes and stores. `wake` after a capture was stopped; `run` does the work until cancelled."""
+
+    def __init__(
+        self,
+        captures: Path,
+        settings: RecordingSettings,
+        objects: ObjectStore,
+        ledger: Ledger,
+        first_retry_s: float = _FIRST_RETRY_S,
+    ) -> None:
+        self._captures, self._settings = captures, settings
+        self._objects, self._ledger = objects, ledger
+        self._first_retry_s = first_retry_s
+        self._wake = asyncio.Event()
+        self._attempts: Counter[str] = Counter()
+        self._tries: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
+        self._steps: dict[State, Callable[[Capture], Awaitable[None]]] = {
+            "stopped": self._compose,
+            "composed": self._store,
+            "stored": self._clean,
+        }
+        self.composing: str | None = None
+        self.composer_pid: int | None = None
+        self.percent = 0
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            if not await self._round():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._pause_s())
+
+    async def _round(self) -> bool:
+        """One step for every capture that needs one and whose time has come; whether there was any."""
+        worked = False
+        for capture in await asyncio.to_thread(lambda: list(captures_in(self._captures))):
+            if self._not_before.get(capture.name, 0.0) > _now():
+                continue
+            try:
+                worked |= await self._step(capture)
+                self._not_before.pop(capture.name, None)
+                self._tries.pop(capture.name, None)
+            except (Problem, OSError, ComposerFailed) as error:
+                self._retry_later(capture, str(error))
+            except Exception:  # our own bug in one capture must not keep the others waiting
+                log.exception("a step failed", extra={"recording": capture.name})
+                self._retry_later(capture, "a fault of the server")
+        return worked
+
+    async def _step(self, capture: Capture) -> bool:
+        state = await asyncio.to_thread(capture.state)
+        step = self._steps.get(state)
+        if step is None or (state == "stored" and self._settings.keep_journals):
+            return False
+        await step(capture)
+        return True
+
+    def _retry_later(self, capture: Capture, why: str) -> None:
+        wait_s = min(self._first_retry_s * 2 ** self._tries[capture.name], _LAST_RETRY_S)
+        self._tries[capture.name] += 1
+        self._not_before[capture.name] = _now() + wait_s
+        log.warning(
+            "a recording is not finished yet, trying again",
+            extra={"recording": capture.name, "why": why, "in_s": wait_s},
+        )
+
+    def _pause_s(self) -> float:
+        waits = [due - _now() for due in self._not_before.values()]
+        return max(0.01, min([*waits, _LOOK_EVERY_S]))
+
+    # ---------------------------------------------------------------------------------- steps
+
+    async def _compose(self, capture: Capture) -> None:
+        self.composing, self.percent = capture.name, 0
+        try:
+            await self._run_composer(capture)
+        except ComposerFailed as error:
+            self._attempts[capture.name] += 1
+            if self._attempts[capture.name] < MAX_ATTEMPTS:
+                raise
+            log.error("a recording cannot be composed", extra={"recording": capture.name, "why": str(error)})
+            await asyncio.to_thread(capture.fail, str(error))
+            await self._tell_failure(capture, str(error))
+        finally:
+            self.composing = None
+
+    async def _tell_failure(self, capture: Capture, why: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self._ledger.failed(capture.name, why)
+
+    async def _run_composer(self, capture: Capture) -> None:
+        settings = self._settings
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mediaserver.recording.composer", str(capture.path.absolute()),
+            "--width", str(settings.width), "--height", str(settings.height), "--fps", str(settings.fps),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout and process.stderr
+        self.composer_pid = process.pid
+        errors = asyncio.create_task(process.stderr.read(), name="composer errors")
+        try:
+            await self._follow(process.stdout)
+            code = await asyncio.wait_for(process.wait(), _STALL_S)
+        except TimeoutError:
+            raise ComposerFailed("the composer hung") from None
+        finally:
+            self.composer_pid = None
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            said = (await errors).decode(errors="replace").strip()
+            if process.stdin:
+                process.stdin.close()
+        if said:
+            log.info("the composer said", extra={"recording": capture.name, "said": said[-4000:]})
+        if code:
+            raise ComposerFailed(_last_line(said) or f"the composer ended with {code}")
+
+    async def _follow(self, progress: asyncio.StreamReader) -> None:
+        while line := await asyncio.wait_for(progress.readline(), _STALL_S):
+            with contextlib.suppress(ValueError, KeyError):
+                self.percent = json.loads(line)["percent"]
+
+    async def _store(self, capture: Capture) -> None:
+        result = await asyncio.to_thread(capture.result)
+        assert result, "a composed capture has a result"
+        keys = {file.name: f"recordings/{capture.name}/{file.name}" for file in result.files}
+        for file in result.files:
+            await self._objects.put_file(keys[file.name], capture.out / file.name, file.content_type)
+        program, *tracks = result.files
+        try:
+            await self._ledger.ready(
+                capture.name, keys[program.name], program.size, result.duration_s, _recorded(tracks, keys)
+            )
+        except NotFound:  # deleted in the meantime
+            for key in keys.values():
+                await self._objects.delete(key)
+        await asyncio.to_thread(capture.remove, self._settings.keep_journals)
+        if result.damages:
+            log.warning("a recording has gaps", extra={"recording": capture.name, "damages": result.damages[:20]})
+
+    async def _clean(self, capture: Capture) -> None:
+        await asyncio.to_thread(capture.remove, False)
+
+
+def _recorded(files: Sequence[OutputFile], keys: dict[str, str]) -> list[RecordedTrack]:
+    return [
+        RecordedTrack.model_validate(
+            {
+                "participant_id": file.participant_id,
+                "user_id": file.user_id,
+                "source": file.source,
+                "object_key": keys[file.name],
+                "content_type": file.content_type,
+                "size": file.size,
+                "duration_s": file.duration_s,
+                "offset_s": file.offset_s,
+            }
+        )
+        for file in files
+    ]
+
+
+def _last_line(said: str) -> str:
+    return said.rpartition("\n")[2][:500]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
