@@ -155,10 +155,12 @@ class Rooms:
 
     def _session_updated(self, event: happened.SessionUpdated) -> None:
         session = event.session
-        if host := self.get(session.kind, session.id):
+        host = self.get(session.kind, session.id)
+        if host is not None and host.actors:
+            reader = next(iter(host.actors.values()))  # a session is the same for every reader
 
             async def tell() -> None:
-                (wire,) = await sessions.describe(self.ctx, [session])
+                (wire,) = await sessions.describe(self.ctx, reader, [session])
                 host.tell(lambda now: host.room.session_updated(session, wire))
 
             host.chat.lane.put(tell)

@@ -45,15 +45,10 @@ class Room:
 
     def join(self, person: Person, socket: str, now: float) -> Effects:
         """A socket becomes the participant's; a former one is replaced. The participant itself goes on."""
-        if self.ended:
-            raise Conflict("ended", "this session has ended")
-        if person.user_id in self.removed:
-            raise Forbidden("removed", "a moderator removed you from this session")
+        self.check_may_join(person.user_id)
         member = self.members.get(person.participant_id)
         if member is not None:
             return self._rejoin(member, person, socket)
-        if len(self.members) >= self.rules.capacity:
-            raise Conflict("room_full", f"this session is full ({self.rules.capacity} people)")
         member = Member(
             person.participant_id, self.session.kind, self.session.id, person.user_id, person.username,
             person.profile_image_url, person.role, person.can_publish, person.login_id, person.joined_at, socket,
@@ -63,6 +58,16 @@ class Room:
         # A new stay begins with all flags off, whatever the last one left in the document.
         fresh = {"mute": False, "video_visible": False, "cast_screen": False}
         return [self._participant("participant.joined", member), fx.Save(member.id, fresh)]
+
+    def check_may_join(self, user_id: str) -> None:
+        if self.ended:
+            raise Conflict("ended", "this session has ended")
+        if user_id in self.removed:
+            raise Forbidden("removed", "a moderator removed you from this session")
+        if any(member.user_id == user_id for member in self.members.values()):
+            return
+        if len(self.members) >= self.rules.capacity:
+            raise Conflict("room_full", f"this session is full ({self.rules.capacity} people)")
 
     def _rejoin(self, member: Member, person: Person, socket: str) -> Effects:
         done: Effects = []

@@ -1,0 +1,219 @@
+"""What each client event does: one handler a message, which asks a room or a use case and answers.
+
+Handlers of one client run one after another; what they raise as `Problem` becomes the refusal."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.sessions import Session
+from mediaserver.rooms.host import Host
+from mediaserver.rooms.ice_servers import ice_servers
+from mediaserver.rooms.members import Person
+from mediaserver.rooms.negotiation import negotiate
+from mediaserver.rooms.record import start_recording, stop_recording
+from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.resume import Since
+from mediaserver.rooms.slots import Wish
+from mediaserver.signalling import messages as c
+from mediaserver.usecases import chat, participants, sessions
+from mediaserver.usecases.context import Context
+
+Wire = dict[str, Any]
+_CHAT_PAGES = 5
+
+
+@dataclass(slots=True)
+class Client:
+    """One connected socket: who it is, and where."""
+
+    socket: str
+    actor: Actor
+    host: Host | None = None
+    """The room it is in."""
+    participant: str = ""
+    window_s: int = 0
+    events_in_window: int = 0
+
+    def place(self) -> Host:
+        if self.host is None:
+            raise Conflict("not_in_session", "join a session first")
+        return self.host
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    ctx: Context
+    rooms: Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The acknowledgement's fields; `then` runs right after it has been sent."""
+
+    data: Wire
+    then: Callable[[], None] | None = None
+
+
+async def join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
+    ctx = services.ctx
+    if client.host is not None:
+        await _leave(client)
+    admission = await sessions.admit(ctx, client.actor, message.kind, message.session_id)
+    session, role = admission.session, "moderator" if admission.is_moderator else "participant"
+    host = await services.rooms.enter(session)
+    host.room.check_may_join(client.actor.user_id)  # before a document says that they were here
+    document = await participants.enter(ctx, client.actor, session, role, ctx.clock())  # type: ignore[arg-type]
+    person = Person(
+        document.id, client.actor.user_id, client.actor.username, None, role, admission.can_publish,  # type: ignore[arg-type]
+        client.actor.login_id, document.joined_at,
+    )  # fmt: skip
+    since = Since(message.since.chat, message.since.epoch, message.since.n)
+    try:
+        resumed, state = await host.join(client.actor, person, client.socket, since)
+    except Problem:
+        if document.id not in host.room.members:
+            await participants.leave(ctx, document.id, ctx.clock())
+        raise
+    client.host, client.participant = host, document.id
+    try:
+        history = await _missed_chat(ctx, session, since.chat)
+        (session_wire,) = await sessions.describe(ctx, client.actor, [session])
+        messages = await chat.describe(ctx, client.actor, history.messages)
+    except BaseException:
+        client.host = None
+        host.lost(client.socket)
+        raise
+    seen = max(since.chat or 0, messages[-1]["sequence"] if messages else 0)
+    answer = {
+        **state,
+        "participantId": document.id,
+        "resumed": resumed,
+        "session": session_wire,
+        "iceServers": ice_servers(ctx.settings.media, client.actor.user_id, ctx.clock()),
+        "media": _media(ctx, host, document.id),
+        "capacity": ctx.settings.rooms.capacity,
+        "chat": {"messages": messages, "lastSequence": history.last_sequence, "truncated": history.truncated},
+    }
+    return Reply(answer, then=lambda: host.open_gate(client.socket, seen))
+
+
+async def _missed_chat(ctx: Context, session: Session, seen: int | None) -> chat.History:
+    """All messages after `seen`; when these are too many, or without it, the latest ones."""
+    if seen is None:
+        return await chat.history(ctx, session.kind, session.id)
+    messages: list[ChatMessage] = []
+    for _ in range(_CHAT_PAGES):
+        page = await chat.history(
+            ctx, session.kind, session.id, after=messages[-1].sequence if messages else seen
+        )
+        messages += page.messages
+        if not page.truncated:
+            return chat.History(messages, page.last_sequence, False)
+    return await chat.history(ctx, session.kind, session.id)
+
+
+def _media(ctx: Context, host: Host, participant: str) -> Wire:
+    rules, member = host.room.session.rules, host.room.members.get(participant)
+    return {
+        "kinds": list(rules.media),
+        "sources": list(rules.sources),
+        "videoCodec": host.video_codec if "video" in rules.media else None,
+        "floatingAudioSlots": ctx.settings.rooms.floating_audio_slots,
+        "generation": member.generation if member else 0,
+    }
+
+
+async def leave(services: Services, client: Client, message: c.SessionLeave) -> Reply:
+    client.place()
+    await _leave(client)
+    return Reply({})
+
+
+async def _leave(client: Client) -> None:
+    host, client.host = client.place(), None
+    await host.command(lambda now: host.room.leave(client.participant, "left", now))
+
+
+async def end(services: Services, client: Client, message: c.SessionEnd) -> Reply:
+    session = client.place().room.session
+    await sessions.end(services.ctx, client.actor, session.kind, session.id)
+    return Reply({})
+
+
+async def negotiate_media(services: Services, client: Client, message: c.MediaNegotiate) -> Reply:
+    sources = {mid: track.source for mid, track in message.tracks.items()}
+    return Reply(await negotiate(client.place(), client.participant, message.generation, message.sdp, sources))
+
+
+async def subscribe(services: Services, client: Client, message: c.MediaSubscribe) -> Reply:
+    host = client.place()
+    mids = [slot.mid for slot in message.slots]
+    if len(set(mids)) < len(mids):
+        raise Invalid("invalid", "a slot is named twice", [FieldError("slots", "names a slot twice")])
+    wishes = [
+        Wish(slot.mid, slot.track_id, slot.max_width, slot.max_height, slot.priority, slot.paused)
+        for slot in message.slots
+    ]
+    await host.command(lambda now: host.room.stage.subscribe(host.room.member(client.participant), wishes, now))
+    slots = host.room.member(client.participant).slots.by_mid
+    named = [slots[mid] for mid in mids if mid in slots]
+    return Reply({"slots": [{"mid": s.mid, "trackId": s.track, "revision": s.revision} for s in named]})
+
+
+async def update(services: Services, client: Client, message: c.ParticipantUpdate) -> Reply:
+    host = client.place()
+    changes = message.model_dump(exclude_none=True)
+    await host.command(lambda now: host.room.update(client.participant, changes, now))
+    return Reply({"participant": host.room.member(client.participant).wire()})
+
+
+async def moderate(services: Services, client: Client, message: c.ParticipantModerate) -> Reply:
+    host = client.place()
+    target, action = message.participant_id, message.action
+    await host.command(lambda now: host.room.moderate(client.participant, target, action, now))
+    return Reply({})
+
+
+async def send_chat(services: Services, client: Client, message: c.ChatSend) -> Reply:
+    ctx, session = services.ctx, client.place().room.session
+    stored, _ = await chat.send(
+        ctx, client.actor, session.kind, session.id, message.client_id, message.content_type, message.content
+    )
+    (wire,) = await chat.describe(ctx, client.actor, [stored])
+    return Reply({"message": wire})
+
+
+async def typing(services: Services, client: Client, message: c.ChatTyping) -> Reply:
+    host = client.place()
+    await host.command(lambda now: host.room.typing(client.participant, now))
+    return Reply({})
+
+
+async def begin_recording(services: Services, client: Client, message: c.RecordingStart) -> Reply:
+    return Reply(
+        {"recording": await start_recording(client.place(), services.ctx, client.actor, client.participant)}
+    )
+
+
+async def end_recording(services: Services, client: Client, message: c.RecordingStop) -> Reply:
+    return Reply({"recording": await stop_recording(client.place(), services.ctx, client.participant)})
+
+
+Handler = Callable[[Services, Client, Any], Awaitable[Reply]]
+HANDLERS: dict[type[c.ClientMessage], Handler] = {
+    c.SessionJoin: join,
+    c.SessionLeave: leave,
+    c.SessionEnd: end,
+    c.MediaNegotiate: negotiate_media,
+    c.MediaSubscribe: subscribe,
+    c.ParticipantUpdate: update,
+    c.ParticipantModerate: moderate,
+    c.ChatSend: send_chat,
+    c.ChatTyping: typing,
+    c.RecordingStart: begin_recording,
+    c.RecordingStop: end_recording,
+}

@@ -1,0 +1,128 @@
+"""What clients may send over Socket.IO: one strict model an event; unknown fields and wrong types are refused."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from mediaserver.base.ids import ID_PATTERN
+from mediaserver.domain.messages import ContentType
+from mediaserver.domain.sessions import SessionKind, Source
+from mediaserver.rooms.room import Action
+from mediaserver.rooms.sdp import MAX_CHARACTERS
+
+MAX_MESSAGE_BYTES = 512 * 1024
+"""Of one Socket.IO message: the largest offer with room for its escapes."""
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Mid = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Pixels = Annotated[int, Field(ge=1, le=8192)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class ClientMessage(Part):
+    """The base of all events; `event` is its name on the wire."""
+
+    event: ClassVar[str]
+
+
+class SeenBefore(Part):
+    chat: Annotated[int, Field(ge=0)] | None = None
+    epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
+    n: Annotated[int, Field(ge=0)] | None = None
+
+
+class SessionJoin(ClientMessage):
+    event: ClassVar[str] = "session.join"
+    kind: SessionKind
+    session_id: Id
+    since: SeenBefore = SeenBefore()
+
+
+class SessionLeave(ClientMessage):
+    event: ClassVar[str] = "session.leave"
+
+
+class SessionEnd(ClientMessage):
+    event: ClassVar[str] = "session.end"
+
+
+class PublishedTrack(Part):
+    source: Source
+
+
+class MediaNegotiate(ClientMessage):
+    event: ClassVar[str] = "media.negotiate"
+    generation: Annotated[int, Field(ge=1, le=2**31)]
+    sdp: Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
+    tracks: Annotated[dict[Mid, PublishedTrack], Field(max_length=4)] = {}
+
+
+class SlotWish(Part):
+    mid: Mid
+    track_id: Literal["auto"] | Id | None
+    max_width: Pixels | None = None
+    max_height: Pixels | None = None
+    priority: Annotated[int, Field(ge=0, le=255)] = 0
+    paused: bool = False
+
+
+class MediaSubscribe(ClientMessage):
+    event: ClassVar[str] = "media.subscribe"
+    slots: Annotated[list[SlotWish], Field(max_length=70)]
+
+
+class ParticipantUpdate(ClientMessage):
+    event: ClassVar[str] = "participant.update"
+    mute: bool | None = None
+    video_visible: bool | None = None
+    cast_screen: bool | None = None
+    hand_raised: bool | None = None
+
+
+class ParticipantModerate(ClientMessage):
+    event: ClassVar[str] = "participant.moderate"
+    participant_id: Id
+    action: Action
+
+
+class ChatSend(ClientMessage):
+    event: ClassVar[str] = "chat.send"
+    client_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    content_type: ContentType
+    content: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+
+
+class ChatTyping(ClientMessage):
+    event: ClassVar[str] = "chat.typing"
+
+
+class RecordingStart(ClientMessage):
+    event: ClassVar[str] = "recording.start"
+
+
+class RecordingStop(ClientMessage):
+    event: ClassVar[str] = "recording.stop"
+
+
+CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
+    cls.event: cls
+    for cls in (
+        SessionJoin, SessionLeave, SessionEnd, MediaNegotiate, MediaSubscribe, ParticipantUpdate,
+        ParticipantModerate, ChatSend, ChatTyping, RecordingStart, RecordingStop,
+    )
+}  # fmt: skip
+
+SERVER_EVENTS = frozenset(
+    {
+        "participant.joined", "participant.updated", "participant.left",
+        "track.published", "track.updated", "track.unpublished", "speaker.active",
+        "chat.message", "chat.typing",
+        "recording.started", "recording.stopped", "recording.ready", "recording.failed",
+        "session.updated", "session.ended", "session.replaced", "session.closing",
+        "slot.assigned", "slot.unsupported", "media.reset",
+    }
+)  # fmt: skip

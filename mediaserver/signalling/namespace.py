@@ -1,0 +1,165 @@
+"""The Socket.IO endpoint: who may connect, and each client event to its handler and back as an acknowledgement.
+
+Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothing internal gets out."""
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import engineio.payload
+from aiohttp import web
+from pydantic import ValidationError
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from mediaserver.base.errors import FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
+from mediaserver.base.logs import log_context
+from mediaserver.rooms.registry import Rooms
+from mediaserver.signalling.fanout import Answer, Fanout
+from mediaserver.signalling.handlers import HANDLERS, Client, Services
+from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage
+from mediaserver.usecases import identity
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import LoginRevoked, UserDeactivated
+
+log = logging.getLogger(__name__)
+
+EVENTS_PER_SECOND = 50
+_LAST_WORDS_S = 0.2
+_MAX_EVENT_NAME = 64
+
+
+class Signalling:
+    """Attach it to the web application, then give `audience` to the rooms and the rooms to `serve`."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._services: Services | None = None
+        self._clients: dict[str, Client] = {}
+        origins = ctx.settings.http.allowed_origins
+        # Browsers flush many packets in one polling request; the default allows 16.
+        engineio.payload.Payload.max_decode_packets = EVENTS_PER_SECOND
+        self.audience = Fanout(
+            self._event, self._detached, cors_allowed_origins=_origin_check(origins),
+            max_http_buffer_size=MAX_MESSAGE_BYTES, http_compression=False,
+            ping_interval=10, ping_timeout=10,
+        )  # fmt: skip
+        self.audience.server.on("connect", self._connect)
+        self.audience.server.on("disconnect", self._disconnect)
+        ctx.events.subscribe(LoginRevoked, lambda e: self._end_login(e.user_id, e.login_id, "login_revoked"))
+        ctx.events.subscribe(UserDeactivated, lambda e: self._end_login(e.user_id, None, "deactivated"))
+
+    def attach(self, app: web.Application) -> None:
+        """Serve `/socket.io/`."""
+        self.audience.server.attach(app)
+
+    def serve(self, rooms: Rooms) -> None:
+        self._services = Services(self._ctx, rooms)
+
+    @property
+    def connections(self) -> int:
+        return len(self._clients)
+
+    async def shutdown(self) -> None:
+        """Tell all clients and close their connections."""
+        await self.audience.shutdown()
+
+    # --------------------------------------------------------------- connecting
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        try:
+            token = auth.get("token") if isinstance(auth, dict) else None
+            if not isinstance(token, str):
+                raise Unauthenticated("unauthenticated", "connect with auth: {token}")
+            actor = await identity.authenticate(self._ctx, token)
+            held = sum(client.actor.user_id == actor.user_id for client in self._clients.values())
+            if held >= self._ctx.settings.http.max_connections_per_user:
+                raise TooMany("too_many_connections", "too many connections of one person", 10.0)
+        except Problem as problem:
+            raise Refused(problem.code, {"code": problem.code, "message": problem.detail}) from None
+        self._clients[sid] = Client(sid, actor)
+        self.audience.connected(sid)
+
+    async def _disconnect(self, sid: str, reason: str = "") -> None:
+        client = self._clients.pop(sid, None)
+        self.audience.disconnected(sid)
+        if client is not None and client.host is not None:
+            client.host.lost(sid)
+
+    def _detached(self, socket: str, room: str) -> None:
+        client = self._clients.get(socket)
+        if client is not None and client.host is not None and client.host.key == room:
+            client.host = None
+
+    def _end_login(self, user_id: str, login_id: str | None, reason: str) -> None:
+        """Tell the sockets of a login (or of all logins) that they are out, then close them."""
+        for client in self._clients.values():
+            if client.actor.user_id == user_id and login_id in (None, client.actor.login_id):
+                if client.host is None:  # else its room tells it
+                    self.audience.send(client.socket, "session.replaced", {"reason": reason})
+                asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.audience.close, client.socket)
+
+    # --------------------------------------------------------------- events
+
+    async def _event(self, sid: str, name: str, arguments: list[Any]) -> Answer:
+        client = self._clients.get(sid)
+        if client is None:
+            return _refusal(Unauthenticated("unauthenticated", "this connection is over"))
+        with log_context(user=client.actor.user_id):
+            try:
+                _count(client)
+                message = _parse(name, arguments)
+                if self._services is None:
+                    raise Unavailable("starting", "the server is starting")
+                reply = await HANDLERS[type(message)](self._services, client, message)
+            except Problem as problem:
+                return _refusal(problem)
+            except TimeoutError:
+                return _refusal(Unavailable("busy", "this took too long; try again"))
+            except Exception:
+                log.exception("a handler failed", extra={"event": name})
+                return Answer(
+                    {"ok": False, "error": {"code": "internal", "message": "something went wrong here"}}
+                )
+        return Answer({"ok": True, **reply.data}, reply.then)
+
+
+def _count(client: Client) -> None:
+    """At most `EVENTS_PER_SECOND` in any second of the clock."""
+    second = int(asyncio.get_running_loop().time())
+    if client.window_s != second:
+        client.window_s, client.events_in_window = second, 0
+    client.events_in_window += 1
+    if client.events_in_window > EVENTS_PER_SECOND:
+        raise TooMany("too_many", f"more than {EVENTS_PER_SECOND} events a second", 1.0)
+
+
+def _parse(name: str, arguments: list[Any]) -> ClientMessage:
+    model = CLIENT_MESSAGES.get(name)
+    if model is None:
+        raise Invalid("unknown_event", f"there is no event {name[:_MAX_EVENT_NAME]!r}")
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        raise Invalid("invalid", "an event takes one object")
+    try:
+        return model.model_validate(arguments[0])
+    except ValidationError as error:
+        faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
+        raise Invalid("invalid", "some fields are wrong", faults[:50]) from None
+
+
+def _refusal(problem: Problem) -> Answer:
+    error: dict[str, Any] = {"code": problem.code, "message": problem.detail}
+    if problem.errors:
+        error["errors"] = [{"loc": fault.loc, "msg": fault.msg} for fault in problem.errors]
+    return Answer({"ok": False, "error": error})
+
+
+def _origin_check(allowed: tuple[str, ...]) -> Any:
+    """The server's own origin, the listed ones, or all."""
+    if "*" in allowed:
+        return "*"
+
+    def fits(origin: str | None, environ: dict[str, Any]) -> bool:
+        return origin is not None and (origin in allowed or urlsplit(origin).netloc == environ.get("HTTP_HOST"))
+
+    return fits
