@@ -1,7 +1,7 @@
 """What a store of objects does, whichever it is; keys are checked before they meet a file system or a bucket."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ class ObjectStore(Protocol):
     async def stat(self, key: str) -> ObjectInfo:
         """Raises `NotFound`."""
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """Bytes from `start` to before `end` (None: to the end), in chunks, each read when asked for.
 
         Raises `NotFound` at the first. `start` lies within the object.

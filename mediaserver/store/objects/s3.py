@@ -5,7 +5,7 @@ opened again where it stopped.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
@@ -64,7 +64,7 @@ class S3Objects:
         modified = found["LastModified"].astimezone(UTC)
         return ObjectInfo(found["ContentLength"], found["ContentType"], found["ETag"].strip('"'), modified)
 
-    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         self._checked(key)
         etag, reopenings = "", 0
         while end is None or start < end:
