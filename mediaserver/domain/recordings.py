@@ -25,12 +25,12 @@ class RecordedTrack(Value):
 
 
 class Recording(Document):
+    """Its objects lie under `recordings/{id}/`."""
+
     collection: ClassVar[str] = "recordings"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("session_kind", "session_id", "start_time")),
         Index(("status",)),
-        Index(("object_key",)),
-        Index(("tracks.object_key",)),
         # One running recording a session.
         Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )

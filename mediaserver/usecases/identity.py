@@ -21,6 +21,7 @@ class SignedIn:
     """What a client gets when it registers, signs in or refreshes."""
 
     user: User
+    actor: Actor
     access_token: str
     expires_in_s: int
     refresh_token: str
@@ -165,7 +166,7 @@ async def _sign_in(ctx: Context, user: User) -> SignedIn:
 
 def _signed_in(ctx: Context, user: User, login: Login, refresh_token: str) -> SignedIn:
     actor = Actor(user.id, user.username, user.role, login.id)
-    return SignedIn(user, ctx.tokens.issue(actor, ctx.clock()), ctx.tokens.ttl_s, refresh_token)
+    return SignedIn(user, actor, ctx.tokens.issue(actor, ctx.clock()), ctx.tokens.ttl_s, refresh_token)
 
 
 async def _revoke(ctx: Context, login: Login) -> None:

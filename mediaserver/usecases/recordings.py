@@ -105,9 +105,13 @@ async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
     return await ctx.participants.find_one(part) is not None
 
 
-async def of_object(ctx: Context, object_key: str) -> Recording | None:
-    """The recording to which an object (program or track) belongs."""
-    return await ctx.recordings.find_one({"$or": [{"objectKey": object_key}, {"tracks.objectKey": object_key}]})
+async def may_read(ctx: Context, user_id: str, recording_id: str) -> bool:
+    """Whether an active person may have the bytes under `recordings/{recording_id}/` now."""
+    user = await ctx.users.find_one({"_id": user_id, "active": True})
+    recording = await ctx.recordings.find_one({"_id": recording_id})
+    if user is None or recording is None:
+        return False
+    return await may_play(ctx, Actor(user.id, user.username, user.role, login_id=""), recording)
 
 
 async def describe(ctx: Context, actor: Actor, found: Sequence[Recording]) -> list[Wire]:

@@ -1,0 +1,59 @@
+"""Cross-origin requests (Fetch standard, CORS protocol) for the origins that the settings list, and no others.
+
+Identity is a bearer token, never a cookie, so credentials are not part of it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from mediaserver.base.errors import Forbidden
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_HEADERS = "Authorization, Content-Type, Range, If-Match, If-None-Match, Idempotency-Key"
+_EXPOSED = "Location, Retry-After, ETag, Content-Range, Accept-Ranges, Content-Disposition"
+_CACHED_S = "600"
+
+
+class Cors:
+    def __init__(self, allowed_origins: Sequence[str]) -> None:
+        self._allowed = frozenset(allowed_origins)
+
+    def install(self, app: web.Application) -> None:
+        app.middlewares.append(self._preflight)
+        app.on_response_prepare.append(self._mark)
+
+    def allows(self, origin: str) -> bool:
+        return origin in self._allowed or "*" in self._allowed
+
+    @property
+    def _preflight(self) -> Middleware:
+        @web.middleware
+        async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+            wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
+            if request.method != hdrs.METH_OPTIONS or wanted is None:
+                return await handler(request)
+            if not self.allows(request.headers.get(hdrs.ORIGIN, "")):
+                raise Forbidden("origin_not_allowed", "this origin may not use this server")
+            return web.Response(
+                status=204,
+                headers={
+                    hdrs.ACCESS_CONTROL_ALLOW_METHODS: _METHODS,
+                    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: _HEADERS,
+                    hdrs.ACCESS_CONTROL_MAX_AGE: _CACHED_S,
+                },
+            )
+
+        return preflight
+
+    async def _mark(self, request: web.Request, response: web.StreamResponse) -> None:
+        """On every answer, streamed and failed ones too. Socket.IO marks its own, by the same list."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in response.headers or not self.allows(origin):
+            return
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)

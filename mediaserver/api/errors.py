@@ -1,0 +1,95 @@
+"""The one place where an exception becomes an answer: RFC 9457 problem details, never internals."""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from mediaserver.base.errors import (
+    NotFound,
+    Problem,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "errors": [{"loc": error.loc, "msg": error.msg} for error in problem.errors],
+    }
+    return _response(problem.status, body, {**_headers(problem), **(headers or {})})
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every failure as problem+json; what nobody foresaw is logged under an id that the answer names."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem_response(problem)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _from_aiohttp(error)
+    except (ConnectionError, TimeoutError) as error:
+        # A client that went away; whatever we answer is not read.
+        log.info("a request was cut off: %r", error)
+        return problem_response(Unavailable("cut_off", "the request was cut off"))
+    except Exception:
+        incident = secrets.token_hex(8)
+        log.exception("%s %s failed (incident %s)", request.method, request.path, incident)
+        return problem_response(Problem("internal", f"something went wrong on our side (incident {incident})"))
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusals (no such path, wrong method, body too large) in our form."""
+    if error.status == HTTPStatus.NOT_FOUND:
+        return problem_response(NotFound("not_found", "there is nothing at this address"))
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return problem_response(TooLarge("too_large", "the body is too large"))
+    status = HTTPStatus(error.status)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "code": status.name.lower(),
+        "detail": status.description or status.phrase,
+        "errors": [],
+    }
+    allow = error.headers.get("Allow")
+    return _response(status.value, body, {"Allow": allow} if allow else {})
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    match problem:
+        case Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case TooMany() | Unavailable():
+            return {"Retry-After": str(max(1, -int(-problem.retry_after_s // 1)))}
+        case _:
+            return {}
+
+
+def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        status=status,
+        body=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+        content_type=CONTENT_TYPE,
+        headers=dict(headers),
+    )

@@ -1,0 +1,20 @@
+"""Lists come in pages: `{"items": […], "nextCursor": "…"|null}`, stable while things are added."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer
+
+Limit = Annotated[int, Field(ge=1, le=100, description="Items on a page.")]
+
+
+class PageQuery(Body):
+    limit: Limit = 20
+    cursor: Annotated[str, Field(max_length=500, description="`nextCursor` of the page before.")] | None = None
+
+
+def page(items: Sequence[dict[str, Any]], next_cursor: str | None) -> Answer:
+    return Answer({"items": items, "nextCursor": next_cursor})

@@ -1,0 +1,18 @@
+"""`/users`: people come through `/auth/register`; they change their own profile, admins roles and activity."""
+
+from mediaserver.api.resource import Resource
+from mediaserver.api.views import UserView
+from mediaserver.domain.users import POLICY, User
+from mediaserver.usecases import users
+
+USERS = Resource(
+    path="/users",
+    document=User,
+    repository=lambda ctx: ctx.users,
+    policy=POLICY,
+    update=("profile", "profile_image", "role", "active"),
+    filters=("role", "active"),
+    view=UserView,
+    updates=users.update,
+    describes=users.describe,
+)

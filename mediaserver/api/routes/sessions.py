@@ -1,0 +1,194 @@
+"""What happens in sessions: start and end, participants, messages, recordings; the same for every kind."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import Field, StrictBool
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.pagination import Limit, PageQuery, page
+from mediaserver.api.resource import patched
+from mediaserver.api.resources.sessions import SESSIONS
+from mediaserver.api.views import MessageView, ParticipantView, RecordingView
+from mediaserver.base.ids import new_id
+from mediaserver.domain.messages import ClientId, Content, ContentType
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.sessions import KINDS, Session, SessionKind
+from mediaserver.usecases import chat, participants, recordings, sessions
+from mediaserver.usecases.context import stored_names
+
+KindHandler = Callable[..., Awaitable[Answer]]
+
+
+class MessageQuery(Body):
+    """Without a bound the latest; items are by sequence, ascending; the cursor goes on in the same direction."""
+
+    limit: Limit = 20
+    cursor: Annotated[str, Field(pattern=r"^(after|before):\d{1,15}$")] | None = None
+    after_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The next ones after this.")] | None = None
+    before_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The latest before this.")] | None = None
+
+    def position(self) -> tuple[int | None, int | None]:
+        """`(after, before)`."""
+        if self.cursor is None:
+            return self.after_sequence, self.before_sequence
+        direction, _, sequence = self.cursor.partition(":")
+        return (int(sequence), None) if direction == "after" else (None, int(sequence))
+
+
+class NewMessage(Body):
+    client_id: ClientId = Field(default_factory=new_id, description="The same again is the same message.")
+    content_type: ContentType = "Text"
+    content: Content
+
+
+class MutePatch(Body):
+    mute: StrictBool = False
+
+
+class ParticipantPatch(MutePatch):
+    video_visible: StrictBool = False
+    cast_screen: StrictBool = False
+
+
+async def _start(call: Call, kind: SessionKind) -> Answer:
+    return await _session(call, await sessions.start(call.context, call.actor, kind, call.id()))
+
+
+async def _end(call: Call, kind: SessionKind) -> Answer:
+    return await _session(call, await sessions.end(call.context, call.actor, kind, call.id()))
+
+
+async def _session(call: Call, session: Session) -> Answer:
+    return Answer((await sessions.describe(call.context, call.actor, [session]))[0])
+
+
+async def _inside(call: Call, kind: SessionKind) -> Session:
+    """The session, for one who takes part in it. NotFound, Forbidden."""
+    session = await sessions.find(call.context, kind, call.id())
+    await sessions.require_part(call.context, call.actor, session)
+    return session
+
+
+# ---------------------------------------------------------------------------------------------- participants
+
+
+async def _participants(call: Call, kind: SessionKind) -> Answer:
+    session, query = await _inside(call, kind), call.query
+    of = {"sessionKind": kind, "sessionId": session.id}
+    found = await call.context.participants.page(of, limit=query.limit, cursor=query.cursor)
+    return page(await participants.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
+async def _participant(call: Call, kind: SessionKind) -> Answer:
+    session = await _inside(call, kind)
+    found = await participants.find(call.context, kind, session.id, call.id("participantId"))
+    return Answer((await participants.describe(call.context, call.actor, [found]))[0])
+
+
+async def _patch_participant(call: Call, kind: SessionKind) -> Answer:
+    session = await _inside(call, kind)
+    before = await participants.find(call.context, kind, session.id, call.id("participantId"))
+    model = MutePatch if KINDS[kind].media == ("audio",) else ParticipantPatch
+    changes = stored_names(Participant, patched(model, before, call.body))
+    wire = (await participants.describe(call.context, call.actor, [before]))[0]
+    if changes:
+        room = call.services.rooms
+        shown = await room.patch_participant(call.actor, kind, session.id, before.id, changes)
+        wire |= {name: value for name, value in shown.items() if name in wire}
+    return Answer(wire)
+
+
+# ---------------------------------------------------------------------------------------------- messages
+
+
+async def _messages(call: Call, kind: SessionKind) -> Answer:
+    session = await _inside(call, kind)
+    query: MessageQuery = call.query
+    after, before = query.position()
+    found = await chat.history(call.context, kind, session.id, after=after, before=before, limit=query.limit)
+    items = await chat.describe(call.context, call.actor, found.messages)
+    if not found.truncated:
+        return page(items, None)
+    forward = after is not None
+    return page(items, f"after:{items[-1]['sequence']}" if forward else f"before:{items[0]['sequence']}")
+
+
+async def _message(call: Call, kind: SessionKind) -> Answer:
+    session = await _inside(call, kind)
+    message = await chat.find(call.context, kind, session.id, call.id("messageId"))
+    return Answer((await chat.describe(call.context, call.actor, [message]))[0])
+
+
+async def _send(call: Call, kind: SessionKind) -> Answer:
+    body: NewMessage = call.body
+    message, created = await chat.send(
+        call.context, call.actor, kind, call.id(), body.client_id, body.content_type, body.content
+    )
+    described = (await chat.describe(call.context, call.actor, [message]))[0]
+    location = f"{KINDS[kind].path}/{message.session_id}/messages/{message.id}"
+    return Answer(described, location=location, status=201 if created else 200)
+
+
+# ---------------------------------------------------------------------------------------------- recordings
+
+
+async def _recordings(call: Call, kind: SessionKind) -> Answer:
+    session, query = await _inside(call, kind), call.query
+    of = {"sessionKind": kind, "sessionId": session.id}
+    newest_first = [("startTime", -1)]
+    found = await call.context.recordings.page(of, newest_first, limit=query.limit, cursor=query.cursor)
+    return page(await recordings.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
+async def _recording(call: Call) -> Answer:
+    recording = await recordings.find(call.context, call.actor, call.id())
+    return Answer((await recordings.describe(call.context, call.actor, [recording]))[0])
+
+
+async def _delete_recording(call: Call) -> Answer:
+    recording = await recordings.find(call.context, call.actor, call.id())
+    await recordings.delete(call.context, call.actor, recording)
+    return Answer()
+
+
+def _of_kind(kind: SessionKind) -> list[Endpoint]:
+    view, one = SESSIONS[kind].view, KINDS[kind].path + "/{id}"
+    tag = SESSIONS[kind].tag
+
+    def get(path: str, summary: str, handler: KindHandler, **more: Any) -> Endpoint:
+        return Endpoint("GET", one + path, summary, partial(handler, kind=kind), tag, errors=(403, 404), **more)
+
+    def act(method: str, path: str, summary: str, handler: KindHandler, **more: Any) -> Endpoint:
+        errors = (403, 404, 409)
+        return Endpoint(method, one + path, summary, partial(handler, kind=kind), tag, errors=errors, **more)
+
+    patch = MutePatch if KINDS[kind].media == ("audio",) else ParticipantPatch
+    people, person = "/participants", "/participants/{participantId}"
+    listed: dict[str, Any] = {"query": PageQuery, "listed": True}
+    return [
+        act("POST", "/start", "Start a session", _start, answer=view),
+        act("POST", "/end", "End a session for good", _end, answer=view),
+        get(people, "Who takes or took part", _participants, answer=ParticipantView, **listed),
+        get(person, "One participant", _participant, answer=ParticipantView),
+        act("PATCH", person, "Act on the running room", _patch_participant, patch=patch, answer=ParticipantView),
+        get("/messages", "Chat", _messages, query=MessageQuery, listed=True, answer=MessageView),
+        get("/messages/{messageId}", "One message", _message, answer=MessageView),
+        act("POST", "/messages", "Send to the chat", _send, body=NewMessage, answer=MessageView, status=201),
+        get("/recordings", "Recordings of a session", _recordings, answer=RecordingView, **listed),
+    ]
+
+
+ENDPOINTS = [
+    *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
+    Endpoint(
+        "GET", "/recordings/{id}", "One recording", _recording, "Recordings",
+        answer=RecordingView, errors=(403, 404),
+    ),
+    Endpoint(
+        "DELETE", "/recordings/{id}", "Delete a recording", _delete_recording, "Recordings",
+        status=204, errors=(403, 404, 409),
+    ),
+]  # fmt: skip

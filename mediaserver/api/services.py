@@ -1,0 +1,39 @@
+"""What the HTTP shell is given by whoever composes the server."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.sessions import SessionKind
+from mediaserver.usecases.context import Context
+
+Check = Callable[[], Awaitable[None]]
+"""Returns when a part is fit for work, raises when it is not."""
+
+
+class RunningRooms(Protocol):
+    """The rooms of this server, as far as REST acts on them."""
+
+    async def patch_participant(
+        self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Change `mute`, `videoVisible`, `castScreen` (wire names) of one who is in; answers the participant.
+
+        NotFound; Forbidden; Conflict `not_running` when the session has no room, or the participant is not in it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    context: Context
+    rooms: RunningRooms
+    readiness: Mapping[str, Check] = field(default_factory=dict)
+    """By name, for `/readyz`."""
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+SERVICES = web.AppKey("services", Services)

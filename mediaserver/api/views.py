@@ -1,0 +1,132 @@
+"""Shapes of answers that are more than a document: for the OpenAPI description, which tests hold them against."""
+
+from pydantic import Field
+
+from mediaserver.api.bodies import Body
+from mediaserver.domain.actor import Role
+from mediaserver.domain.document import Moment
+from mediaserver.domain.messages import ContentType
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import RecordedTrack, Recording
+from mediaserver.domain.sessions import SessionKind, SessionType, Status
+from mediaserver.domain.users import Profile
+
+
+class UploadView(Body):
+    """An upload; `url` is signed for the reader and expires."""
+
+    id: str
+    content_type: str
+    size: int
+    name: str
+    width: int | None
+    height: int | None
+    duration: float | None = Field(description="Seconds.")
+    url: str
+
+
+class UserView(Body):
+    """A person; `email` is there for themselves and admins."""
+
+    id: str
+    created_at: Moment
+    updated_at: Moment
+    username: str
+    email: str | None = None
+    role: Role
+    active: bool
+    profile: Profile
+    profile_image: UploadView | None
+    join_date: Moment
+    last_login: Moment | None
+
+
+class SignedInView(Body):
+    user: UserView
+    access_token: str
+    expires_in: int = Field(description="Seconds.")
+    refresh_token: str
+
+
+class Moderator(Body):
+    id: str
+    username: str
+
+
+class SessionView(Body):
+    """A session of one kind."""
+
+    id: str
+    created_at: Moment
+    updated_at: Moment
+    kind: SessionKind
+    title: str
+    description: str
+    start_time: Moment | None
+    end_time: Moment | None
+    moderator_user_id: str
+    moderator: Moderator
+    status: Status
+    started_at: Moment | None
+    ended_at: Moment | None
+    participant_count: int
+
+
+class LiveSessionView(SessionView):
+    type: SessionType
+    lesson_id: str | None
+
+
+class VideoSessionView(SessionView):
+    course_id: str | None
+
+
+class AudioSessionView(SessionView):
+    course_id: str | None
+    audio_stream_url: str | None
+
+
+class ParticipantView(Participant):
+    username: str
+
+
+class MessageView(Body):
+    """A chat message; `content` is text or, for every other content type, an upload (null once that is gone)."""
+
+    id: str
+    created_at: Moment
+    updated_at: Moment
+    session_kind: SessionKind
+    session_id: str
+    sender_user_id: str
+    sender_name: str
+    content_type: ContentType
+    content: str | UploadView | None
+    timestamp: Moment
+    sequence: int
+    client_id: str
+
+
+class RecordedTrackView(RecordedTrack):
+    url: str
+
+
+class RecordingView(Recording):
+    video_file_url: str | None = Field(description="Signed for the reader; null until ready.")
+    tracks: list[RecordedTrackView]  # type: ignore[assignment]
+
+
+class FieldFault(Body):
+    loc: str
+    msg: str
+
+
+class ProblemView(Body):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldFault]
