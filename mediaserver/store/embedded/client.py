@@ -19,7 +19,11 @@ class EmbeddedDocuments:
         self._directory = directory
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._child = Child(
-            "document server", "mediaserver.store.embedded", lambda _name, _body: None, self._configure, lambda: None
+            "document server",
+            "mediaserver.store.embedded",
+            lambda _name, _body: None,
+            self._configure,
+            lambda: None,
         )
 
     async def run(self) -> None:
