@@ -239,11 +239,13 @@ def _main() -> None:
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
     configure_logging("info", "text")
     av.logging.set_level(av.logging.FATAL)
     _step_back()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if options.with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     compose(
         Capture(options.capture),
         Output(Canvas(options.width, options.height), options.fps, options.threads),

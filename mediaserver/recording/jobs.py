@@ -137,6 +137,7 @@ class Jobs:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mediaserver.recording.composer", str(capture.path.absolute()),
             "--width", str(settings.width), "--height", str(settings.height), "--fps", str(settings.fps),
+            "--with-parent",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip

@@ -270,4 +270,4 @@ def play(path: Path) -> Program:
 
 
 def near(color: Color, wanted: Color, tolerance: int = 40) -> bool:
-    return all(abs(a - b) <= tolerance for a, b in zip(color, wanted, strict=True))
+    return all(abs(int(a) - b) <= tolerance for a, b in zip(color, wanted, strict=True))
