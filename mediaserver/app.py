@@ -1,0 +1,254 @@
+"""The composition root: the only place that knows every part; starts them in order and ends them in reverse.
+
+On SIGTERM clients are told, recordings and rooms closed, documents written; then the children end.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from mediaserver.api import Services, build_api
+from mediaserver.api.routes import pages
+from mediaserver.base.clock import utc_now
+from mediaserver.base.errors import Problem, StartError, Unavailable
+from mediaserver.base.runtime import lock_data
+from mediaserver.base.secrets import Secrets, private_directory
+from mediaserver.base.settings import Settings
+from mediaserver.base.signing import UrlSigner
+from mediaserver.base.tls import ServerTls, ensure_self_signed
+from mediaserver.domain.document import Document
+from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import Recording
+from mediaserver.domain.sessions import Session
+from mediaserver.domain.uploads import Upload
+from mediaserver.domain.users import Login, User
+from mediaserver.gauges import Gauges
+from mediaserver.media.addresses import announced
+from mediaserver.media.certificate import ensure_certificate
+from mediaserver.media.client import MediaWorkers, WorkerSettings
+from mediaserver.recording.client import EgressRecorder, captures_dir
+from mediaserver.recording.jobs import Jobs
+from mediaserver.recording.ledger import Documents
+from mediaserver.recording.recover import recover
+from mediaserver.rooms.host import Surroundings
+from mediaserver.rooms.registry import Rooms
+from mediaserver.signalling.namespace import Signalling
+from mediaserver.store.counters import MemoryCounters, RedisCounters
+from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
+from mediaserver.store.mongo import EMBEDDED, Database
+from mediaserver.store.objects import open_objects
+from mediaserver.store.repository import Repository
+from mediaserver.usecases import participants, uploads
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import Events
+from mediaserver.usecases.passwords import Passwords
+from mediaserver.usecases.tokens import AccessTokens
+
+log = logging.getLogger(__name__)
+
+DOCUMENTS: Final[tuple[type[Document], ...]] = (
+    User, Login, Session, Participant, ChatMessage, Recording, Upload,
+)  # fmt: skip
+_HOUSEKEEPING_S: Final = 300.0
+_MAX_BODY: Final = 1 << 20
+
+
+async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT; `announce` gets the URL once everything works. Raises `StartError`."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with lock_data(settings.data.dir):
+        async with contextlib.AsyncExitStack() as stack:
+            database = await stack.enter_async_context(_database(settings))
+            context = await stack.enter_async_context(_context(settings, database))
+            url = await _start(settings, database, context, stack)
+            # What lives now lives to the end: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 20)
+            announce(url)
+            await stop.wait()
+            log.info("shutting down")
+
+
+@contextlib.asynccontextmanager
+async def documents(settings: Settings) -> AsyncIterator[Context]:
+    """Documents, objects and keys: enough for the command line, beside a running server or without one."""
+    async with _database(settings) as database, _context(settings, database) as context:
+        yield context
+
+
+@contextlib.asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    directory = settings.data.dir / "documents"
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.mongodb.uri == EMBEDDED and not await is_running(directory):
+            private_directory(directory)
+            server = EmbeddedDocuments(directory)
+            await stack.enter_async_context(_running("document server", server.run()))
+            await server.ready()
+        database = await Database.open(
+            settings.mongodb.uri, settings.mongodb.database, directory, settings.mongodb.timeout_s
+        )
+        stack.push_async_callback(database.close)
+        await database.ensure_indexes(DOCUMENTS)
+        yield database
+
+
+@contextlib.asynccontextmanager
+async def _context(settings: Settings, database: Database) -> AsyncIterator[Context]:
+    secrets = Secrets.load(settings.data.dir)
+    async with contextlib.AsyncExitStack() as stack:
+        objects = await open_objects(settings.objects, settings.data.dir)
+        stack.push_async_callback(objects.close)
+        counters = RedisCounters(settings.redis.url) if settings.redis.url else MemoryCounters()
+        if isinstance(counters, RedisCounters):
+            stack.push_async_callback(counters.close)
+        passwords = Passwords(settings.auth)
+        stack.callback(passwords.close)
+        yield Context(
+            users=Repository(database, User),
+            logins=Repository(database, Login),
+            sessions=Repository(database, Session),
+            participants=Repository(database, Participant),
+            messages=Repository(database, ChatMessage),
+            recordings=Repository(database, Recording),
+            uploads=Repository(database, Upload),
+            counters=counters,
+            objects=objects,
+            events=Events(),
+            clock=utc_now,
+            settings=settings,
+            secrets=secrets,
+            signer=UrlSigner(secrets.url_key, settings.http.public_url),
+            tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
+            passwords=passwords,
+        )
+
+
+async def _start(
+    settings: Settings, database: Database, context: Context, stack: contextlib.AsyncExitStack
+) -> str:
+    """Everything above the documents, in order; `stack` ends it in reverse. Answers the URL."""
+    await participants.close_stays(context, utc_now())
+    workers = _media_workers(settings)
+    await stack.enter_async_context(_running("media workers", workers.run()))
+    ledger = Documents(context)
+    jobs = Jobs(captures_dir(settings), settings.recording, context.objects, ledger)
+    await recover(captures_dir(settings), ledger)
+    recorder = EgressRecorder(settings, on_stopped=lambda _: jobs.wake(), on_failed=_recording_lost)
+    await stack.enter_async_context(_running("composing", jobs.run()))
+    await stack.enter_async_context(_running("egress", recorder.run()))
+    signalling = Signalling(context)
+    addresses = announced(settings.media.announced_ips, settings.media.ip)
+    rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
+    signalling.serve(rooms)
+    await stack.enter_async_context(_running("rooms", rooms.run()))
+    await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
+
+    metrics = CollectorRegistry()
+    metrics.register(Gauges(rooms, signalling, workers))
+    app = web.Application(client_max_size=_MAX_BODY)
+    signalling.attach(app)
+    build_api(app, Services(context, rooms, _readiness(database, context, workers, recorder), metrics))
+    pages.setup(app)
+    await workers.ready()
+    url = await _listen(settings, app, stack)
+    stack.push_async_callback(rooms.shutdown)
+    stack.push_async_callback(signalling.shutdown)
+    return url
+
+
+def _media_workers(settings: Settings) -> MediaWorkers:
+    certificate = settings.data.dir / "secrets" / "dtls.pem"
+    ensure_certificate(certificate)
+    return MediaWorkers(
+        settings.media.workers,
+        WorkerSettings(
+            ip=settings.media.ip,
+            certificate=certificate,
+            port=settings.media.port,
+            gso=settings.media.gso,
+            max_bitrate_bps=settings.media.max_bitrate_bps,
+            log_level=settings.log.level,
+            log_format=settings.log.format,
+        ),
+    )
+
+
+async def _listen(settings: Settings, app: web.Application, stack: contextlib.AsyncExitStack) -> str:
+    tls = _tls(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    http = settings.http
+    site = web.TCPSite(runner, http.host, http.port, ssl_context=tls.context if tls else None, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        raise StartError(f"http.host {http.host}, http.port {http.port}: {error.strerror}") from error
+    if tls:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.reload)
+    port = runner.addresses[0][1]
+    host = "127.0.0.1" if http.host in ("0.0.0.0", "::", "") else http.host
+    return http.public_url or f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _tls(settings: Settings) -> ServerTls | None:
+    if settings.tls.cert and settings.tls.key:
+        return ServerTls(settings.tls.cert, settings.tls.key)
+    if settings.tls.self_signed:
+        return ServerTls(*ensure_self_signed(settings.data.dir))
+    return None
+
+
+def _readiness(
+    database: Database, context: Context, workers: MediaWorkers, recorder: EgressRecorder
+) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    async def media() -> None:
+        if not all(worker.alive for worker in workers.workers):
+            raise Unavailable("media_unavailable", "a media worker is down")
+
+    async def egress() -> None:
+        if not recorder.alive:
+            raise Unavailable("egress_unavailable", "the egress process is down")
+
+    return {
+        "documents": database.ping,
+        "objects": context.objects.check,
+        "media": media,
+        "egress": egress,
+    }
+
+
+async def _housekeeping(context: Context) -> None:
+    while True:
+        try:
+            await uploads.expire_unused(context, utc_now())
+        except Problem as problem:
+            log.warning("housekeeping waits", extra={"why": problem.detail})
+        await asyncio.sleep(_HOUSEKEEPING_S)
+
+
+def _recording_lost(recording: str, why: str) -> None:
+    log.error("a recording ended early", extra={"recording": recording, "why": why})
+
+
+@contextlib.asynccontextmanager
+async def _running(name: str, run: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Own an endless task: when it fails the block is cancelled with its error; it ends with the block."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run, name=name)
+        try:
+            yield
+        finally:
+            task.cancel()

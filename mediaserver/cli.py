@@ -1,0 +1,173 @@
+"""The command line: every command reads the same settings, and one that cannot go on says why in a sentence."""
+
+import argparse
+import asyncio
+import getpass
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+from mediaserver.base.errors import Problem, StartError
+from mediaserver.base.logs import configure_logging
+from mediaserver.base.settings import Settings, load_settings, names
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments, overrides = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        settings = load_settings(arguments.config, overrides)
+        configure_logging(settings.log.level, settings.log.format)
+        status = arguments.run(arguments, settings)
+    except StartError as error:
+        sys.exit(f"mediaserver: {error}")
+    except Problem as problem:
+        faults = "".join(f"\n  {fault.loc}: {fault.msg}" for fault in problem.errors)
+        sys.exit(f"mediaserver: {problem.detail}{faults}")
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import serve
+
+    uvloop.run(serve(settings, lambda url: print(f"mediaserver is at {url}", flush=True)))
+    return 0
+
+
+def _create_user(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import documents
+    from mediaserver.usecases import identity
+
+    password = arguments.password or _ask_password()
+
+    async def create() -> None:
+        async with documents(settings) as context:
+            user = await identity.create_user(
+                context, arguments.username, arguments.email, password, arguments.role
+            )
+            print(f"created {user.role} {user.username} ({user.id})")
+
+    asyncio.run(create())
+    return 0
+
+
+def _set_role(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import documents
+    from mediaserver.usecases import identity, users
+
+    async def change() -> None:
+        async with documents(settings) as context:
+            found = await users.by_name(context, arguments.username)
+            user = await identity.set_role(context, found.id, arguments.role)
+            print(f"{user.username} is now {user.role}")
+
+    asyncio.run(change())
+    return 0
+
+
+def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
+    import json
+
+    from mediaserver.api import declared
+    from mediaserver.api.openapi import describe
+
+    print(json.dumps(describe(declared()), indent=2))
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
+    for name, field in names().items():
+        section, key = name.split(".")
+        print(f"{name} = {getattr(getattr(settings, section), key)!r}\n    {field.description}")
+    return 0
+
+
+def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.loadtest.run import Load, run
+
+    load = Load(
+        arguments.url.rstrip("/"),
+        arguments.publishers,
+        arguments.subscribers,
+        arguments.seconds,
+        arguments.synthetic,
+    )
+    report = uvloop.run(run(load))
+    print(report.lines())
+    return 1 if report.silent_slots or not report.received else 0
+
+
+def _ask_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return getpass.getpass("Password: ")
+
+
+def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
+    parser = argparse.ArgumentParser(
+        prog="mediaserver",
+        description="Realtime media and session server for live teaching.",
+        epilog="Every setting can be given as --section.name VALUE; `mediaserver settings` lists them.",
+    )
+    parser.add_argument("--version", action="version", version=version("mediaserver"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
+    common.add_argument("--tls", choices=["self-signed"], help="serve HTTPS with a certificate of our own")
+
+    commands.add_parser("serve", parents=[common], help="run the server").set_defaults(run=_serve)
+
+    create = commands.add_parser("create-user", parents=[common], help="create a user with any role")
+    create.add_argument("username")
+    create.add_argument("email")
+    create.add_argument("--role", choices=["student", "instructor", "admin"], default="student")
+    create.add_argument("--password", help="asked for (or read from standard input) when not given")
+    create.set_defaults(run=_create_user)
+
+    role = commands.add_parser("set-role", parents=[common], help="give a user another role")
+    role.add_argument("username")
+    role.add_argument("role", choices=["student", "instructor", "admin"])
+    role.set_defaults(run=_set_role)
+
+    load = commands.add_parser("loadtest", parents=[common], help="put bots into a session and measure")
+    load.add_argument("url", help="of the running server")
+    load.add_argument("--publishers", type=int, default=1)
+    load.add_argument("--subscribers", type=int, default=10)
+    load.add_argument("--seconds", type=float, default=10)
+    load.add_argument("--synthetic", action="store_true", help="240 packets/s of 1,100 bytes, no real picture")
+    load.set_defaults(run=_loadtest)
+
+    openapi = commands.add_parser("openapi", parents=[common], help="print the OpenAPI document")
+    openapi.set_defaults(run=_openapi)
+    listing = commands.add_parser("settings", parents=[common], help="list the settings in force")
+    listing.set_defaults(run=_settings)
+
+    arguments, rest = parser.parse_known_args(argv)
+    overrides = _overrides(parser, rest)
+    if arguments.tls == "self-signed":
+        overrides["tls.self_signed"] = "true"
+    return arguments, overrides
+
+
+def _overrides(parser: argparse.ArgumentParser, rest: Sequence[str]) -> dict[str, str]:
+    """`--section.name VALUE` and `--section.name=VALUE` among what argparse did not know."""
+    found: dict[str, str] = {}
+    words = iter(rest)
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or "." not in name:
+            parser.error(f"unrecognized argument: {word}")
+        if not equals and (following := next(words, None)) is not None:
+            value = following
+        elif not equals:
+            parser.error(f"--{name} needs a value")
+        found[name] = value
+    return found
+
+
+logging.captureWarnings(True)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.messages import fits
+from mediaserver.domain.text import fold
 from mediaserver.domain.uploads import Upload, Use
 from mediaserver.domain.users import User
 from mediaserver.usecases import identity, uploads
@@ -22,6 +23,14 @@ async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
     wanted = list(set(user_ids))
     found = await ctx.users.find({"_id": {"$in": wanted}}) if wanted else []
     return dict.fromkeys(wanted, DELETED) | {user.id: user.username for user in found}
+
+
+async def by_name(ctx: Context, username: str) -> User:
+    """Raises `NotFound`."""
+    user = await ctx.users.find_one({"usernameFolded": fold(username)})
+    if user is None:
+        raise NotFound("user_not_found", f"there is no user {username}")
+    return user
 
 
 async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, Any]) -> User:
