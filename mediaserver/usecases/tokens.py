@@ -5,6 +5,7 @@ dictionary lookup.
 """
 
 import hashlib
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 import jwt
 
 from mediaserver.base.errors import Unauthenticated
+from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
 
 _ALGORITHM = "HS256"
@@ -93,4 +95,6 @@ def hash_refresh_token(token: str) -> str:
 
 
 def login_of(token: str) -> str:
-    return token.partition(".")[0]
+    """The id of the login that a refresh token names; empty when it cannot be one."""
+    login_id = token.partition(".")[0]
+    return login_id if re.fullmatch(ID_PATTERN, login_id) else ""

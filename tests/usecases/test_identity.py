@@ -1,0 +1,206 @@
+"""Identity: who may sign in, for how long, and what ends it."""
+
+import asyncio
+
+import pytest
+
+from mediaserver.base.errors import Conflict, Forbidden, TooMany, Unauthenticated
+from mediaserver.usecases import identity
+from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
+from tests.usecases.world import PASSWORD, World
+
+HOME = "192.0.2.7"
+
+
+async def register(world: World, name: str = "Ada") -> identity.SignedIn:
+    return await identity.register(world.ctx, name, f"{name}@example.org", PASSWORD, HOME)
+
+
+async def test_who_registers_is_a_student_and_signed_in(world: World) -> None:
+    signed_in = await register(world)
+    assert signed_in.user.role == "student"
+    actor = await identity.authenticate(world.ctx, signed_in.access_token)
+    assert (actor.user_id, actor.username, actor.role) == (signed_in.user.id, "Ada", "student")
+
+
+async def test_the_password_is_stored_as_argon2id_only(world: World) -> None:
+    signed_in = await register(world)
+    stored = await world.ctx.users.get(signed_in.user.id)
+    assert stored.password_hash.startswith("$argon2id$")
+    assert PASSWORD not in repr(stored) and "passwordHash" not in stored.to_wire()
+
+
+async def test_names_are_taken_without_regard_to_case(world: World) -> None:
+    await register(world)
+    with pytest.raises(Conflict) as taken:
+        await identity.register(world.ctx, "ADA", "ada@EXAMPLE.org", PASSWORD, HOME)
+    assert taken.value.code == "username_taken"
+    assert [error.loc for error in taken.value.errors] == ["username", "email"]
+
+
+async def test_of_many_who_register_one_name_at_once_one_gets_it(world: World) -> None:
+    tries = (identity.register(world.ctx, "Ada", f"ada{n}@example.org", PASSWORD, HOME) for n in range(8))
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 7 + ["SignedIn"]
+    assert {result.code for result in results if isinstance(result, Conflict)} == {"username_taken"}
+
+
+@pytest.mark.parametrize("name", ["ada", "ADA", " Ada ", "ada@example.org", "ADA@Example.ORG"])
+async def test_sign_in_by_username_or_email_in_any_case(world: World, name: str) -> None:
+    registered = await register(world)
+    assert (await identity.login(world.ctx, name, PASSWORD, HOME)).user.id == registered.user.id
+
+
+async def test_a_wrong_password_and_an_unknown_name_look_the_same(world: World) -> None:
+    await register(world)
+    with pytest.raises(Unauthenticated) as wrong:
+        await identity.login(world.ctx, "ada", "wrong", HOME)
+    with pytest.raises(Unauthenticated) as unknown:
+        await identity.login(world.ctx, "nobody", "wrong", HOME)
+    assert (wrong.value.code, wrong.value.detail) == (unknown.value.code, unknown.value.detail)
+
+
+async def test_guesses_for_one_name_are_limited_from_whatever_address(world: World) -> None:
+    await register(world)
+    for n in range(5):
+        with pytest.raises(Unauthenticated):
+            await identity.login(world.ctx, "ada", "wrong", f"198.51.100.{n}")
+    with pytest.raises(TooMany) as refused:
+        await identity.login(world.ctx, "ada", PASSWORD, "198.51.100.99")
+    assert 0 < refused.value.retry_after_s <= 60
+    world.clock.pass_s(61)
+    await identity.login(world.ctx, "ada", PASSWORD, HOME)
+
+
+async def test_guesses_from_one_address_are_limited_for_whatever_name(world: World) -> None:
+    await register(world)
+    for n in range(5):
+        with pytest.raises(Unauthenticated):
+            await identity.login(world.ctx, f"guess{n}", "wrong", HOME)
+    with pytest.raises(TooMany):
+        await identity.login(world.ctx, "ada", PASSWORD, HOME)
+    await identity.login(world.ctx, "ada", PASSWORD, "198.51.100.1")
+
+
+async def test_guesses_made_at_once_are_hardly_more_than_one_by_one(world: World) -> None:
+    await register(world)
+    guesses = (identity.login(world.ctx, "ada", f"guess {n}", HOME) for n in range(40))
+    results = await asyncio.gather(*guesses, return_exceptions=True)
+    assert sum(isinstance(result, Unauthenticated) for result in results) <= 7
+    assert all(isinstance(result, (Unauthenticated, TooMany)) for result in results)
+
+
+async def test_signing_in_rightly_is_not_limited(world: World) -> None:
+    await register(world)
+    for _ in range(8):
+        await identity.login(world.ctx, "ada", PASSWORD, HOME)
+
+
+async def test_new_accounts_from_one_address_are_limited(world: World) -> None:
+    for n in range(20):
+        await register(world, f"person{n}")
+    with pytest.raises(TooMany):
+        await register(world, "onemore")
+
+
+async def test_refresh_tokens_rotate(world: World) -> None:
+    first = await register(world)
+    second = await identity.refresh(world.ctx, first.refresh_token)
+    third = await identity.refresh(world.ctx, second.refresh_token)
+    assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
+    assert (await identity.authenticate(world.ctx, third.access_token)).login_id == first.actor.login_id
+
+
+async def test_a_refresh_token_that_comes_again_ends_the_login(world: World) -> None:
+    first = await register(world)
+    second = await identity.refresh(world.ctx, first.refresh_token)
+    with pytest.raises(Unauthenticated) as reused:
+        await identity.refresh(world.ctx, first.refresh_token)
+    assert reused.value.code == "refresh_token_reused"
+    assert world.happened(LoginRevoked) == [LoginRevoked(first.user.id, first.actor.login_id)]
+    for token in (first.access_token, second.access_token):
+        with pytest.raises(Unauthenticated):
+            await identity.authenticate(world.ctx, token)
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, second.refresh_token)
+
+
+async def test_of_two_refreshes_at_once_at_most_one_wins(world: World) -> None:
+    first = await register(world)
+    results = await asyncio.gather(
+        *(identity.refresh(world.ctx, first.refresh_token) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(result, identity.SignedIn) for result in results) == 1
+
+
+@pytest.mark.parametrize("token", ["", ".", "nonsense", "01ARZ3NDEKTSV4RRFFQ69G5FAV.x", "a\x00b", "\ud800.x"])
+async def test_a_made_up_refresh_token_is_refused(world: World, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, token)
+    await identity.logout(world.ctx, token)
+
+
+async def test_logout_ends_this_login_only(world: World) -> None:
+    phone = await register(world)
+    laptop = await identity.login(world.ctx, "ada", PASSWORD, HOME)
+    await identity.authenticate(world.ctx, phone.access_token)
+    await identity.logout(world.ctx, phone.refresh_token)
+    with pytest.raises(Unauthenticated):
+        await identity.authenticate(world.ctx, phone.access_token)
+    await identity.authenticate(world.ctx, laptop.access_token)
+    assert [event.login_id for event in world.happened(LoginRevoked)] == [phone.actor.login_id]
+
+
+async def test_access_tokens_expire(world: World) -> None:
+    signed_in = await register(world)
+    await identity.authenticate(world.ctx, signed_in.access_token)
+    world.clock.pass_s(world.ctx.settings.auth.access_ttl_s)
+    with pytest.raises(Unauthenticated) as expired:
+        await identity.authenticate(world.ctx, signed_in.access_token)
+    assert expired.value.code == "token_expired"
+
+
+async def test_a_login_that_is_not_used_ends(world: World) -> None:
+    signed_in = await register(world)
+    world.clock.pass_s(world.ctx.settings.auth.refresh_ttl_s)
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, signed_in.refresh_token)
+
+
+async def test_an_altered_access_token_is_refused(world: World) -> None:
+    token = (await register(world)).access_token
+    head, body, signature = token.split(".")
+    for forged in (
+        f"{head}.{body}.",
+        f"{head}.{body[:-2]}AA.{signature}",
+        token[:-3],
+        "x",
+        "",
+        "a.b.c",
+        "\ud800",
+    ):
+        with pytest.raises(Unauthenticated):
+            await identity.authenticate(world.ctx, forged)
+
+
+async def test_a_deactivated_person_is_out_at_once_and_stays_out(world: World) -> None:
+    signed_in = await register(world)
+    await identity.authenticate(world.ctx, signed_in.access_token)
+    await identity.set_active(world.ctx, signed_in.user.id, False)
+    assert world.happened(UserDeactivated) == [UserDeactivated(signed_in.user.id)]
+    with pytest.raises(Unauthenticated):
+        await identity.authenticate(world.ctx, signed_in.access_token)
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, signed_in.refresh_token)
+    with pytest.raises(Forbidden):
+        await identity.login(world.ctx, "ada", PASSWORD, HOME)
+    await identity.set_active(world.ctx, signed_in.user.id, True)
+    await identity.login(world.ctx, "ada", PASSWORD, HOME)
+
+
+async def test_a_changed_role_holds_for_tokens_already_given(world: World) -> None:
+    signed_in = await register(world)
+    assert not (await identity.authenticate(world.ctx, signed_in.access_token)).is_admin
+    await identity.set_role(world.ctx, signed_in.user.id, "admin")
+    assert (await identity.authenticate(world.ctx, signed_in.access_token)).is_admin
+    assert world.happened(RoleChanged) == [RoleChanged(signed_in.user.id, "admin")]

@@ -1,0 +1,112 @@
+"""Recordings: one at a time, played by those who took part."""
+
+import asyncio
+
+import pytest
+
+from mediaserver.base.errors import Conflict, Forbidden
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.recordings import RecordedTrack, Recording
+from mediaserver.usecases import identity, participants, recordings, sessions
+from mediaserver.usecases.events import RecordingFailed, RecordingReady
+from tests.usecases.world import World
+
+
+async def recorded(world: World, moderator: Actor, *guests: Actor) -> Recording:
+    """A finished recording of a session with these people."""
+    session = await world.live_session(moderator)
+    for guest in guests:
+        await participants.enter(world.ctx, guest, session, "participant", world.clock.now)
+    begun = await recordings.begin(world.ctx, moderator, session, "capture", world.clock.now)
+    world.clock.pass_s(10)
+    await recordings.stopped(world.ctx, begun.id, world.clock.now)
+    key = f"recordings/{begun.id}"
+    track = RecordedTrack(
+        participant_id=begun.id,
+        user_id=moderator.user_id,
+        source="camera",
+        object_key=f"{key}/camera.mp4",
+        content_type="video/mp4",
+        size=5,
+        duration=10.0,
+    )
+    return await recordings.ready(
+        world.ctx, begun.id, object_key=f"{key}/program.mp4", size=9, duration_s=10.0, tracks=[track]
+    )
+
+
+async def test_from_begin_to_ready(world: World) -> None:
+    ada = await world.person("ada")
+    recording = await recorded(world, ada)
+    assert (recording.status, recording.duration_s, recording.size) == ("ready", 10.0, 9)
+    assert recording.end_time is not None and len(world.happened(RecordingReady)) == 1
+    assert recording.tracks[0].object_key.endswith("camera.mp4")
+    assert await recordings.unfinished(world.ctx) == []
+
+
+async def test_the_wire_has_signed_urls_and_no_keys(world: World) -> None:
+    ada = await world.person("ada")
+    wire = (await recordings.describe(world.ctx, ada, [await recorded(world, ada)]))[0]
+    assert f"person={ada.user_id}" in wire["videoFileUrl"] and "signature=" in wire["tracks"][0]["url"]
+    assert "objectKey" not in wire and "objectKey" not in wire["tracks"][0] and "capture" not in wire
+    assert (wire["duration"], wire["tracks"][0]["duration"]) == (10.0, 10.0)
+
+
+async def test_one_recording_at_a_time(world: World) -> None:
+    ada = await world.person("ada")
+    session = await world.live_session(ada)
+    tries = (recordings.begin(world.ctx, ada, session, f"c{n}", world.clock.now) for n in range(5))
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    begun = [result for result in results if isinstance(result, Recording)]
+    assert len(begun) == 1
+    assert {result.code for result in results if isinstance(result, Conflict)} == {"already_recording"}
+    await recordings.stopped(world.ctx, begun[0].id, world.clock.now)
+    with pytest.raises(Conflict) as over:
+        await recordings.stopped(world.ctx, begun[0].id, world.clock.now)
+    assert over.value.code == "not_recording"
+    await recordings.begin(world.ctx, ada, session, "next", world.clock.now)
+    assert len(await recordings.unfinished(world.ctx)) == 2
+
+
+async def test_only_moderators_record_and_only_live_sessions(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    session = await world.live_session(ada)
+    with pytest.raises(Forbidden):
+        await recordings.begin(world.ctx, eve, session, "c", world.clock.now)
+    ended = await sessions.end(world.ctx, ada, "video", session.id)
+    with pytest.raises(Conflict):
+        await recordings.begin(world.ctx, ada, ended, "c", world.clock.now)
+
+
+async def test_a_failure_is_announced_with_its_reason(world: World) -> None:
+    ada = await world.person("ada")
+    session = await world.live_session(ada)
+    begun = await recordings.begin(world.ctx, ada, session, "c", world.clock.now)
+    failed = await recordings.failed(world.ctx, begun.id, "nothing was captured")
+    assert (failed.status, failed.failure) == ("failed", "nothing was captured")
+    assert len(world.happened(RecordingFailed)) == 1
+
+
+async def test_those_who_took_part_may_play_it_and_the_deactivated_may_not(world: World) -> None:
+    ada, bob, eve = await world.person("ada"), await world.person("bob"), await world.person("eve")
+    root = await world.person("root", "admin")
+    recording = await recorded(world, ada, bob)
+    allowed = [await recordings.may_read(world.ctx, one.user_id, recording.id) for one in (ada, bob, eve, root)]
+    assert allowed == [True, True, False, True]
+    with pytest.raises(Forbidden):
+        await recordings.find(world.ctx, eve, recording.id)
+    await identity.set_active(world.ctx, bob.user_id, False)
+    assert not await recordings.may_read(world.ctx, bob.user_id, recording.id)
+    assert not await recordings.may_read(world.ctx, ada.user_id, "missing")
+
+
+async def test_deleting_takes_the_objects_along(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    recording = await recorded(world, ada, eve)
+    assert recording.object_key is not None
+    await world.ctx.objects.put_bytes(recording.object_key, b"program!!", "video/mp4")
+    with pytest.raises(Forbidden):
+        await recordings.delete(world.ctx, eve, recording)
+    await recordings.delete(world.ctx, ada, recording)
+    assert [one async for one in world.ctx.objects.list("recordings/")] == []
+    assert await world.ctx.recordings.count({}) == 0

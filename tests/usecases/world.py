@@ -1,0 +1,121 @@
+"""A context over the real document server, with a clock that tests set."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mediaserver.base.ids import new_id
+from mediaserver.base.secrets import Secrets
+from mediaserver.base.settings import Auth, Data, Http, Settings
+from mediaserver.base.signing import UrlSigner
+from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import Recording
+from mediaserver.domain.sessions import Session, SessionKind
+from mediaserver.domain.uploads import Upload
+from mediaserver.domain.users import Login, User
+from mediaserver.store.counters import MemoryCounters
+from mediaserver.store.mongo import Database
+from mediaserver.store.objects import open_objects
+from mediaserver.store.repository import Repository
+from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import Event, Events
+from mediaserver.usecases.passwords import Passwords
+from mediaserver.usecases.tokens import AccessTokens
+
+DOCUMENTS = (User, Login, Session, Participant, ChatMessage, Recording, Upload)
+PASSWORD = "correct horse"
+
+
+class TestClock:
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_s(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class World:
+    """What a test has at hand beside the context."""
+
+    def __init__(self, ctx: Context, clock: TestClock) -> None:
+        self.ctx, self.clock = ctx, clock
+        self.events: list[Event] = []
+        for kind in Event.__subclasses__():
+            ctx.events.subscribe(kind, self.events.append)
+
+    def happened(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def person(self, name: str, role: Role = "student") -> Actor:
+        """A signed-in user."""
+        await identity.create_user(self.ctx, name, f"{name}@example.org", PASSWORD, role)
+        return (await identity.login(self.ctx, name, PASSWORD, "192.0.2.1")).actor
+
+    async def token(self, name: str, role: Role = "student") -> str:
+        await self.person(name, role)
+        return (await identity.login(self.ctx, name, PASSWORD, "192.0.2.1")).access_token
+
+    async def live_session(self, moderator: Actor, kind: SessionKind = "video", **fields: object) -> Session:
+        made = await sessions.create(self.ctx, moderator, kind, {"title": "A session", **fields})
+        return await sessions.start(self.ctx, moderator, kind, made.id)
+
+    async def upload(self, owner: Actor, content_type: str = "image/png") -> Upload:
+        stamp = self.ctx.stamp()
+        return await self.ctx.uploads.add(
+            Upload(
+                **stamp,
+                owner_user_id=owner.user_id,
+                content_type=content_type,
+                size=3,
+                name="three bytes",
+                object_key=f"uploads/{stamp['id']}/three-bytes",
+            )
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_world(uri: str, directory: Path, http: Http | None = None) -> AsyncIterator[World]:
+    settings = Settings(
+        http=http or Http(),
+        data=Data(dir=directory),
+        auth=Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20),
+    )
+    database = await Database.open(uri, f"test_{new_id()}")
+    await database.ensure_indexes(DOCUMENTS)
+    secrets, clock = Secrets(b"j" * 32, b"u" * 32), TestClock()
+    objects = await open_objects(settings.objects, directory)
+    passwords = Passwords(settings.auth)
+    ctx = Context(
+        users=Repository(database, User),
+        logins=Repository(database, Login),
+        sessions=Repository(database, Session),
+        participants=Repository(database, Participant),
+        messages=Repository(database, ChatMessage),
+        recordings=Repository(database, Recording),
+        uploads=Repository(database, Upload),
+        counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
+        objects=objects,
+        events=Events(),
+        clock=clock,
+        settings=settings,
+        secrets=secrets,
+        signer=UrlSigner(secrets.url_key),
+        tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
+        passwords=passwords,
+    )
+    try:
+        yield World(ctx, clock)
+    finally:
+        passwords.close()
+        await objects.close()
+        await database.client.drop_database(database.raw.name)
+        await database.close()
