@@ -1,13 +1,16 @@
 """What a store of objects does, whichever it is; keys are checked before they meet a file system or a bucket."""
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from mediaserver.base.errors import NotFound
+
+R = TypeVar("R")
 
 CHUNK_BYTES = 128 * 1024
 """How much `read` yields at a time, at most."""
@@ -71,6 +74,21 @@ class ObjectStore(Protocol):
 
 def is_key(key: str) -> bool:
     return len(key) <= _MAX_KEY and _KEY.fullmatch(key) is not None
+
+
+async def opened(opening: Coroutine[Any, Any, R], close: Callable[[R], None]) -> R:
+    """What a thread opens; when the caller is cancelled meanwhile, it is closed as soon as it is open."""
+    task = asyncio.ensure_future(opening)
+
+    def discard(done: asyncio.Task[R]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            close(done.result())
+
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(discard)
+        raise
 
 
 def absent(key: str) -> NotFound:

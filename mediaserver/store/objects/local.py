@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from mediaserver.base.errors import Unavailable
-from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key
+from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key, opened
 
 R = TypeVar("R")
 
@@ -45,7 +45,7 @@ class LocalObjects:
         return await self._run(self._stat, key)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        file = await self._run(self._open, key, start)
+        file = await opened(self._run(self._open, key, start), lambda late: late.close())
         left = None if end is None else end - start
         try:
             while left is None or left > 0:

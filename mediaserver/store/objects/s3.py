@@ -21,7 +21,7 @@ from botocore.exceptions import HTTPClientError as S3HTTPError
 
 from mediaserver.base.errors import Problem, Unavailable
 from mediaserver.base.settings import Objects
-from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key
+from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key, opened
 
 R = TypeVar("R")
 
@@ -68,7 +68,7 @@ class S3Objects:
         self._checked(key)
         etag, reopenings = "", 0
         while end is None or start < end:
-            body, etag, size = await self._open(key, start, end, etag)
+            body, etag, size = await opened(self._open(key, start, end, etag), lambda late: late[0].close())
             end = size if end is None else min(end, size)
             try:
                 while start < end and (chunk := await self._run(key, body.read, min(CHUNK_BYTES, end - start))):
@@ -168,7 +168,7 @@ class S3Objects:
 
 
 def _client(settings: Objects) -> Any:
-    return boto3.session.Session().client(
+    return boto3.client(
         "s3",
         region_name=settings.region,
         endpoint_url=settings.endpoint_url or None,

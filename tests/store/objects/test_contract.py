@@ -106,33 +106,17 @@ async def test_listing_by_prefix_in_order(store: ObjectStore) -> None:
     assert await keys(store, "none/") == []
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "/etc/passwd",
-        "../x",
-        "a/../b",
-        "a//b",
-        "a/",
-        ".types/a",
-        "a/.hidden",
-        "a\\b",
-        "a b",
-        "é",
-        "a\0",
-        "x" * 600,
-    ],
-)
-async def test_a_key_never_leads_outside(store: ObjectStore, key: str) -> None:
-    with pytest.raises(NotFound):
-        await store.stat(key)
-    with pytest.raises(NotFound):
-        await content(store, key)
-    with pytest.raises(NotFound):
-        await store.delete(key)
-    with pytest.raises(AssertionError):
-        await store.put_bytes(key, b"x", "text/plain")
+async def test_a_key_never_leads_outside(store: ObjectStore) -> None:
+    climbing = ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".types/a", "a/.hidden"]
+    for key in [*climbing, "a\\b", "a b", "é", "a\0", "x" * 600]:
+        with pytest.raises(NotFound):
+            await store.stat(key)
+        with pytest.raises(NotFound):
+            await content(store, key)
+        with pytest.raises(NotFound):
+            await store.delete(key)
+        with pytest.raises(AssertionError):
+            await store.put_bytes(key, b"x", "text/plain")
 
 
 async def test_it_is_ready(store: ObjectStore) -> None:

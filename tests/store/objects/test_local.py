@@ -1,4 +1,7 @@
+import asyncio
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -41,3 +44,25 @@ async def test_a_directory_that_went_away_is_told(tmp_path: Path) -> None:
     (tmp_path / "objects" / ".fresh").rmdir()
     with pytest.raises(Unavailable, match="the object directory"):
         await store.check()
+
+
+async def test_a_file_that_opens_too_late_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, files, go = LocalObjects(tmp_path / "objects"), list[BinaryIO](), threading.Event()
+    await store.put_bytes("a", b"x", "text/plain")
+    really_open = store._open
+
+    def slowly(key: str, start: int) -> BinaryIO:
+        go.wait(10)
+        files.append(really_open(key, start))
+        return files[0]
+
+    monkeypatch.setattr(store, "_open", slowly)
+    reading = asyncio.ensure_future(anext(store.read("a")))
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    go.set()
+    async with asyncio.timeout(10):
+        while not (files and files[0].closed):
+            await asyncio.sleep(0.01)

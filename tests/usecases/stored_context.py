@@ -1,0 +1,137 @@
+"""A `Context` over real documents and a local object directory, with what files need; the rest is absent."""
+
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from mediaserver.base.ids import new_id
+from mediaserver.base.settings import Data, Settings
+from mediaserver.base.signing import UrlSigner
+from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.sessions import Session
+from mediaserver.domain.uploads import Upload
+from mediaserver.domain.users import User
+from mediaserver.store.mongo import Database
+from mediaserver.store.objects import open_objects
+from mediaserver.store.repository import Repository
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.tokens import AccessTokens
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 360) + b"rest of the picture"
+
+
+@dataclass(slots=True)
+class HandClock:
+    """Time that moves when told."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@asynccontextmanager
+async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIterator[Context]:
+    database = await Database.open(uri, f"test_{new_id()}")
+    chosen = Settings(data=Data(dir=data_dir), **settings)
+    clock = HandClock()
+    store = await open_objects(chosen.objects, data_dir)
+    given = {
+        "settings": chosen,
+        "clock": clock,
+        "objects": store,
+        "signer": UrlSigner(b"k" * 32),
+        "tokens": AccessTokens(b"t" * 32, 900),
+        "users": Repository(database, User),
+        "uploads": Repository(database, Upload, clock=clock),
+        "participants": Repository(database, Participant),
+        "sessions": Repository(database, Session),
+    }
+    await database.ensure_indexes([User, Upload, Participant, Session])
+    try:
+        yield Context(**{field.name: None for field in fields(Context)} | given)  # type: ignore[arg-type]
+    finally:
+        await database.client.drop_database(database.raw.name)
+        await database.close()
+        await store.close()
+
+
+async def add_person(ctx: Context, name: str, role: Role = "student", active: bool = True) -> Actor:
+    user = User(
+        id=new_id(),
+        created_at=NOW,
+        updated_at=NOW,
+        username=name,
+        username_folded=name,
+        email=f"{name}@example.org",
+        email_folded=f"{name}@example.org",
+        password_hash="-",
+        role=role,
+        active=active,
+        join_date=NOW,
+    )
+    await ctx.users.add(user)
+    return Actor(user.id, name, role, new_id())
+
+
+async def add_session(ctx: Context, moderator: Actor) -> Session:
+    session = Session(
+        id=new_id(),
+        created_at=NOW,
+        updated_at=NOW,
+        kind="video",
+        title="Talk",
+        moderator_user_id=moderator.user_id,
+    )
+    return await ctx.sessions.add(session)
+
+
+async def add_participant(ctx: Context, session: Session, who: Actor, removed: bool = False) -> None:
+    await ctx.participants.add(
+        Participant(
+            id=new_id(),
+            created_at=NOW,
+            updated_at=NOW,
+            session_kind=session.kind,
+            session_id=session.id,
+            user_id=who.user_id,
+            joined_at=NOW,
+            removed_at=NOW if removed else None,
+        )
+    )
+
+
+def make_media(path: Path, container: str, video: str | None, audio: str | None) -> bytes:
+    """Two seconds of grey and silence, as a browser's recorder or a phone would write them."""
+    with av.open(str(path), "w", format=container) as out:
+        # All streams come first: the header is written with the first packet.
+        pictures = out.add_stream(video, rate=15) if video else None
+        sound = out.add_stream(audio, rate=48000) if audio else None
+        if pictures:
+            pictures.width, pictures.height, pictures.pix_fmt = 160, 120, "yuv420p"
+            for n in range(30):
+                picture = av.VideoFrame.from_ndarray(np.full((120, 160, 3), n, np.uint8), format="rgb24")
+                picture.pts = n
+                out.mux(pictures.encode(picture))
+            out.mux(pictures.encode())
+        if sound:
+            form = "fltp" if "flt" in sound.format.name else "s16"
+            for n in range(100):
+                silence = av.AudioFrame(format=form, layout="mono", samples=960)
+                silence.planes[0].update(bytes(silence.planes[0].buffer_size))
+                silence.rate, silence.pts = 48000, n * 960
+                out.mux(sound.encode(silence))
+            out.mux(sound.encode())
+    return path.read_bytes()

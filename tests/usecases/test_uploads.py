@@ -1,0 +1,297 @@
+import asyncio
+import os
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mediaserver.base import settings as config
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.media_types import HEAD_BYTES
+from mediaserver.domain.uploads import Upload, Use
+from mediaserver.store.objects.local import LocalObjects
+from mediaserver.usecases import uploads
+from mediaserver.usecases.context import Context
+from tests.store.conftest import shared_server
+from tests.usecases.stored_context import (
+    NOW,
+    PNG,
+    HandClock,
+    add_participant,
+    add_person,
+    add_session,
+    make_media,
+    stored_context,
+)
+
+__all__ = ["shared_server"]
+
+
+@pytest.fixture
+async def ctx(shared_server: str, tmp_path: Path) -> AsyncIterator[Context]:
+    limits = config.Uploads(max_image_bytes=1000, max_file_bytes=2000, max_audio_bytes=50_000, unused_ttl_s=3600)
+    async with stored_context(shared_server, tmp_path / "data", uploads=limits) as made:
+        yield made
+
+
+@pytest.fixture
+async def anna(ctx: Context) -> Actor:
+    return await add_person(ctx, "anna")
+
+
+async def pieces(content: bytes, size: int = 100) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+
+
+async def upload(ctx: Context, who: Actor, content: bytes = PNG, name: str = "a.png") -> Upload:
+    return await uploads.create(ctx, who, name, pieces(content))
+
+
+def waiting(ctx: Context) -> list[Path]:
+    return list(uploads.incoming(ctx).iterdir())
+
+
+async def test_a_picture_is_stored_with_its_true_type_and_size(ctx: Context, anna: Actor) -> None:
+    made = await upload(ctx, anna, name="C:\\Bilder\\Größe.svg")
+    assert (made.content_type, made.width, made.height, made.size) == ("image/png", 640, 360, len(PNG))
+    assert (made.name, made.object_key) == ("Größe.svg", f"uploads/{made.id}/Groe.svg")
+    assert b"".join([chunk async for chunk in ctx.objects.read(made.object_key)]) == PNG
+    assert (await ctx.objects.stat(made.object_key)).content_type == "image/png"
+    assert await uploads.get(ctx, anna, made.id) == made
+    assert waiting(ctx) == []
+
+
+async def test_it_is_described_with_a_url_for_its_reader(ctx: Context, anna: Actor) -> None:
+    made = await upload(ctx, anna)
+    wire = uploads.describe(ctx, anna.user_id, made)
+    url = wire.pop("url")
+    assert url.startswith(f"/files/uploads/{made.id}/a.png?person={anna.user_id}&expires=")
+    assert wire == {
+        "id": made.id,
+        "contentType": "image/png",
+        "size": len(PNG),
+        "name": "a.png",
+        "width": 640,
+        "height": 360,
+        "duration": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("container", "video", "audio", "content_type"),
+    [
+        ("webm", "libvpx", "libopus", "video/webm"),
+        ("webm", None, "libopus", "audio/webm"),
+        ("mp4", "libx264", None, "video/mp4"),
+        ("ogg", None, "libopus", "audio/ogg"),
+        ("mp3", None, "libmp3lame", "audio/mpeg"),
+    ],
+)
+async def test_sound_and_video_have_a_duration(
+    ctx: Context,
+    anna: Actor,
+    tmp_path: Path,
+    container: str,
+    video: str | None,
+    audio: str | None,
+    content_type: str,
+) -> None:
+    made = await upload(ctx, anna, make_media(tmp_path / "made", container, video, audio), "take")
+    assert made.content_type == content_type
+    assert (made.width, made.height) == ((160, 120) if video else (None, None))
+    assert made.duration_s == pytest.approx(2.0, abs=0.1)
+
+
+async def test_video_that_cannot_be_read_is_a_plain_file(ctx: Context, anna: Actor) -> None:
+    for start in (
+        b"\x1aE\xdf\xa3\x9fB\x82\x84webm",
+        b"\0\0\0\x20ftypisom",
+        b"OggS",
+        b"ID3",
+        b"fLaC",
+        b"RIFF\0\0\0\0WAVE",
+    ):
+        assert (await upload(ctx, anna, start + os.urandom(500))).content_type == "application/octet-stream"
+
+
+async def test_a_playlist_in_disguise_reads_no_other_file(ctx: Context, anna: Actor, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ts"
+    secret.write_bytes(b"secret")
+    made = await upload(ctx, anna, f"#EXTM3U\n#EXTINF:1,\n{secret}\n".encode(), "a.mp4")
+    assert (made.content_type, made.duration_s) == ("text/plain", None)
+
+
+async def test_each_type_has_its_limit_and_the_error_names_it(ctx: Context, anna: Actor) -> None:
+    with pytest.raises(TooLarge, match=r"image/png: at most 1,000 bytes \(uploads.max_image_bytes\)"):
+        await upload(ctx, anna, PNG + bytes(1000))
+    assert (await upload(ctx, anna, b"a" * 2000)).content_type == "text/plain"
+    with pytest.raises(TooLarge, match=r"uploads\.max_file_bytes"):
+        await upload(ctx, anna, b"a" * 2001)
+    assert waiting(ctx) == []
+
+
+async def test_what_is_too_large_is_not_read_to_its_end(ctx: Context, anna: Actor) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 65536
+            yield b"a" * 65536
+
+    with pytest.raises(TooLarge):
+        await uploads.create(ctx, anna, "a", endless())
+    assert read <= HEAD_BYTES + 65536
+
+
+async def test_a_decompression_bomb_is_refused(ctx: Context, anna: Actor) -> None:
+    bomb = PNG[:16] + struct.pack(">II", 50_000, 50_000)
+    with pytest.raises(Invalid, match="50000 × 50000 pixels") as caught:
+        await upload(ctx, anna, bomb)
+    assert caught.value.code == "image_too_large"
+
+
+async def test_nothing_is_refused(ctx: Context, anna: Actor) -> None:
+    with pytest.raises(Invalid, match="the file is empty"):
+        await upload(ctx, anna, b"")
+
+
+async def test_a_client_that_goes_away_leaves_nothing(ctx: Context, anna: Actor) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield PNG
+        raise ConnectionResetError("gone")
+
+    with pytest.raises(ConnectionResetError):
+        await uploads.create(ctx, anna, "a", broken())
+    assert waiting(ctx) == []
+    assert await ctx.uploads.count({}) == 0
+
+
+async def test_strangers_may_not_read_it_and_users_of_it_may(ctx: Context, anna: Actor) -> None:
+    bert, carl, dora = [await add_person(ctx, name) for name in ("bert", "carl", "dora")]
+    made, session = await upload(ctx, anna), await add_session(ctx, carl)
+    with pytest.raises(Forbidden):
+        await uploads.get(ctx, bert, made.id)
+    await add_participant(ctx, session, bert)
+    await add_participant(ctx, session, dora, removed=True)
+    assert not await uploads.may_read(ctx, bert.user_id, made.id)
+    used = await uploads.mark_used(ctx, made.id, Use(kind="session", id=session.id))
+    assert used.used
+    assert await uploads.get(ctx, bert, made.id) == used
+    readers = [
+        who.username for who in (anna, bert, carl, dora) if await uploads.may_read(ctx, who.user_id, made.id)
+    ]
+    assert readers == ["anna", "bert", "carl"]
+    assert "usedBy" not in used.to_wire()
+
+
+async def test_admins_read_everything_and_the_deactivated_nothing(ctx: Context, anna: Actor) -> None:
+    boss = await add_person(ctx, "boss", "admin")
+    made = await upload(ctx, anna)
+    assert await uploads.may_read(ctx, boss.user_id, made.id)
+    await ctx.users.update(anna.user_id, set={"active": False})
+    assert not await uploads.may_read(ctx, anna.user_id, made.id)
+    assert not await uploads.may_read(ctx, boss.user_id, "none")
+
+
+async def test_everyone_sees_a_profile_picture(ctx: Context, anna: Actor) -> None:
+    bert, made = await add_person(ctx, "bert"), await upload(ctx, anna)
+    await uploads.mark_used(ctx, made.id, Use(kind="profile", id=anna.user_id))
+    assert await uploads.may_read(ctx, bert.user_id, made.id)
+
+
+async def test_using_it_twice_is_one_use_and_the_last_release_frees_it(ctx: Context, anna: Actor) -> None:
+    made = await upload(ctx, anna)
+    one, two = Use(kind="session", id="1"), Use(kind="session", id="2")
+    await asyncio.gather(*(uploads.mark_used(ctx, made.id, use) for use in (one, two, one, two)))
+    await uploads.release(ctx, made.id, one)
+    left = await ctx.uploads.get(made.id)
+    assert (left.used, left.used_by) == (True, [two])
+    await uploads.release(ctx, made.id, two)
+    assert not (await ctx.uploads.get(made.id)).used
+
+
+async def test_only_its_owner_deletes_it_and_only_unused(ctx: Context, anna: Actor) -> None:
+    bert, made = await add_person(ctx, "bert"), await upload(ctx, anna)
+    with pytest.raises(Forbidden):
+        await uploads.delete(ctx, bert, made.id)
+    use = Use(kind="session", id="1")
+    await uploads.mark_used(ctx, made.id, use)
+    with pytest.raises(Conflict) as caught:
+        await uploads.delete(ctx, anna, made.id)
+    assert caught.value.code == "in_use"
+    await uploads.release(ctx, made.id, use)
+    await uploads.delete(ctx, anna, made.id)
+    with pytest.raises(NotFound):
+        await uploads.get(ctx, anna, made.id)
+    with pytest.raises(NotFound):
+        await ctx.objects.stat(made.object_key)
+    with pytest.raises(NotFound):
+        await uploads.mark_used(ctx, made.id, use)
+
+
+async def test_what_nothing_uses_expires(ctx: Context, anna: Actor) -> None:
+    clock = ctx.clock
+    assert isinstance(clock, HandClock)
+    unused, used = await upload(ctx, anna), await upload(ctx, anna)
+    await uploads.mark_used(ctx, used.id, Use(kind="session", id="1"))
+    clock.advance(1800)
+    recent = await upload(ctx, anna)
+    clock.advance(1801)
+    assert await uploads.expire_unused(ctx, clock()) == 1
+    assert {one.id for one in await ctx.uploads.find({})} == {used.id, recent.id}
+    with pytest.raises(NotFound):
+        await ctx.objects.stat(unused.object_key)
+    await ctx.objects.stat(used.object_key)
+
+
+async def test_what_a_broken_store_left_is_swept(ctx: Context, anna: Actor) -> None:
+    class Full(LocalObjects):
+        async def put_file(self, key: str, path: Path, content_type: str) -> None:  # type: ignore[override]
+            raise Unavailable("objects_unavailable", "no space left on device")
+
+    with pytest.raises(Unavailable):
+        await upload(replace(ctx, objects=Full(ctx.settings.data.dir / "objects")), anna)
+    (pending,) = await ctx.uploads.find({})
+    with pytest.raises(NotFound):
+        await uploads.get(ctx, anna, pending.id)
+    clock = ctx.clock
+    assert isinstance(clock, HandClock)
+    clock.advance(3601)
+    assert await uploads.expire_unused(ctx, clock()) == 1
+    assert await ctx.uploads.count({}) == 0
+
+
+async def test_what_died_with_the_server_is_swept_from_the_disk(ctx: Context) -> None:
+    left = uploads.incoming(ctx) / "upload-dead"
+    left.mkdir()
+    (left / "file").write_bytes(b"half")
+    os.utime(left, (NOW.timestamp() - 100_000,) * 2)
+    young = uploads.incoming(ctx) / "upload-alive"
+    young.mkdir()
+    os.utime(young, (NOW.timestamp() - 100,) * 2)
+    await uploads.expire_unused(ctx, NOW)
+    assert waiting(ctx) == [young]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "safe"),
+    [
+        ("a.png", "a.png", "a.png"),
+        ("../../etc/passwd", "passwd", "passwd"),
+        ("..", "file", "file"),
+        ("", "file", "file"),
+        ("a\x00b\n\u202e.txt", "ab.txt", "ab.txt"),
+        ("Übung 1 (neu).pdf", "Übung 1 (neu).pdf", "Ubung-1-neu-.pdf"),
+        ("課題.docx", "課題.docx", "docx"),
+        (".htaccess", "htaccess", "htaccess"),
+        ("x" * 300 + ".tar.gz", "x" * 197 + ".gz", "x" * 97 + ".gz"),
+    ],
+)
+def test_names_are_made_harmless(given: str, shown: str, safe: str) -> None:
+    name = uploads.display_name(given)
+    assert (name, uploads.object_key("1", name)) == (shown, f"uploads/1/{safe}")
