@@ -10,6 +10,7 @@ import binascii
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 
+from mediaserver.media.core import vp8
 from mediaserver.recording.journal import Header
 from mediaserver.recording.packets import Packet
 
@@ -112,7 +113,7 @@ class _Video:
 class VP8(_Video):
     def __init__(self) -> None:
         super().__init__()
-        self._picture: tuple[int, int] | None = None
+        self._picture: vp8.Vp8Descriptor | None = None
 
     def push(self, packet: Packet) -> Unit | None:
         lost = self._lost_before(packet)
@@ -120,50 +121,33 @@ class VP8(_Video):
             if lost:
                 self._whole = False
             return None
-        descriptor = _vp8_descriptor(packet.payload)
+        descriptor = vp8.parse(packet.payload, 0, len(packet.payload))
         if descriptor is None:
             self._whole = False
             return None
-        start, begins, picture = descriptor
+        begins = descriptor.start_of_partition and descriptor.partition == 0
         if begins and packet.timestamp != self._frame_timestamp:
-            if self._frame_timestamp is not None or (lost and not self._follows(picture)):
+            if self._frame_timestamp is not None or (lost and not self._follows(descriptor)):
                 self._break(packet.timestamp)
             self._begin(packet, True)
-            self._picture = picture
+            self._picture = descriptor
         elif self._frame_timestamp is None or packet.timestamp != self._frame_timestamp:
             self._begin(packet, False)
         elif lost:
             self._whole = False
-        self._add(packet.payload[start:])
+        self._add(packet.payload[descriptor.length :])
         if not packet.marker:
             return None
         data = b"".join(self._parts)
         return self._end(packet, data, _is_vp8_keyframe(data))
 
-    def _follows(self, picture: tuple[int, int] | None) -> bool:
+    def _follows(self, picture: vp8.Vp8Descriptor) -> bool:
         """Whether no frame is missing although packets are: the gap was padding (RFC 7741 section 4.2)."""
-        if picture is None or self._picture is None or picture[1] != self._picture[1]:
+        last = self._picture
+        if last is None or not last.picture_id_at or not picture.picture_id_at:
             return False
-        return (picture[0] - self._picture[0]) & picture[1] == 1
-
-
-def _vp8_descriptor(payload: bytes) -> tuple[int, bool, tuple[int, int] | None] | None:
-    """(size, whether a frame begins here, picture id and its mask), RFC 7741 section 4.2."""
-    first, at, picture = payload[0], 1, None
-    try:
-        if first & 0x80:
-            extended, at = payload[1], 2
-            if extended & 0x80:
-                if payload[at] & 0x80:
-                    picture, at = (int.from_bytes(payload[at : at + 2], "big") & 0x7FFF, 0x7FFF), at + 2
-                else:
-                    picture, at = (payload[at], 0x7F), at + 1
-            at += bool(extended & 0x40) + bool(extended & 0x30)
-    except IndexError:
-        return None
-    if at >= len(payload):
-        return None
-    return at, first & 0x1F == 0x10, picture
+        mask = 0x7FFF if picture.long_picture_id else 0x7F
+        return (picture.picture_id - last.picture_id) & mask == 1
 
 
 def _is_vp8_keyframe(data: bytes) -> bool:
@@ -259,24 +243,3 @@ def _sprop_parameter_sets(parameters: str) -> Iterator[bytes]:
                     continue
                 if nal:
                     yield nal
-
-
-_OPUS_SILK_MS = (10, 20, 40, 60)
-_OPUS_CELT_MS = (2.5, 5, 10, 20)
-
-
-def opus_samples(packet: bytes) -> int:
-    """Length of an Opus packet at 48 kHz, from its first bytes (RFC 6716 section 3.1); 0 when it is broken."""
-    if not packet:
-        return 0
-    config, code = packet[0] >> 3, packet[0] & 3
-    if config < 12:
-        frame_ms: float = _OPUS_SILK_MS[config & 3]
-    elif config < 16:
-        frame_ms = (10, 20)[config & 1]
-    else:
-        frame_ms = _OPUS_CELT_MS[config & 3]
-    counted = packet[1] & 63 if len(packet) > 1 else 0
-    count = (1, 2, 2, counted)[code]
-    samples = int(frame_ms * 48) * count
-    return samples if samples <= 5760 else 0

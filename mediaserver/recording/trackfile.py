@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import av
 
-from mediaserver.recording.depacketize import opus_samples
+from mediaserver.media.core import opus
 from mediaserver.recording.journal import Header
 from mediaserver.recording.sources import TimedUnit, decoder
 
@@ -65,7 +65,7 @@ def _packet(stream: Any, header: Header, data: bytes, ticks: int, keyframe: bool
     packet.pts = packet.dts = ticks
     packet.is_keyframe = keyframe
     if header.codec == "opus":
-        packet.duration = opus_samples(data) * _TICKS // 48_000
+        packet.duration = (opus.duration_us(data, 0, len(data)) or 0) * _TICKS // 1_000_000
     return packet
 
 

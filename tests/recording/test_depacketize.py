@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediaserver.recording.depacketize import PATIENCE, Unit, opus_samples, units
+from mediaserver.recording.depacketize import PATIENCE, Unit, units
 from mediaserver.recording.journal import Header
 from mediaserver.recording.packets import Packet
 from tests.recording.studio import Sender, encoded, h264_payloads, track, vp8_payloads
@@ -136,22 +136,6 @@ def test_parameter_sets_may_come_in_the_description() -> None:
 def test_every_opus_packet_is_a_unit_but_the_empty() -> None:
     sent = [Packet(7, n, n * 960, False, data, 0, None) for n, data in enumerate([b"\xf8a", b"", b"\xf8b"])]
     assert [unit.data for unit in depacketized(OPUS, sent)] == [b"\xf8a", b"\xf8b"]
-
-
-@pytest.mark.parametrize(
-    ("packet", "samples"),
-    [
-        (b"\xf8", 960),
-        (b"\xf9", 1920),
-        (b"\xfb\x03", 2880),
-        (b"\x18", 2880),
-        (b"\xe0", 120),
-        (b"", 0),
-        (b"\xfb", 0),
-    ],
-)
-def test_the_length_of_an_opus_packet_stands_in_its_first_bytes(packet: bytes, samples: int) -> None:
-    assert opus_samples(packet) == samples
 
 
 random_packets = st.lists(
