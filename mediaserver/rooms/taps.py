@@ -21,7 +21,7 @@ _AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 class Taps:
     """`active` is the capture that runs, None without one. All calls but `start` only enqueue.
 
-    The recorder knows a recording by the name of its capture."""
+    The recorder knows a recording by its id."""
 
     def __init__(self, host: "Host", recorder: Recorder) -> None:
         self._host, self._recorder = host, recorder
@@ -31,10 +31,10 @@ class Taps:
 
     async def start(self, recording: Recording, session: Session) -> None:
         await self._recorder.start(
-            recording_id=recording.capture, session_kind=session.kind, session_id=session.id, title=session.title,
+            recording_id=recording.id, session_kind=session.kind, session_id=session.id, title=session.title,
             started_at=recording.start_time,
         )  # fmt: skip
-        self.active = recording.capture
+        self.active = recording.id
 
     def begin_track(self, track: str) -> None:
         self.lane.put(lambda: self._add(track))

@@ -25,6 +25,7 @@ MAX_QUEUED = 1024
 MAX_ACKNOWLEDGEMENTS = 512
 """Unanswered events of one socket whose acknowledgement somebody waits for; the oldest are forgotten."""
 _LAST_WORDS_S = 2.0
+_BINARY = (str(packet.BINARY_EVENT), str(packet.BINARY_ACK))
 
 ClientEvent = Callable[[str, str, list[Any]], Awaitable["Answer"]]
 
@@ -97,10 +98,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
+            if not isinstance(data, str) or data[:1] in _BINARY:
+                raise ValueError("this protocol has no binary events")
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.info("a malformed packet ends a connection", extra={"error": type(error).__name__})
-            await self.eio.disconnect(eio_sid)
+            await self.end(eio_sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
@@ -118,6 +121,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         if sid is not None and id is not None:
             self._on_ack(sid, id)
+
+    async def end(self, eio_sid: str) -> None:
+        """Close a connection after what is queued; the peer's reading is not waited for."""
+        if (socket := self.eio.sockets.get(eio_sid)) is not None:
+            await socket.close(wait=False, reason=self.eio.reason.SERVER_DISCONNECT)
+            socket.queue.put_nowait(None)  # the writer's sign to close the WebSocket
 
     def put(self, eio_sid: str, encoded: str) -> None:
         """Queue one encoded Socket.IO packet, in order with all others."""
@@ -142,6 +151,7 @@ class Fanout:
         self._rooms: dict[str, dict[str, _Peer]] = {}
         self._ack_ids = itertools.count(1)
         self._closings: set[asyncio.Task[None]] = set()
+        self._down = False
         self.too_slow = 0
         """Sockets closed because they did not keep up."""
 
@@ -188,10 +198,13 @@ class Fanout:
         """End the connection once what was sent is out."""
         if (peer := self._peers.get(socket)) is not None and not peer.closing:
             peer.closing = True
-            self._later(self.server.eio.disconnect(peer.eio_sid))
+            self._later(self.server.end(peer.eio_sid))
 
     async def shutdown(self) -> None:
-        """Tell everyone that the server goes, and close."""
+        """Tell everyone that the server goes, and close. Once is enough."""
+        if self._down:
+            return
+        self._down = True
         for socket in list(self._peers):
             self.send(socket, "session.closing", {"reason": "shutdown"})
         for socket in list(self._peers):
@@ -234,7 +247,7 @@ class Fanout:
         self.too_slow += 1
         log.warning("a socket is too slow", extra={"socket": peer.eio_sid})
         if transport is None:  # polling
-            self._later(self.server.eio.disconnect(peer.eio_sid))
+            self._later(self.server.end(peer.eio_sid))
             return
         transport.write(_Shared("session.closing", {"reason": "too_slow"}, None).frame)
         transport.close()
