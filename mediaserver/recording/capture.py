@@ -4,6 +4,7 @@
 → `stored.json` (may go), or `failed.json` (given up: the journals stay). Each file appears whole or not at all.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,10 @@ from typing import Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""What writing fails with when there is no room."""
+EXIT_NO_SPACE: Final = 28
+"""The composer's exit code then: trying again later may help, as it does not with a broken capture."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

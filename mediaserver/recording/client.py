@@ -135,7 +135,7 @@ class EgressRecorder:
             return
         stopped_ns = now_ns()
         try:
-            await self._request("stop_recording", {"recording": recording_id})
+            await self._request("stop_recording", {"recording": recording_id, "stopped_ns": stopped_ns})
         except Exception:  # dead, slow or confused: the capture is closed all the same
             log.exception("egress did not stop a recording", extra={"recording": recording_id})
         await self._close(recording_id, stopped_ns, "stopped")

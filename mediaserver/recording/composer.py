@@ -22,10 +22,10 @@ import av
 import numpy as np
 
 from mediaserver.base.logs import configure_logging
-from mediaserver.recording.capture import Capture, OutputFile, Result
+from mediaserver.recording.capture import EXIT_NO_SPACE, NO_SPACE, Capture, OutputFile, Result
 from mediaserver.recording.layout import Canvas
 from mediaserver.recording.mixing import Painter, PictureStream, SoundStream, limit
-from mediaserver.recording.plan import Plan, TrackSurvey, plan
+from mediaserver.recording.plan import Interval, Plan, TrackSurvey, plan
 from mediaserver.recording.sources import RATE, Samples, Track, tracks_of
 from mediaserver.recording.speakers import Levels
 from mediaserver.recording.trackfile import CONTENT_TYPES, file_name, write_track
@@ -103,7 +103,9 @@ def _track_file(directory: Path, track: Track, timeline: Plan, damages: list[str
     header, path = track.header, directory / file_name(track.header)
     try:
         written = write_track(path, header, track.units(timeline.clocks), timeline.end_ns)
-    except Exception:  # the program matters more than this file
+    except Exception as error:  # the program matters more than this file
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise
         log.exception("a track file was not written", extra={"track": header.track})
         damages.append(f"{header.track}: its file could not be written")
         path.unlink(missing_ok=True)
@@ -177,6 +179,7 @@ class _Program:
         painter = Painter(self._output.canvas)
         scenes = iter(self._plan.scenes)
         scene = next(scenes, None)
+        spans = _spans(self._plan)
         fresh = True
         for tick in range(self._ticks):
             time_ns = self._plan.start_ns + tick * 1_000_000_000 // self._fps
@@ -184,13 +187,24 @@ class _Program:
                 scene, fresh = next(scenes, None), True
             if fresh:
                 painter.clear()
-            moved = {track for track, stream in self._pictures.items() if stream.advance(time_ns)}
+                self._forget(spans, time_ns)
+            moved = {
+                track
+                for track, stream in self._pictures.items()
+                if spans[track].start_ns <= time_ns and stream.advance(time_ns)
+            }
             for tile in scene.tiles if scene else ():
                 stream = self._pictures[tile.track]
                 if stream.current is not None and (fresh or tile.track in moved):
                     painter.draw(tile, stream)
             fresh = False
             yield painter.pixels
+
+    def _forget(self, spans: dict[str, Interval], time_ns: int) -> None:
+        """Free the decoders and pictures of tracks that are not shown any more, or never."""
+        for track in list(self._pictures):
+            if track not in spans or spans[track].end_ns <= time_ns:
+                del self._pictures[track]
 
     def _mix(self, tick: int) -> Samples:
         end = (tick + 1) * RATE // self._fps
@@ -212,6 +226,16 @@ class _Program:
             frame.sample_rate, frame.pts, frame.time_base = RATE, done, Fraction(1, RATE)
             done += piece.shape[1]
             out.mux(audio.encode(frame))
+
+
+def _spans(timeline: Plan) -> dict[str, Interval]:
+    """From a track's first scene to its last."""
+    spans: dict[str, Interval] = {}
+    for scene in timeline.scenes:
+        for tile in scene.tiles:
+            first = spans.get(tile.track, scene)
+            spans[tile.track] = Interval(first.start_ns, scene.end_ns)
+    return spans
 
 
 def _say(percent: int) -> None:
@@ -246,11 +270,15 @@ def _main() -> None:
     _step_back()
     if options.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    compose(
-        Capture(options.capture),
-        Output(Canvas(options.width, options.height), options.fps, options.threads),
-        _say,
-    )
+    capture = Capture(options.capture)
+    output = Output(Canvas(options.width, options.height), options.fps, options.threads)
+    try:
+        compose(capture, output, _say)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        shutil.rmtree(capture.out, ignore_errors=True)
+        raise SystemExit(EXIT_NO_SPACE) from error
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ exits; when it is killed instead, at most the last `flush_ms` are missing.
 
 import asyncio
 import contextlib
-import errno
 import logging
 import secrets
 import shutil
@@ -25,14 +24,13 @@ from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.base.logs import configure_logging
 from mediaserver.media import tapframe
 from mediaserver.recording import journal
-from mediaserver.recording.capture import Capture, Manifest
+from mediaserver.recording.capture import NO_SPACE, Capture, Manifest
 from mediaserver.recording.journal import Header
 from mediaserver.recording.writer import Disk, JournalFile, now_ns
 
 log = logging.getLogger(__name__)
 
 _SYNC_EVERY_S: Final = 3.0
-_NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _KINDS: Final = {tapframe.RTP: journal.RTP, tapframe.SENDER_REPORT: journal.SENDER_REPORT}
 
 
@@ -149,11 +147,11 @@ class Egress:
         return {}
 
     async def _stop(self, body: Body) -> Body:
-        capture, now = self._capture(body["recording"]), now_ns()
+        capture = self._capture(body["recording"])
         self._end_files(body["recording"])
         await self._flush(sync=False)
         if self._recordings.pop(body["recording"], None):
-            await self._disk.run(_close_capture, capture, now, "stopped")
+            await self._disk.run(_close_capture, capture, int(body["stopped_ns"]), "stopped")
         return {}
 
     async def _status(self, body: Body) -> Body:
@@ -243,7 +241,7 @@ class Egress:
 
 
 def _reason(error: OSError) -> str:
-    return "disk_full" if error.errno in _NO_SPACE else "disk_error"
+    return "disk_full" if error.errno in NO_SPACE else "disk_error"
 
 
 def _close_capture(capture: Capture, now: int, reason: str) -> None:

@@ -6,6 +6,7 @@ capture is deleted after its files are stored and its document says so, never be
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import sys
@@ -17,7 +18,7 @@ from typing import Final
 from mediaserver.base.errors import NotFound, Problem
 from mediaserver.base.settings import RecordingSettings
 from mediaserver.domain.recordings import RecordedTrack
-from mediaserver.recording.capture import Capture, OutputFile, State, captures_in
+from mediaserver.recording.capture import EXIT_NO_SPACE, Capture, OutputFile, State, captures_in
 from mediaserver.recording.ledger import Ledger
 from mediaserver.store.objects import ObjectStore
 
@@ -159,6 +160,8 @@ class Jobs:
                 process.stdin.close()
         if said:
             log.info("the composer said", extra={"recording": capture.name, "said": said[-4000:]})
+        if code == EXIT_NO_SPACE:
+            raise OSError(errno.ENOSPC, "there is no room to compose in")
         if code:
             raise ComposerFailed(_last_line(said) or f"the composer ended with {code}")
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 RATE: Final = 48_000
 _MICROSECONDS: Final = Fraction(1, 1_000_000)
+_MAX_PIXELS: Final = 4096 * 2304
+"""Larger pictures are not decoded: a keyframe of a few bytes may claim to be of any size."""
 _DECODERS: Final = {"VP8": "vp8", "H264": "h264", "opus": "libopus"}
 
 Samples = npt.NDArray[np.float32]
@@ -146,6 +148,7 @@ def decoder(codec: str) -> Any:
         context.sample_rate, context.layout = RATE, "stereo"
     else:
         context.flags |= av.codec.context.Flags.low_delay
+        context.options = {"max_pixels": str(_MAX_PIXELS)}
     return context
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from mediaserver.media import tapframe
 from mediaserver.recording import journal
-from mediaserver.recording.capture import Capture, Result
+from mediaserver.recording.capture import EXIT_NO_SPACE, Capture, Result
 from mediaserver.recording.composer import Output, compose
 from mediaserver.recording.layout import Canvas
 from mediaserver.recording.mixing import limit
@@ -31,6 +32,7 @@ from tests.recording.studio import (
     play,
     tone,
     track,
+    vp8_payloads,
 )
 
 OUTPUT = Output(Canvas(640, 360), 25)
@@ -266,7 +268,34 @@ def test_broken_bitstreams_do_not_spoil_the_rest(tmp_path: Path, codec: str, see
     assert program.loudness(1.5, 440) > 0.1
 
 
+def test_a_keyframe_that_claims_to_be_enormous_is_not_decoded(tmp_path: Path) -> None:
+    """16,383 × 16,383 pixels would take 400 MB a frame."""
+    bob = Sender("bob")
+    bomb = track("BOMB", bob, "camera", "VP8")
+    for number in range(30):
+        frame = b"\x10\x02\x00\x9d\x01\x2a\xff\x3f\xff\x3f" + bytes(200)
+        for payload in vp8_payloads(frame, number):
+            bomb.send(number / 15, payload, True)
+    result, program = made(tmp_path, [film(track("CAM", Sender("ann"), "camera", "VP8"), 0, 2, RED), bomb], 2.0)
+    assert any("BOMB" in damage for damage in result.damages)
+    assert near(program.color(1.5, *STRIP), RED) or near(program.color(1.5, *LARGE), RED)
+
+
 # ------------------------------------------------------------------------------------------ as a process
+
+
+def test_a_full_disk_is_told_apart_and_leaves_nothing_half_made(tmp_path: Path) -> None:
+    done = capture(tmp_path, [tone(track("A", Sender("ann"), "microphone", "opus"), 0, 1, 440)], 1.0, "audio")
+    ran = subprocess.run(
+        [sys.executable, "-m", "mediaserver.recording.composer", str(done.path)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+    )
+    assert ran.returncode == EXIT_NO_SPACE, ran.stderr.decode()
+    assert not done.out.exists()
+    assert done.state() == "stopped"
 
 
 def test_it_runs_as_a_process_and_tells_its_progress(tmp_path: Path) -> None:
