@@ -22,7 +22,7 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-quic", "--no-first-run",
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
     "--autoplay-policy=no-user-gesture-required", "--disable-backgrounding-occluded-windows",
-    "--auto-select-desktop-capture-source=Entire screen",
+    "--auto-select-desktop-capture-source=Entire screen", "--allow-loopback-in-peer-connection",
 ]  # fmt: skip
 FIREFOX_PREFS = {
     "media.navigator.streams.fake": True,

@@ -29,10 +29,7 @@
       frame++;
     };
     draw();
-    // A worker's timer is not throttled in pages that are not in front.
-    const source = URL.createObjectURL(new Blob([`setInterval(() => postMessage(0), ${1000 / fps})`]));
-    let timer;
-    try { timer = new Worker(source); timer.onmessage = draw; } catch { setInterval(draw, 1000 / fps); }
+    setInterval(draw, 1000 / fps);
     return canvas.captureStream(fps).getVideoTracks()[0];
   }
 
