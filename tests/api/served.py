@@ -1,0 +1,37 @@
+"""The file and upload routes alone, on a real HTTP server over a context."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from mediaserver.api.auth import PROXIES, TrustedProxies
+from mediaserver.api.errors import problems
+from mediaserver.api.routes.files import file_routes
+from mediaserver.api.routes.uploads import endpoints
+from mediaserver.api.services import SERVICES, Services
+from mediaserver.domain.actor import Actor
+from mediaserver.usecases import uploads
+from mediaserver.usecases.context import Context
+
+Client = TestClient[web.Request, web.Application]
+
+
+@asynccontextmanager
+async def served(ctx: Context) -> AsyncIterator[Client]:
+    app = web.Application(middlewares=[problems])
+    app[SERVICES] = Services(ctx, rooms=None)  # type: ignore[arg-type]
+    app[PROXIES] = TrustedProxies(())
+    app.router.add_routes(file_routes({"uploads": uploads.may_read}))
+    for endpoint in endpoints():
+        app.router.add_route(endpoint.method, endpoint.prefix + endpoint.path, endpoint.__call__)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+def signed_in(ctx: Context, who: Actor) -> dict[str, str]:
+    """The header of a request by `who`."""
+    token = ctx.tokens.issue(who, ctx.clock())
+    ctx.tokens.remember(token, ctx.clock().timestamp() + 900, who, ctx.tokens.revision)
+    return {"Authorization": f"Bearer {token}"}
