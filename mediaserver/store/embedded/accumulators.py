@@ -80,7 +80,10 @@ def _last(values: list[Any]) -> Any:
 
 
 def _distinct(values: list[Any]) -> list[Any]:
-    return list({encode(value): value for value in _present(values)}.values())
+    kept: dict[bytes, Any] = {}
+    for value in _present(values):
+        kept.setdefault(encode(value), value)
+    return list(kept.values())
 
 
 _ACCUMULATORS: dict[str, Finish] = {

@@ -228,30 +228,19 @@ def _lookup(operand: Any, lookup: Lookup) -> Stage:
     foreign, local_path, foreign_path, into = names[0], split(names[1]), split(names[2]), split(names[3])
 
     def run(documents: Documents) -> Documents:
-        by_key: dict[bytes, list[Document]] = {}
-        for document in lookup(foreign):
-            for key in {encode(value) for value in elements(document, foreign_path)} or {encode(None)}:
-                by_key.setdefault(key, []).append(document)
-        order = {id(item): at for at, items in enumerate(by_key.values()) for item in items}
+        others = list(lookup(foreign))
+        by_key: dict[bytes, list[int]] = {}
+        for at, other in enumerate(others):
+            for key in {encode(value) for value in elements(other, foreign_path)}:
+                by_key.setdefault(key, []).append(at)
         for document in documents:
+            wanted = {encode(value) for value in elements(document, local_path) if not isinstance(value, list)}
+            found = {at for key in wanted for at in by_key.get(key, ())}
             result = dict(document)
-            _set(result, into, _joined(document, local_path, by_key, order))
+            _set(result, into, [others[at] for at in sorted(found)])
             yield result
 
     return run
-
-
-def _joined(
-    document: Document, path: tuple[str, ...], by_key: dict[bytes, list[Document]], order: dict[int, int]
-) -> list[Document]:
-    wanted = []
-    for value in elements(document, path):
-        if not isinstance(value, list):
-            wanted.append(encode(value))
-    found: dict[int, Document] = {}
-    for key in dict.fromkeys(wanted):
-        found |= {id(item): item for item in by_key.get(key, ())}
-    return [found[at] for at in sorted(found, key=order.__getitem__)]
 
 
 def _replace_root(operand: Any, _: Lookup) -> Stage:
