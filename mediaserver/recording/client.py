@@ -169,11 +169,15 @@ class EgressRecorder:
                 "log_format": self._settings.log.format,
             },
         )
-        asyncio.get_running_loop().call_soon(self._up.set)  # once `Child` has taken the channel
         if self._child.restarts:
             await self._resume(channel)
+        asyncio.get_running_loop().call_soon(self._is_up)  # once `Child` has taken the channel
+
+    def _is_up(self) -> None:
+        self._up.set()
+        if self._child.restarts:
             for call in self._on_reset:
-                asyncio.get_running_loop().call_soon(call)
+                call()
 
     async def _resume(self, channel: Channel) -> None:
         for recording, manifest in list(self._active.items()):

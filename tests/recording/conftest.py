@@ -18,7 +18,7 @@ OPUS = Codec(name="opus", payload_type=111, clock_rate=48000, channels=2)
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -144,6 +144,7 @@ def test_an_empty_recording_is_black_and_silent(tmp_path: Path) -> None:
     assert abs(program.sound).max() < 0.001
 
 
+@pytest.mark.slow
 def test_a_recording_of_no_length_is_still_a_file(tmp_path: Path) -> None:
     made(tmp_path, [], 0.0)
 
@@ -268,6 +269,7 @@ def test_broken_bitstreams_do_not_spoil_the_rest(tmp_path: Path, codec: str, see
     assert program.loudness(1.5, 440) > 0.1
 
 
+@pytest.mark.slow
 def test_a_keyframe_that_claims_to_be_enormous_is_not_decoded(tmp_path: Path) -> None:
     """16,383 × 16,383 pixels would take 400 MB a frame."""
     bob = Sender("bob")
@@ -298,6 +300,7 @@ def test_a_full_disk_is_told_apart_and_leaves_nothing_half_made(tmp_path: Path) 
     assert done.state() == "stopped"
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_process_and_tells_its_progress(tmp_path: Path) -> None:
     done = capture(tmp_path, [tone(track("A", Sender("ann"), "microphone", "opus"), 0, 1, 440)], 1.0, "audio")
     ran = subprocess.run(

@@ -122,6 +122,7 @@ async def test_a_running_capture_is_left_alone_until_it_is_stopped(tmp_path: Pat
     assert documents.ready_["REC"][2] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 async def test_storing_is_tried_until_the_store_is_back(tmp_path: Path) -> None:
     made, objects, documents = lesson(tmp_path), Objects(away=4), Documents()
     async with working(make(tmp_path, objects, documents)):
@@ -130,6 +131,7 @@ async def test_storing_is_tried_until_the_store_is_back(tmp_path: Path) -> None:
     assert "REC" in documents.ready_
 
 
+@pytest.mark.slow
 async def test_journals_are_kept_when_that_is_set_and_not_composed_again(tmp_path: Path) -> None:
     made, documents = lesson(tmp_path), Documents()
     async with working(make(tmp_path, Objects(), documents, keep_journals=True)):
@@ -153,6 +155,7 @@ async def test_a_composer_killed_in_the_middle_is_run_again(tmp_path: Path) -> N
     assert not documents.failed_
 
 
+@pytest.mark.slow
 async def test_a_capture_that_no_composer_survives_fails_and_keeps_its_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +169,7 @@ async def test_a_capture_that_no_composer_survives_fails_and_keeps_its_journals(
     assert len(made.journals()) == 2
 
 
+@pytest.mark.slow
 async def test_a_capture_that_cannot_even_be_looked_at_does_not_hold_up_the_others(tmp_path: Path) -> None:
     documents = Documents()
     broken = tmp_path / "A-FIRST"
@@ -177,6 +181,7 @@ async def test_a_capture_that_cannot_even_be_looked_at_does_not_hold_up_the_othe
         await until(lambda: documents.ready_)
 
 
+@pytest.mark.slow
 async def test_what_was_deleted_meanwhile_leaves_nothing_behind(tmp_path: Path) -> None:
     made, objects = lesson(tmp_path), Objects()
     async with working(make(tmp_path, objects, Documents(gone=True))):
@@ -184,6 +189,7 @@ async def test_what_was_deleted_meanwhile_leaves_nothing_behind(tmp_path: Path) 
     assert objects.kept == {}
 
 
+@pytest.mark.slow
 async def test_stopping_the_server_leaves_no_composer_behind(tmp_path: Path) -> None:
     made, documents = lesson(tmp_path), Documents()
     async with working(make(tmp_path, Objects(), documents)) as work:
