@@ -45,7 +45,7 @@ class Child:
         while True:
             started = loop.time()
             await self._once()
-            failures = 0 if loop.time() - started > _STABLE_S else failures + 1
+            failures = 1 if loop.time() - started > _STABLE_S else failures + 1
             self.restarts += 1
             log.error("child died, restarting", extra={"child": self.name, "restarts": self.restarts})
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
