@@ -1,0 +1,93 @@
+"""The HTTP shell: REST under `/api/v1`, files, health. Every route is declared, so every route is described."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from mediaserver.api import errors, openapi
+from mediaserver.api.auth import PROXIES, TrustedProxies
+from mediaserver.api.bodies import Body
+from mediaserver.api.cors import Cors
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.resource import Resource
+from mediaserver.api.resources.sessions import SESSIONS
+from mediaserver.api.resources.users import USERS
+from mediaserver.api.routes import auth, files, health, sessions, uploads
+from mediaserver.api.services import SERVICES, Services
+from mediaserver.api.timing import timing
+from mediaserver.usecases import recordings as recording_acts
+from mediaserver.usecases import uploads as upload_acts
+
+__all__ = ["Services", "build_api", "declared"]
+
+RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values())
+READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
+"""Who may read which objects, by the first part of their keys."""
+
+
+class SignedQuery(Body):
+    """What the server signed; altering any of it makes the link worthless."""
+
+    person: str
+    expires: int
+    name: str | None = None
+    signature: str
+
+
+async def _serve_file(call: Call) -> web.StreamResponse:
+    return await _SERVE(call.request)
+
+
+_SERVE = files.file_handler(READERS)
+_FILES = Endpoint(
+    "GET",
+    "/files/{key:.+}",
+    "Bytes of an upload or a recording, for whom its signed link names",
+    _serve_file,
+    "Files",
+    query=SignedQuery,
+    checked_query=False,
+    public=True,
+    prefix="",
+    produces="*/*",
+    errors=(403, 404, 412, 416, 503),
+)
+
+
+def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
+    """All endpoints: the OpenAPI description is made of these."""
+    endpoints = [
+        *auth.ENDPOINTS,
+        *(endpoint for resource in resources for endpoint in resource.endpoints()),
+        *sessions.ENDPOINTS,
+        *uploads.endpoints(),
+        *health.ENDPOINTS,
+    ]
+    about = Endpoint("GET", "/openapi.json", "This description", _describe, "Operation", public=True)
+    return [*endpoints, about, _FILES]
+
+
+_DESCRIPTION = web.AppKey("openapi", dict)
+
+
+async def _describe(call: Call) -> Answer:
+    return Answer(call.request.app[_DESCRIPTION])
+
+
+def build_api(app: web.Application, services: Services, resources: Sequence[Resource[Any]] = RESOURCES) -> None:
+    """Add all routes and what surrounds them to `app`. Raises `StartError` for settings that make no sense."""
+    settings = services.context.settings.http
+    app[SERVICES] = services
+    app[PROXIES] = TrustedProxies(settings.trusted_proxies)
+    app.middlewares.append(timing(services.metrics))
+    app.middlewares.append(errors.problems)
+    Cors(settings.allowed_origins).install(app)
+    endpoints = declared(resources)
+    app[_DESCRIPTION] = openapi.describe(endpoints)
+    for endpoint in endpoints:
+        path = endpoint.prefix + endpoint.path
+        if endpoint.method == "GET":
+            app.router.add_get(path, endpoint.__call__)  # and HEAD
+        else:
+            app.router.add_route(endpoint.method, path, endpoint.__call__)

@@ -18,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 _ID = re.compile(ID_PATTERN)
 _JSON_TYPES = ("application/json", "application/merge-patch+json")
 _DEEPEST = 32
+_LARGEST = 2**53
 _MESSAGES = {
     "extra_forbidden": "is not a field that can be given here",
     "missing": "is required",
@@ -60,9 +61,14 @@ def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> Base
             raise Invalid("invalid", "the query is wrong", faults)
         return None
     try:
-        return model.model_validate(given)
+        parsed = model.model_validate(given)
     except ValidationError as error:
         _refuse(error, "the query is wrong")
+    large = [name for name, value in parsed if isinstance(value, int) and abs(value) >= _LARGEST]
+    if large:
+        faults = [FieldError(to_camel(name), "is too large a number") for name in large]
+        raise Invalid("invalid", "the query is wrong", faults)
+    return parsed
 
 
 def validate(model: type[M], data: Mapping[str, Any]) -> M:
@@ -92,9 +98,9 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
         raise UnsupportedMedia("unsupported_media_type", "the body must be application/json")
     raw = await request.read()
     try:
-        data = json.loads(raw, parse_constant=_no_constant)
+        data = json.loads(raw, parse_constant=_no_constant, parse_int=_int)
     except (ValueError, RecursionError):
-        raise BadRequest("malformed", "the body is not valid JSON") from None
+        raise BadRequest("malformed", "the body is not valid JSON, or has numbers beyond 2^53") from None
     if not isinstance(data, dict):
         raise Invalid("invalid", "the body must be a JSON object", [FieldError("", "must be an object")])
     if _depth(data) > _DEEPEST:
@@ -116,6 +122,14 @@ def _depth(data: Any) -> int:
             for inner in (value.values() if isinstance(value, dict) else value)
         ]
     return depth
+
+
+def _int(digits: str) -> int:
+    """Numbers that other readers of JSON would change are none (RFC 8259 section 6)."""
+    number = int(digits)
+    if abs(number) >= _LARGEST:
+        raise ValueError("too large")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -71,6 +71,8 @@ class Endpoint:
     tag: str
     status: int = 200
     query: type[BaseModel] | None = None
+    checked_query: bool = True
+    """False: the handler judges the query itself; `query` only describes it."""
     body: type[BaseModel] | None = None
     patch: type[BaseModel] | None = None
     """The body is a JSON Merge Patch (RFC 7396) of this shape; the handler applies and validates it."""
@@ -91,7 +93,7 @@ class Endpoint:
         call = Call(services, request, auth.client_address(request))
         if not self.public:
             call.who = await auth.actor_of(request)
-        if self.query is not None or self.consumes is None:
+        if self.checked_query and (self.query is not None or self.consumes is None):
             call.query = bodies.parse_query(self.query, request.query)
         if self.body is not None:
             call.body = await bodies.parse_body(self.body, request)

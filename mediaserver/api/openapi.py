@@ -104,16 +104,17 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
 def _query_parameters(endpoint: Endpoint) -> list[Schema]:
     if endpoint.query is None:
         return []
-    properties = endpoint.query.model_json_schema(by_alias=True)["properties"]
+    schema_of_all = endpoint.query.model_json_schema(by_alias=True)
+    required = schema_of_all.get("required", ())
     return [
         {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": name in required,
             **({"description": schema.pop("description")} if "description" in schema else {}),
             "schema": schema,
         }
-        for name, schema in properties.items()
+        for name, schema in schema_of_all["properties"].items()
     ]
 
 

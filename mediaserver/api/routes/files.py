@@ -28,7 +28,7 @@ class RangeNotSatisfiable(Problem):
     status, title = 416, "Range not satisfiable"
 
 
-def file_routes(readers: Mapping[str, MayRead]) -> list[web.RouteDef]:
+def file_handler(readers: Mapping[str, MayRead]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """GET and HEAD. The reader named by a key's first part judges: `readers["uploads"]` of `uploads/{id}/…`."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
@@ -41,7 +41,11 @@ def file_routes(readers: Mapping[str, MayRead]) -> list[web.RouteDef]:
             return response
         return await _answer(request, context, signed, info)
 
-    return [web.get("/files/{key:.+}", serve)]
+    return serve
+
+
+def file_routes(readers: Mapping[str, MayRead]) -> list[web.RouteDef]:
+    return [web.get("/files/{key:.+}", file_handler(readers))]
 
 
 async def _check_right(context: Context, readers: Mapping[str, MayRead], signed: SignedFile) -> None:

@@ -1,0 +1,176 @@
+"""What happens in sessions, over REST, in every kind."""
+
+from typing import Any
+
+import pytest
+
+from mediaserver.base.ids import new_id
+from mediaserver.domain.sessions import KINDS
+from mediaserver.usecases import identity, participants, recordings, sessions
+from tests.api.conftest import Client, FakeRooms, bearer
+from tests.usecases.world import World
+
+
+class Class:
+    """A live session of ada's with bob in it; eve is not."""
+
+    def __init__(self, client: Client, world: World, kind: Any) -> None:
+        self.client, self.world, self.kind = client, world, kind
+        self.tokens: dict[str, str] = {}
+
+    async def open(self) -> "Class":
+        for name in ("ada", "bob", "eve"):
+            self.tokens[name] = await self.world.token(name)
+        ada, bob = [await identity.authenticate(self.world.ctx, self.tokens[name]) for name in ("ada", "bob")]
+        self.session = await self.world.live_session(ada, self.kind)
+        now = self.world.clock.now
+        self.ada = await participants.enter(self.world.ctx, ada, self.session, "moderator", now)
+        self.bob = await participants.enter(self.world.ctx, bob, self.session, "participant", now)
+        self.moderator = ada
+        return self
+
+    async def ask(self, who: str, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        url = f"/api/v1{KINDS[self.kind].path}/{self.session.id}{path}"
+        answer = await self.client.request(method, url, headers=bearer(self.tokens[who]), **more)
+        return answer.status, await answer.json()
+
+
+@pytest.fixture(params=KINDS)
+async def lesson(request: pytest.FixtureRequest, client: Client, world: World) -> Class:
+    return await Class(client, world, request.param).open()
+
+
+@pytest.fixture
+async def video(client: Client, world: World) -> Class:
+    return await Class(client, world, "video").open()
+
+
+async def test_fields_that_wait_for_their_documents_are_refused(client: Client, world: World) -> None:
+    ada = bearer(await world.token("ada"))
+    for rules in KINDS.values():
+        bound = "lessonId" if rules.bound_to == "lesson_id" else "courseId"
+        other = "courseId" if bound == "lessonId" else "lessonId"
+        path = f"/api/v1{rules.path}"
+        for field in (bound, other):
+            answer = await client.post(path, json={"title": "x", field: new_id()}, headers=ada)
+            assert answer.status == 422
+            assert [error["loc"] for error in (await answer.json())["errors"]] == [field]
+        made = await client.post(path, json={"title": "x", bound: None}, headers=ada)
+        assert made.status == 201 and (await made.json())[bound] is None
+
+
+async def test_start_and_end(client: Client, world: World) -> None:
+    ada, eve = bearer(await world.token("ada")), bearer(await world.token("eve"))
+    made = await client.post("/api/v1/live-sessions", json={"title": "x", "type": "broadcast"}, headers=ada)
+    path = made.headers["Location"]
+    assert (await client.post(f"{path}/end", headers=ada)).status == 409
+    assert (await client.post(f"{path}/start", headers=eve)).status == 403
+    started = await (await client.post(f"{path}/start", headers=ada)).json()
+    assert (started["status"], started["type"]) == ("live", "broadcast")
+    assert (await client.delete(path, headers=ada)).status == 409
+    assert (await (await client.post(f"{path}/end", headers=ada)).json())["status"] == "ended"
+    assert (await client.post(f"{path}/start", headers=ada)).status == 409
+    wrong_kind = path.replace("live-sessions", "video-sessions")
+    assert (await client.get(wrong_kind, headers=ada)).status == 404
+
+
+async def test_chat_over_rest(lesson: Class) -> None:
+    said = {"clientId": "c1", "contentType": "Text", "content": "hello"}
+    status, message = await lesson.ask("bob", "POST", "/messages", json=said)
+    assert status == 201 and (message["sequence"], message["senderName"]) == (1, "bob")
+    assert await lesson.ask("bob", "POST", "/messages", json=said) == (200, message)
+    assert await lesson.ask("ada", "GET", f"/messages/{message['id']}") == (200, message)
+    status, refused = await lesson.ask("eve", "POST", "/messages", json=said)
+    assert status == 403 and refused["code"] == "not_participant"
+    for path in ("/messages", "/participants", "/recordings", f"/messages/{message['id']}"):
+        assert (await lesson.ask("eve", "GET", path))[0] == 403
+    status, wrong = await lesson.ask("bob", "POST", "/messages", json={"content": "", "contentType": "Poem"})
+    assert status == 422 and {error["loc"] for error in wrong["errors"]} == {"content", "contentType"}
+
+
+async def test_messages_page_in_both_directions(video: Class) -> None:
+    for n in range(7):
+        assert (await video.ask("bob", "POST", "/messages", json={"content": f"m{n}"}))[0] == 201
+
+    async def pages(query: str) -> list[list[int]]:
+        found, cursor = [], ""
+        while True:
+            _, page = await video.ask("ada", "GET", f"/messages?limit=3{cursor or query}")
+            found.append([item["sequence"] for item in page["items"]])
+            if page["nextCursor"] is None:
+                return found
+            cursor = f"&cursor={page['nextCursor']}"
+
+    assert await pages("") == [[5, 6, 7], [2, 3, 4], [1]]
+    assert await pages("&afterSequence=0") == [[1, 2, 3], [4, 5, 6], [7]]
+    assert await pages("&beforeSequence=4") == [[1, 2, 3]]
+    assert await pages("&afterSequence=2&beforeSequence=6") == [[3, 4, 5]]
+    for query in ("afterSequence=-1", "afterSequence=x", "cursor=sideways:3", f"beforeSequence={2**70}"):
+        assert (await video.ask("ada", "GET", f"/messages?{query}"))[0] == 422
+
+
+async def test_participants_are_listed_and_changed_in_the_running_room(video: Class, rooms: FakeRooms) -> None:
+    _, page = await video.ask("bob", "GET", "/participants")
+    assert {item["username"] for item in page["items"]} == {"ada", "bob"}
+    path = f"/participants/{video.bob.id}"
+    status, one = await video.ask("ada", "GET", path)
+    assert status == 200 and one["secondsPresent"] == 0 and "removedAt" not in one
+    status, refused = await video.ask("ada", "PATCH", path, json={"mute": True})
+    assert (status, refused["code"]) == (409, "not_running")
+    rooms.running = True
+    status, changed = await video.ask("ada", "PATCH", path, json={"mute": True, "castScreen": None})
+    assert status == 200 and changed["mute"] is True
+    assert rooms.asked == [{"mute": True, "castScreen": False}]
+    assert (await video.ask("ada", "PATCH", path, json={}))[0] == 200 and len(rooms.asked) == 1
+    status, wrong = await video.ask("ada", "PATCH", path, json={"mute": "yes", "role": "moderator"})
+    assert status == 422 and {error["loc"] for error in wrong["errors"]} == {"mute", "role"}
+    assert (await video.ask("ada", "PATCH", f"/participants/{new_id()}", json={}))[0] == 404
+    assert (await video.ask("eve", "PATCH", path, json={"mute": True}))[0] == 403
+
+
+async def test_in_audio_sessions_there_is_no_picture_to_change(client: Client, world: World) -> None:
+    lesson = await Class(client, world, "audio").open()
+    status, wrong = await lesson.ask(
+        "ada", "PATCH", f"/participants/{lesson.bob.id}", json={"videoVisible": True}
+    )
+    assert status == 422 and [error["loc"] for error in wrong["errors"]] == ["videoVisible"]
+
+
+async def test_recordings_are_for_those_who_took_part(video: Class, client: Client) -> None:
+    ctx, now = video.world.ctx, video.world.clock.now
+    begun = await recordings.begin(ctx, video.moderator, video.session, "capture", now)
+    await recordings.stopped(ctx, begun.id, now)
+    key = f"recordings/{begun.id}/program.mp4"
+    await ctx.objects.put_bytes(key, b"0123456789", "video/mp4")
+    await recordings.ready(ctx, begun.id, object_key=key, size=10, duration_s=1.0, tracks=[])
+    _, page = await video.ask("bob", "GET", "/recordings")
+    (shown,) = page["items"]
+    path = f"/api/v1/recordings/{begun.id}"
+    bob, eve, ada = (bearer(video.tokens[name]) for name in ("bob", "eve", "ada"))
+    assert await (await client.get(path, headers=bob)).json() == shown
+    assert (await client.get(path, headers=eve)).status == 403
+
+    part = await client.get(shown["videoFileUrl"], headers={"Range": "bytes=2-4"})
+    assert (part.status, await part.read(), part.content_type) == (206, b"234", "video/mp4")
+    assert (await client.get(shown["videoFileUrl"].replace("person=", "person=x"))).status == 403
+    await identity.set_active(ctx, video.bob.user_id, False)
+    assert (await client.get(shown["videoFileUrl"])).status == 403
+
+    assert (await client.delete(path, headers=eve)).status == 403
+    assert (await client.delete(path, headers=ada)).status == 204
+    assert (await client.get(path, headers=ada)).status == 404
+
+
+async def test_a_removed_person_reads_no_more(video: Class) -> None:
+    await participants.remove(video.world.ctx, video.bob.id, video.world.clock.now)
+    status, refused = await video.ask("bob", "GET", "/messages")
+    assert (status, refused["code"]) == (403, "removed")
+
+
+async def test_chat_stays_readable_after_the_end(video: Class) -> None:
+    await video.ask("bob", "POST", "/messages", json={"content": "hello"})
+    await sessions.end(video.world.ctx, video.moderator, "video", video.session.id)
+    _, page = await video.ask("bob", "GET", "/messages")
+    assert [item["content"] for item in page["items"]] == ["hello"]
+    status, refused = await video.ask("bob", "POST", "/messages", json={"content": "late"})
+    assert (status, refused["code"]) == (409, "ended")
