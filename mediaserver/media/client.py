@@ -34,6 +34,7 @@ class WorkerSettings:
     port: int = 0
     """Of the first worker, the next ones follow; 0 takes free ones."""
     gso: bool = True
+    max_bitrate_bps: int = 3_000_000
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -152,6 +153,7 @@ class MediaWorker:
             port=settings.port + self.index if settings.port else 0,
             certificate=str(settings.certificate),
             gso=settings.gso,
+            max_bitrate_bps=settings.max_bitrate_bps,
             log_level=settings.log_level,
             log_format=settings.log_format,
         )

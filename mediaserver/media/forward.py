@@ -4,7 +4,7 @@ Per packet and subscriber this does what differs between subscribers and nothing
 transport-wide number and a VP8 descriptor, encryption. All else was done once for all of them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediaserver.media import srtp
 from mediaserver.media.core import rtp
@@ -31,6 +31,7 @@ class Forwarder:
     def forward(self, stream: "Stream", now: float) -> None:
         """Send what `stream` has pending to the slots that it feeds."""
         packets, stream.pending = stream.pending, []
+        stream.forwarded_s = now
         for wiring, slots in stream.groups.items():
             prepared = [
                 one
@@ -38,49 +39,81 @@ class Forwarder:
                 if (one := wiring.prepare(data, header, descriptor, now))
             ]
             if len(prepared) == 1:
-                self._send_run(prepared, slots, now)
+                self._send_one(prepared[0], slots, now)
                 continue
             in_order(prepared)
             for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
                 self._send_run(prepared[start:end], slots, now)
 
+    def _send_one(self, one: Prepared, slots: "list[Slot]", now: float) -> None:
+        """A packet that came alone, as most do: `_send_run` with everything unrolled."""
+        size, first, second, sequence, timestamp, body, transport_cc_at, _, _ = one
+        view, pointer, length, send = self._memory.view, self._memory.pointer(0), self._length, self._port.send
+        protect, pack = srtp.protect, _pack_header
+        behind_header = view[12:size]
+        datagrams = {tag: view[: size + tag] for tag in srtp.TAGS}
+        for slot in slots:
+            path = slot.transport.path
+            if path is None:
+                continue
+            shift = slot.rewriter.rewrite_run(sequence, sequence, timestamp, now)
+            if shift is None or slot.special or transport_cc_at:
+                self._send_shifted([one], slot, shift, now)
+                continue
+            tx, address, tag = path
+            outgoing = sequence + shift[0] & 0xFFFF
+            pack(view, 0, first, second, outgoing, timestamp + shift[1] & 0xFFFFFFFF, slot.ssrc)
+            behind_header[:] = body
+            length[0] = size
+            if protect(tx, pointer, length):  # never send what is not encrypted
+                self._port.dropped["protect"] += 1
+                continue
+            send(datagrams[tag], address)
+            slot.packets += 1
+            slot.octets += size
+            self.packets += 1
+            self.bytes += size
+
     def _send_run(self, run: list[Prepared], slots: "list[Slot]", now: float) -> None:
         first, last, last_timestamp = run[0].sequence, run[-1].sequence, run[-1].timestamp
-        size, total = run[0].size, sum(one.size for one in run)
         for slot in slots:
-            transport = slot.transport
-            address, keys = transport.address, transport.keys
-            if address is None or keys is None:
-                continue
-            shift = slot.rewriter.rewrite_run(first, last, last_timestamp, now)
-            if shift is None:
-                self._send_each(run, slot, now)
-                continue
-            stride = size + keys.tag
-            end = self._fill(run, slot, keys, shift[0], shift[1], stride)
-            if not end:
-                continue
-            if len(run) > 1:
-                self._port.send_run(self._memory.view[:end], stride, address)
-            else:
-                self._port.send(self._memory.view[:end], address)
-            slot.packets += len(run)
-            slot.octets += total
-            self.packets += len(run)
-            self.bytes += end
+            if slot.transport.path is not None:
+                shift = slot.rewriter.rewrite_run(first, last, last_timestamp, now)
+                self._send_shifted(run, slot, shift, now)
+
+    def _send_shifted(self, run: list[Prepared], slot: "Slot", shift: tuple[int, int] | None, now: float) -> None:
+        """A run with one shift for all its packets; where it is not simply the next one, each has its own."""
+        if shift is not None:
+            self._send_filled(run, slot, shift[0], shift[1])
+            return
+        for one in run:
+            numbers = slot.rewriter.rewrite(one.sequence, one.timestamp, now)
+            if numbers is not None:
+                self._send_filled([one], slot, numbers[0] - one.sequence, numbers[1] - one.timestamp)
+
+    def _send_filled(self, run: list[Prepared], slot: "Slot", sequence_shift: int, timestamp_shift: int) -> None:
+        path = slot.transport.path
+        if path is None:
+            return
+        tx, address, tag = path
+        stride = run[0].size + tag
+        end = self._fill(run, slot, tx, sequence_shift, timestamp_shift, stride)
+        if end > stride:
+            self._port.send_run(self._memory.view[:end], stride, address)
+        elif end:
+            self._port.send(self._memory.view[:end], address)
+        total = sum(one.size for one in run)
+        slot.packets += len(run)
+        slot.octets += total
+        self.packets += len(run)
+        self.bytes += total
 
     def _fill(
-        self,
-        run: list[Prepared],
-        slot: "Slot",
-        keys: srtp.Keys,
-        sequence_shift: int,
-        timestamp_shift: int,
-        stride: int,
+        self, run: list[Prepared], slot: "Slot", tx: Any, sequence_shift: int, timestamp_shift: int, stride: int
     ) -> int:
         """Lay the run's packets end to end, encrypted for `slot`; returns where they end, 0 for none."""
         view, pointer, length = self._memory.view, self._memory.pointer, self._length
-        protect, tx, ssrc, vp8 = srtp.protect, keys.tx, slot.ssrc, slot.vp8
+        protect, ssrc, vp8 = srtp.protect, slot.ssrc, slot.vp8
         at = end = 0
         for size, first, second, sequence, timestamp, body, transport_cc_at, payload_at, descriptor in run:
             outgoing = sequence + sequence_shift & 0xFFFF
@@ -92,7 +125,7 @@ class Forwarder:
             if vp8 is not None and descriptor is not None:
                 vp8.patch(view, at + payload_at, descriptor)
             length[0] = size
-            if protect(tx, pointer(at), length):  # never send what is not encrypted
+            if protect(tx, pointer(at), length):
                 self._port.dropped["protect"] += 1
                 continue
             end = at + length[0]
@@ -100,27 +133,6 @@ class Forwarder:
                 slot.keep(outgoing, bytes(view[at:end]))
             at += stride
         return end
-
-    def _send_each(self, run: list[Prepared], slot: "Slot", now: float) -> None:
-        """A run that is not simply the next one: its packets are renumbered one by one."""
-        transport = slot.transport
-        address, keys = transport.address, transport.keys
-        if address is None or keys is None:
-            return
-        for one in run:
-            numbers = slot.rewriter.rewrite(one.sequence, one.timestamp, now)
-            if numbers is None:
-                continue
-            end = self._fill(
-                [one], slot, keys, numbers[0] - one.sequence, numbers[1] - one.timestamp, one.size + keys.tag
-            )
-            if not end:
-                continue
-            self._port.send(self._memory.view[:end], address)
-            slot.packets += 1
-            slot.octets += one.size
-            self.packets += 1
-            self.bytes += end
 
 
 def in_order(packets: list[Prepared]) -> None:

@@ -54,6 +54,8 @@ class Configure(Request):
     certificate: str
     """Path of a PEM file with the DTLS private key and certificate."""
     gso: bool = True
+    max_bitrate_bps: int = 3_000_000
+    """What one participant is asked to send at most (REMB)."""
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -234,8 +236,9 @@ class Event(Message):
 
 
 class TransportChanged(Event):
-    """`disconnected` after 5 s without a valid STUN check, `connected` again with the next; `closed` when DTLS
-    failed or the client closed it (`reason` says which)."""
+    """`disconnected` after 7 s without a valid STUN check or authenticated packet (idle clients check every 4 to
+    6 s), `connected` again with the next; `closed` at the end, with everything of the transport gone and `reason`
+    one of `client_closed`, `dtls_failed`, `dtls_timeout`, `ice_timeout`."""
 
     name: ClassVar[str] = "transport_changed"
     transport: str

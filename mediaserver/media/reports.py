@@ -20,8 +20,8 @@ REPORT_S: Final = 1.0
 class Reports:
     """Acts on what clients report, and reports to them when `tick` says so."""
 
-    def __init__(self, router: Router, clock: Callable[[], float]) -> None:
-        self._router, self._clock = router, clock
+    def __init__(self, router: Router, clock: Callable[[], float], max_bitrate_bps: int) -> None:
+        self._router, self._clock, self._max_bitrate_bps = router, clock, max_bitrate_bps
         self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
             rtcp.SenderReport: self._sender_report,
             rtcp.ReceiverReport: self._receiver_report,
@@ -84,7 +84,7 @@ class Reports:
         for stream in list(transport.reception.streams.values()):
             if stream.primary is None:
                 self._repair_stream(transport, stream, now)
-        if now - transport.last_feedback >= FEEDBACK_S:
+        if transport.has_transport_cc and now - transport.last_feedback >= FEEDBACK_S:
             transport.last_feedback = now
             for packet in transport.arrivals.build(now, SENDER_SSRC, self._any_ssrc(transport)):
                 transport.send_rtcp(packet)
@@ -109,10 +109,22 @@ class Reports:
         ]
         for start in range(0, len(blocks), 31):
             transport.send_rtcp(rtcp.build_rr(SENDER_SSRC, blocks[start : start + 31]))
+        if blocks:
+            self._limit_bitrate(transport, max(block.fraction_lost for block in blocks) / 256, now)
         for slot in transport.slots.values():
             report = slot.sender_report(now)
             if report is not None:
                 transport.send_rtcp(report)
+
+    def _limit_bitrate(self, transport: "Transport", loss: float, now: float) -> None:
+        """Tell the client what it may send: our estimate, or where it estimates itself the upper bound alone."""
+        ssrcs = [ssrc for ssrc, stream in transport.reception.streams.items() if stream.track.kind == "video"]
+        if not ssrcs:
+            return
+        limit_bps = self._max_bitrate_bps
+        if not transport.has_transport_cc:
+            limit_bps = transport.bandwidth.update(loss, now)
+        transport.send_rtcp(rtcp.build_remb(SENDER_SSRC, limit_bps, ssrcs[:255]))
 
     @staticmethod
     def _any_ssrc(transport: "Transport") -> int:

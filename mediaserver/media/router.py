@@ -3,6 +3,7 @@
 `Router` alone writes into streams which slots they feed, so a slot is fed by one stream at a time.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,9 @@ from mediaserver.media.slot import Slot
 from mediaserver.media.track import Stream, Tap, Track
 from mediaserver.media.wiring import Wirings
 
+HOLD_S: Final = 0.002
+"""A frame's packets come this close together where a sender paces them."""
+HOLD_FANOUT: Final = 4
 SENDER_SSRC: Final = 1
 """Our own SSRC in feedback: we send no media under it."""
 
@@ -28,21 +32,20 @@ class Router:
         taps: Taps,
         dropped: Counter[str],
         clock: Callable[[], float],
+        call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle],
         realtime_ns: Callable[[], int],
         on_unsupported: Callable[[Slot, Track], None],
         on_level: Callable[[Track, int, float], None],
     ) -> None:
         self.tracks: dict[str, Track] = {}
         self._forwarder, self._taps, self._dropped = forwarder, taps, dropped
-        self._clock, self._realtime_ns = clock, realtime_ns
+        self._clock, self._call_later, self._realtime_ns = clock, call_later, realtime_ns
+        self.hold_s = HOLD_S
+        self._held: asyncio.TimerHandle | None = None
         self._on_unsupported, self._on_level = on_unsupported, on_level
         self._wirings = Wirings()
         self._pending: list[Stream] = []
         self.packets_in = self.bytes_in = 0
-
-    @property
-    def has_pending(self) -> bool:
-        return bool(self._pending)
 
     # ------------------------------------------------------------------------------------------ packets
 
@@ -53,8 +56,9 @@ class Router:
         self.packets_in += 1
         self.bytes_in += len(data)
         stream.stats.packet(header.sequence, header.timestamp, len(data), now)
-        if header.ext_start:
-            self._read_extensions(track, data, header, now)
+        abs_send_time = self._read_extensions(track, data, header, now) if header.ext_start else None
+        if not track.transport.has_transport_cc:
+            track.transport.bandwidth.packet(len(data), abs_send_time, now)
         if stream.primary is not None:
             unwrapped = self._unwrap(stream, data, header)
             if unwrapped is None:
@@ -71,14 +75,19 @@ class Router:
         elif stream.cache.insert(header.sequence, data, now):
             self._accept(stream, data, header, now)
 
-    def _read_extensions(self, track: Track, data: bytes, header: rtp.RtpHeader, now: float) -> None:
-        transport_cc = track.extensions.get(rtp.TRANSPORT_CC)
-        level = track.level_extension
+    def _read_extensions(self, track: Track, data: bytes, header: rtp.RtpHeader, now: float) -> int | None:
+        """Book transport-wide number and audio level; returns the absolute sending time, if it is there."""
+        abs_send_time = None
         for number, _, offset, length in rtp.elements(data, header):
-            if number == transport_cc and length == 2:
+            if number == track.transport_cc_extension and length == 2:
+                track.transport.has_transport_cc = True
                 track.transport.arrivals.record(int.from_bytes(data[offset : offset + 2], "big"), now)
-            elif number == level and level and length == 1 and track.enabled:
-                self._on_level(track, data[offset] & 0x7F, now)
+            elif number == track.level_extension and length == 1:
+                if track.enabled:
+                    self._on_level(track, data[offset] & 0x7F, now)
+            elif number == track.abs_send_time_extension and length == 3:
+                abs_send_time = int.from_bytes(data[offset : offset + 3], "big")
+        return abs_send_time
 
     def _unwrap(
         self, stream: Stream, data: bytes, header: rtp.RtpHeader
@@ -139,8 +148,34 @@ class Router:
             stream.meter.width, stream.meter.height = dimensions
         return descriptor, True
 
+    def drained(self) -> None:
+        """All that waited in the socket is here: forward it, or hold a lone packet until the next one comes."""
+        if not self._pending:
+            return
+        now = self._clock()
+        if not self._worth_holding(now):
+            self.flush(now)
+        elif self._held is None:
+            self._held = self._call_later(self.hold_s, self._release)
+
+    def _worth_holding(self, now: float) -> bool:
+        """Whether a second packet of the same frame will come at once and many subscribers wait for both: one GSO
+        send of two costs each of them little more than a send of one."""
+        stream = self._pending[0]
+        if len(self._pending) > 1 or len(stream.pending) != 1 or now - stream.forwarded_s > self.hold_s:
+            return False
+        marker = stream.pending[0][1].marker  # of video, a frame's last packet
+        return not marker and sum(map(len, stream.groups.values())) >= HOLD_FANOUT
+
+    def _release(self) -> None:
+        self._held = None
+        self.flush(self._clock())
+
     def flush(self, now: float) -> None:
         """Forward all that is pending."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
         for stream in self._pending:
             if stream.pending:
                 self._forwarder.forward(stream, now)

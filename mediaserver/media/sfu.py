@@ -36,6 +36,7 @@ class Sfu:
 
     def __init__(self, told: m.Configure, emit: Callable[[m.Event], None]) -> None:
         self._emit = emit
+        self._max_bitrate_bps = told.max_bitrate_bps
         self._loop = asyncio.get_running_loop()
         self._certificate = load_certificate(Path(told.certificate))
         self._clock = self._loop.time
@@ -46,10 +47,10 @@ class Sfu:
         self._taps = Taps(lambda tap: self._router.gap_in_tap(tap))
         self._speakers = Speakers(lambda room, tracks: emit(m.SpeakersChanged(room=room, tracks=tracks)))
         self._router = Router(
-            self._forwarder, self._taps, self._port.dropped, self._clock, time.time_ns,
+            self._forwarder, self._taps, self._port.dropped, self._clock, self._loop.call_later, time.time_ns,
             on_unsupported=self._unsupported, on_level=self._speakers.heard,
         )  # fmt: skip
-        self._reports = Reports(self._router, self._clock)
+        self._reports = Reports(self._router, self._clock, told.max_bitrate_bps)
         self._transports: dict[str, Transport] = {}
         self._last_report = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -76,8 +77,9 @@ class Sfu:
         if told.transport in self._transports:
             raise Conflict("transport_exists", f"there is a transport {told.transport} already")
         transport = Transport(
-            told.transport, told.room, self._port, self._agents, self._certificate, self, self._clock
-        )
+            told.transport, told.room, self._port, self._agents, self._certificate, self, self._clock,
+            self._max_bitrate_bps,
+        )  # fmt: skip
         self._transports[told.transport] = transport
         return _ice_parameters(transport)
 
@@ -205,8 +207,7 @@ class Sfu:
         return self._agents.receive(data, address, self._clock())
 
     def _drained(self) -> None:
-        if self._router.has_pending:
-            self._router.flush(self._clock())
+        self._router.drained()
 
     def _unsupported(self, slot: Slot, track: Track) -> None:
         self._emit(m.SlotUnsupported(transport=slot.transport.id, mid=slot.mid, track=track.id))

@@ -29,8 +29,8 @@ class Slot:
     __slots__ = (
         "_last_vp8", "_resent", "cname", "codecs", "extensions", "fraction_lost", "kind", "max_height",
         "max_width", "mid", "octets", "packets", "resumed", "retransmitted", "revision", "rewriter",
-        "rtt_s", "rtx_sequence", "rtx_ssrc", "sent", "ssrc", "stream", "target", "track", "transport",
-        "vp8", "wiring",
+        "rtt_s", "rtx_sequence", "rtx_ssrc", "sent", "special", "ssrc", "stream", "target", "track",
+        "transport", "vp8", "wiring",
     )  # fmt: skip
 
     def __init__(self, transport: "Transport", told: SetSlot) -> None:
@@ -49,6 +49,8 @@ class Slot:
         )
         self.vp8: Vp8Rewriter | None = None
         """None until a second VP8 stream is bound: the first one's numbers go out as they are."""
+        self.special = False
+        """Its packets need more than a header of their own."""
         self.rtx_sequence = secrets.randbits(15)
         self.sent: dict[int, bytes] | None = None
         """Without RTX: what went out, by sequence, encrypted. To protect a number again with other bytes (a new
@@ -70,6 +72,7 @@ class Slot:
             self.sent = None
         elif self.sent is None and any(codec.nack for codec in told.codecs):
             self.sent = {}
+        self.special = self.vp8 is not None or self.sent is not None
 
     def begin(self, stream: "Stream") -> None:
         """Carry `stream` from its next packet on, which starts a keyframe; all numbering goes on."""
@@ -79,6 +82,7 @@ class Slot:
             self.vp8 = Vp8Rewriter()
             self.vp8.patch(bytearray(self._last_vp8.length + 1), 0, self._last_vp8)
             self.vp8.rebind()
+        self.special = self.vp8 is not None or self.sent is not None
         self.rewriter.rebind(stream)
         self.stream = stream
 

@@ -31,6 +31,7 @@ unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
 
 # The DTLS server chooses (RFC 5764 section 4.1.2): GCM is the fastest with AES instructions, CM-80 is everywhere.
 _PROFILES: Final = [rtcdtlstransport.SRTP_AEAD_AES_128_GCM, rtcdtlstransport.SRTP_AES128_CM_SHA1_80]
+TAGS: Final = (16, 10)
 _TAGS: Final = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
 
 

@@ -31,8 +31,8 @@ class Stream:
     """One incoming SSRC of a track. `layer` 0 is the best; an RTX stream has a `primary` and only counts."""
 
     __slots__ = (
-        "bitrate_bps", "bytes_before", "cache", "clock", "groups", "keyframes", "last_vp8", "layer", "losses",
-        "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
+        "bitrate_bps", "bytes_before", "cache", "clock", "forwarded_s", "groups", "keyframes", "last_vp8",
+        "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
@@ -49,6 +49,8 @@ class Stream:
         """Slots that begin with the next keyframe (audio: with the next packet)."""
         self.pending: list[Packet] = []
         """Arrived, not yet forwarded."""
+        self.forwarded_s = 0.0
+        """When packets were last forwarded."""
         self.last_vp8: Vp8Descriptor | None = None
         """The newest packet's descriptor, from which a slot's numbering goes on after a rebinding."""
         self.bitrate_bps = 0
@@ -94,6 +96,8 @@ class Track:
         }
         self.clock_rate = told.codecs[0].clock_rate if told.codecs else 90_000
         self.nack = any(codec.nack for codec in told.codecs)
+        self.transport_cc_extension = told.extensions.get(rtp.TRANSPORT_CC, 0)
+        self.abs_send_time_extension = told.extensions.get(rtp.ABS_SEND_TIME, 0)
         self.level_extension = told.extensions.get(rtp.AUDIO_LEVEL, 0) if told.kind == "audio" else 0
 
     def choose(self, max_width: int | None, max_height: int | None, now: float) -> Stream | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mediaserver.media import srtp
 from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core.bandwidth import BandwidthEstimator
 from mediaserver.media.core.feedback import ArrivalRecorder
 from mediaserver.media.dtls import Dtls
 from mediaserver.media.ice import CONSENT_S, SILENT_S, Agents
@@ -40,7 +41,7 @@ class Listener(Protocol):
 
 
 class Transport:
-    """`address` is where media goes to: None until connected, and while the client's consent has run out."""
+    """A transport from its opening to its end; `listener` hears of both and of what arrives in between."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Transport:
         certificate: "RTCCertificate",
         listener: Listener,
         clock: Callable[[], float],
+        max_bitrate_bps: int = 3_000_000,
     ) -> None:
         self.id, self.room = name, room
         self._port, self._agents, self._listener, self._clock = port, agents, listener, clock
@@ -59,7 +61,9 @@ class Transport:
         self.agent = agents.open(self, self._address_changed)
         self._dtls = Dtls(certificate, self._send_dtls, self._connected, self._ended)
         self.keys: srtp.Keys | None = None
-        self.address: Address | None = None
+        self.path: tuple[Any, Address, int] | None = None
+        """How media leaves: SRTP session, address and tag length, in one place for the hot path. None until
+        connected, and while the client's consent has run out."""
         self.state: TransportState = "connecting"
         self.reception = Reception(self._dropped)
         self.arrivals = ArrivalRecorder()
@@ -68,6 +72,9 @@ class Transport:
         self.slots_by_ssrc: dict[int, Slot] = {}
         self.last_sign = clock()
         """When the client was last heard: a valid check or an authenticated packet."""
+        self.has_transport_cc = False
+        """The client numbers its packets transport-wide, so it estimates its uplink itself."""
+        self.bandwidth = BandwidthEstimator(maximum_bps=max_bitrate_bps)
         self.last_feedback = 0.0
         self.rtt_s = 0.1
         self._opened = clock()
@@ -86,7 +93,7 @@ class Transport:
         self.state = "closed"
         await self._dtls.close()
         self._agents.close(self.agent)
-        self.keys = None
+        self.keys = self.path = None
 
     def check_signs(self, now: float) -> None:
         """Judge by its signs of life whether the client is there; called a few times a second."""
@@ -109,7 +116,8 @@ class Transport:
     def _address_changed(self) -> None:
         last_check = self.agent.last_check
         consent = last_check is not None and self._clock() - last_check < CONSENT_S
-        self.address = self.agent.selected if self.keys is not None and consent else None
+        keys, address = self.keys, self.agent.selected
+        self.path = (keys.tx, address, keys.tag) if keys is not None and address is not None and consent else None
 
     def _connected(self, keys: srtp.Keys) -> None:
         self.keys = keys
@@ -201,19 +209,19 @@ class Transport:
         self._protect_and_send(srtp.protect, packet)
 
     def _protect_and_send(self, protect: Callable[[Any, Any, Any], int], packet: bytes | bytearray) -> None:
-        keys, address, scratch, length = self.keys, self.address, self._port.scratch, self._length
-        if keys is None or address is None:
+        if self.path is None:
             return
+        (tx, address, _), scratch, length = self.path, self._port.scratch, self._length
         scratch.view[: len(packet)] = packet
         length[0] = len(packet)
-        if protect(keys.tx, scratch.pointer(0), length):
+        if protect(tx, scratch.pointer(0), length):
             self._dropped["protect"] += 1
             return
         self._port.send(scratch.view[: length[0]], address)
 
     def send_protected(self, datagram: bytes) -> None:
-        if self.address is not None:
-            self._port.send(datagram, self.address)
+        if self.path is not None:
+            self._port.send(datagram, self.path[1])
 
     def _send_dtls(self, data: bytes) -> None:
         address: Any = self.agent.selected
