@@ -1,0 +1,109 @@
+"""Events arrive at whoever subscribed, in memory and through a real Redis."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mediaserver.base.errors import Unavailable
+from mediaserver.store.bus import Bus, Event, MemoryBus, RedisBus
+from mediaserver.store.counters import Counters, MemoryCounters, RedisCounters
+
+
+@pytest.fixture
+async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path),
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                break
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    await process.wait()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def bus(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Bus]:
+    made: Bus = MemoryBus()
+    if request.param == "redis":
+        made = await RedisBus(redis_url).open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def counters(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Counters]:
+    if request.param == "memory":
+        yield MemoryCounters()
+    else:
+        made = RedisCounters(redis_url)
+        yield made
+        await made.close()
+
+
+async def test_events_arrive_by_topic_and_pattern(bus: Bus) -> None:
+    async with bus.subscribe("session.s1") as one, bus.subscribe("session.*") as every:
+        await bus.publish("session.s1", {"n": 1})
+        await bus.publish("session.s2", {"n": 2})
+        await bus.publish("other", {"n": 3})
+        await bus.publish("session.s1", {"n": 4})
+        async with asyncio.timeout(5):
+            assert [await anext(one), await anext(one)] == [
+                Event("session.s1", {"n": 1}), Event("session.s1", {"n": 4})
+            ]  # fmt: skip
+            assert [(await anext(every)).payload["n"] for _ in range(3)] == [1, 2, 4]
+
+
+async def test_a_slow_reader_loses_the_oldest() -> None:
+    bus = MemoryBus()
+    slow = bus.subscribe("*")
+    for n in range(1005):
+        await bus.publish("t", {"n": n})
+    assert slow.dropped == 5
+    assert (await anext(slow)).payload == {"n": 5}
+    await bus.close()
+    assert len([event async for event in slow]) == 999
+
+
+async def test_no_redis_is_unavailable() -> None:
+    bus = RedisBus("redis://127.0.0.1:1/0")
+    with pytest.raises(Unavailable):
+        await bus.open(timeout_s=0.3)
+
+
+async def test_hits_are_counted_up_to_the_limit(counters: Counters) -> None:
+    assert [(await counters.hit("k", 3, 60)).allowed for _ in range(5)] == [True, True, True, False, False]
+    assert 0 < (await counters.hit("k", 3, 60)).retry_after_s <= 60
+    assert not (await counters.peek("k", 3, 60)).allowed
+    assert (await counters.peek("other", 3, 60)).allowed
+    await counters.reset("k")
+    assert (await counters.hit("k", 3, 60)).allowed
+
+
+async def test_a_window_ends() -> None:
+    now = [0.0]
+    counters = MemoryCounters(clock=lambda: now[0], max_keys=2)
+    assert (await counters.hit("k", 1, 10)).allowed
+    assert await counters.hit("k", 1, 10) == (False, 10.0)
+    now[0] = 10.0
+    assert (await counters.hit("k", 1, 10)).allowed
+    for key in "abcd":
+        await counters.hit(key, 1, 10)
+    assert len(counters._windows) == 2

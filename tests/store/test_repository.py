@@ -1,0 +1,160 @@
+"""Repositories on every engine: typed documents, stable pages, gapless numbers, clear errors."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from mediaserver.base.errors import Conflict, Invalid, NotFound, StartError, Unavailable
+from mediaserver.base.ids import new_id
+from mediaserver.domain.document import Document, Index
+from mediaserver.store.mongo import Database, embedded_configuration, embedded_socket
+from mediaserver.store.repository import Repository, next_sequence
+from tests.store.conftest import embedded_server
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+LATER = datetime(2026, 1, 2, 13, tzinfo=UTC)
+
+
+class ChatLine(Document):
+    collection: ClassVar[str] = "lines"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("session_id", "sequence"), unique=True),
+        Index(("name_folded",), unique=True, partial={"nameFolded": {"$type": "string"}}),
+    )
+
+    session_id: str = "s"
+    sequence: int
+    name_folded: str | None = None
+    rank: int | None = None
+
+
+def line(sequence: int, **fields: Any) -> ChatLine:
+    return ChatLine(id=new_id(), created_at=NOON, updated_at=NOON, sequence=sequence, **fields)
+
+
+@pytest.fixture
+async def database(uri: str) -> AsyncIterator[Database]:
+    database = await Database.open(uri, f"test_{new_id()}")
+    await database.ensure_indexes([ChatLine])
+    yield database
+    await database.client.drop_database(database.raw.name)
+    await database.close()
+
+
+@pytest.fixture
+def lines(database: Database) -> Repository[ChatLine]:
+    return Repository(database, ChatLine, clock=lambda: LATER)
+
+
+async def test_a_document_comes_back_as_it_was(lines: Repository[ChatLine]) -> None:
+    added = await lines.add(line(1))
+    assert await lines.get(added.id) == added
+    with pytest.raises(NotFound) as caught:
+        await lines.get("nobody")
+    assert caught.value.code == "chat_line_not_found"
+
+
+async def test_a_taken_field_is_named(lines: Repository[ChatLine]) -> None:
+    await lines.add(line(1, name_folded="ann"))
+    with pytest.raises(Conflict) as single:
+        await lines.add(line(2, name_folded="ann"))
+    assert (single.value.code, single.value.errors[0].loc) == ("name_taken", "name")
+    with pytest.raises(Conflict) as pair:
+        await lines.add(line(1))
+    assert pair.value.code == "chat_line_exists"
+    assert [error.loc for error in pair.value.errors] == ["sessionId", "sequence"]
+    other = await lines.add(line(3))
+    with pytest.raises(Conflict, match="name"):
+        await lines.update(other.id, set={"nameFolded": "ann"})
+
+
+async def test_update_says_what_went_wrong(lines: Repository[ChatLine]) -> None:
+    added = await lines.add(line(1, rank=1))
+    changed = await lines.update(added.id, set={"sessionId": "t"}, inc={"rank": 2}, where={"rank": 1})
+    assert (changed.session_id, changed.rank, changed.updated_at) == ("t", 3, LATER)
+    with pytest.raises(Conflict) as stale:
+        await lines.update(added.id, set={"rank": 9}, where={"rank": 1})
+    assert stale.value.code == "chat_line_changed"
+    with pytest.raises(NotFound):
+        await lines.update("nobody", set={"rank": 9}, where={"rank": 1})
+    assert (await lines.update(added.id, unset=["rank"])).rank is None
+    with pytest.raises(ValueError, match="session_id"):
+        await lines.find({"session_id": "t"})
+
+
+async def test_pages_are_stable_under_inserts(lines: Repository[ChatLine]) -> None:
+    for n in range(10):
+        await lines.add(line(n, rank=None if n % 4 == 0 else n // 3))
+    for sort in ([], [("rank", 1)], [("rank", -1)], [("sessionId", 1), ("rank", -1)]):
+        seen: list[str] = []
+        cursor: str | None = None
+        expected = [item.id for item in await lines.find({}, sort=[*sort, ("_id", sort[-1][1] if sort else 1)])]
+        while True:
+            page = await lines.page({"sessionId": "s"}, sort=sort, limit=3, cursor=cursor)
+            seen += [item.id for item in page.items]
+            extra = await lines.add(line(1000 + len(seen), session_id="other"))
+            cursor = page.next_cursor
+            await lines.delete(extra.id)
+            if cursor is None:
+                break
+        assert seen == expected
+
+
+async def test_a_cursor_of_another_list_is_refused(lines: Repository[ChatLine]) -> None:
+    for n in range(3):
+        await lines.add(line(n))
+    cursor = (await lines.page({}, limit=1)).next_cursor
+    assert cursor is not None
+    for bad in ("", "x", "%%%", cursor[:-2], "A" + cursor[1:], cursor + "AA"):
+        with pytest.raises(Invalid) as caught:
+            await lines.page({}, limit=1, cursor=bad)
+        assert caught.value.code == "bad_cursor"
+    with pytest.raises(Invalid):
+        await lines.page({}, sort=[("rank", 1)], limit=1, cursor=cursor)
+
+
+async def test_numbers_have_no_gaps(database: Database) -> None:
+    first, second = Repository(database, ChatLine), Repository(database, ChatLine)
+    added = await asyncio.gather(
+        *(
+            repository.add_numbered(lambda n: line(n, session_id="x"), {"sessionId": "x"})
+            for repository in (first, second)
+            for _ in range(20)
+        )
+    )
+    assert sorted(item.sequence for item in added) == list(range(1, 41))
+
+
+async def test_add_if_absent_adds_once(database: Database, lines: Repository[ChatLine]) -> None:
+    results = await asyncio.gather(
+        *(lines.add_if_absent({"sessionId": "s", "sequence": 7}, line(7)) for _ in range(20))
+    )
+    assert sum(added for _, added in results) == 1
+    assert len({document.id for document, _ in results}) == 1
+    assert sorted(await asyncio.gather(*(next_sequence(database, "n") for _ in range(20)))) == list(range(1, 21))
+
+
+async def test_a_lost_server_is_unavailable_and_comes_back(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        database = await Database.open(server.uri, "t", start_timeout_s=1)
+        lines = Repository(database, ChatLine)
+        added = await lines.add(line(1))
+        await server.kill()
+        with pytest.raises(Unavailable):
+            await lines.get(added.id)
+        await server.start()
+        assert await lines.get(added.id) == added
+        await database.close()
+
+
+async def test_no_server_at_the_start_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match=r"no MongoDB answers at mongodb://ann@127\.0\.0\.1:1/"):
+        await Database.open("mongodb://ann:secret@127.0.0.1:1/", "t", start_timeout_s=0.2)
+    with pytest.raises(StartError, match="embedded document server"):
+        await Database.open("embedded", "t", tmp_path, start_timeout_s=0.2)
+    assert embedded_configuration(tmp_path)["socket"] == str(embedded_socket(tmp_path))
+    assert len(str(embedded_socket(tmp_path / ("x" * 200)))) < 107
