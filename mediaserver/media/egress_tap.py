@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 8 << 20
 MAX_AGE_S: Final = 2.0
+_HEADERS: Final = tapframe.BATCH_HEADER.size + tapframe.RECORD_HEADER.size
 _BATCH_BYTES: Final = 64 << 10
 _RECONNECT_S: Final = 0.5
 
@@ -43,7 +44,7 @@ class TapSocket:
 
     def write(self, tap: int, kind: int, arrival_ns: int, data: bytes) -> None:
         """Queue one record; it leaves with the next `flush`, or when a batch is full."""
-        if self._full or self._batches_bytes + self._records_bytes + len(data) > MAX_BYTES:
+        if self._full or self._batches_bytes + self._records_bytes + len(data) + _HEADERS > MAX_BYTES:
             self._full = True
             self._lost[tap] += 1
             self.overflowed += 1
