@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange
 
 from mediaserver.base.logs import configure_logging
 from mediaserver.recording.capture import EXIT_NO_SPACE, NO_SPACE, Capture, OutputFile, Result
@@ -36,6 +37,8 @@ PROGRAM: Final = "program.mp4"
 _AUDIO_TICKS: Final = 25
 """Blocks a second in which sound alone is made."""
 _KEYFRAME_S: Final = 2
+_BT601: Final = 6
+"""SMPTE 170M in ISO/IEC 23091-2, for primaries, transfer and matrix: what browsers' VP8 means."""
 
 
 class Output(NamedTuple):
@@ -172,6 +175,10 @@ class _Program:
         video.options = {"preset": "veryfast", "crf": "23", "rc-lookahead": "20"}
         video.codec_context.thread_count = self._output.threads
         video.codec_context.gop_size = self._fps * _KEYFRAME_S
+        # Untagged, players guess BT.601 or BT.709 by the picture's height.
+        video.codec_context.colorspace = video.codec_context.color_primaries = _BT601
+        video.codec_context.color_trc = _BT601
+        video.codec_context.color_range = ColorRange.MPEG
         return video
 
     def _paint(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from mediaserver.recording.layout import Canvas, Tile, fit
 from mediaserver.recording.sources import RATE, Picture, Samples, Sound
@@ -19,6 +19,8 @@ from mediaserver.recording.sources import RATE, Picture, Samples, Sound
 log = logging.getLogger(__name__)
 
 _BLACK: Final = (16, 128, 128)
+_BT709: Final = 1
+"""As ISO/IEC 23091-2 numbers matrices; frames that do not say are BT.601."""
 _KNEE: Final = 0.75
 _DRIFT: Final = RATE * 40 // 1000
 """Sound stays on its own sample clock until it is this far from the timeline; then it jumps."""
@@ -61,8 +63,15 @@ class PictureStream:
     def scaled(self, width: int, height: int) -> list[Plane]:
         """The current picture in this size: its three planes."""
         assert self.current is not None
+        frame = self.current.frame
         frame = self._reformatter.reformat(
-            self.current.frame, width=width, height=height, format="yuv420p", threads=1
+            frame,
+            width=width,
+            height=height,
+            format="yuv420p",
+            src_colorspace=Colorspace.ITU709 if frame.colorspace == _BT709 else Colorspace.ITU601,
+            dst_colorspace=Colorspace.ITU601,
+            threads=1,
         )
         return [_plane(plane) for plane in frame.planes]
 

@@ -85,6 +85,14 @@ def test_two_participants_are_seen_and_heard_where_and_when_they_were(tmp_path: 
         assert program.loudness(seconds, 880) == pytest.approx(high, abs=0.05)
 
 
+def test_the_program_says_what_its_colors_mean(tmp_path: Path) -> None:
+    made(tmp_path, [], 0.2)
+    with av.open(str(tmp_path / "REC" / "out" / "program.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc) == (6, 6, 6)
+        assert context.color_range == 1
+
+
 @pytest.mark.slow
 def test_the_picture_moves(tmp_path: Path) -> None:
     _, program = made(tmp_path, [film(track("CAM", Sender("ann"), "camera", "VP8"), 0, 2, RED)], 2.0)
