@@ -42,6 +42,7 @@ function draw() {
     app.wanted = path;
     return void app.go('/signin');
   }
+  if (route.open && client.user) return void app.go('/sessions');
   current?.close?.();
   current = route.view(app, ...(path.match(route.path).slice(1).map((each) => each && decodeURIComponent(each))));
   document.title = `${current.title} · Mediaserver`;

@@ -38,9 +38,10 @@ export class LocalMedia extends Emitter {
     const { session } = this;
     if (!session?.me?.canPublish) return;
     const open = { microphone: this.microphone, camera: this.camera };
-    for (const [source, track] of Object.entries(open)) {
+    // At once: both go into one negotiation.
+    await Promise.all(Object.entries(open).map(async ([source, track]) => {
       if (track && !session.media.publications.has(source)) await session.publish(source, track).catch((error) => this.#tell(sentence(error)));
-    }
+    }));
     this.emit('change');
   }
 

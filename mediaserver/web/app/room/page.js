@@ -93,7 +93,7 @@ class RoomPage {
   #wait() {
     if (!this.waiting) {
       this.waiting = true;
-      this.#show({ element: h('div', { class: 'waiting' }, h('div', { class: 'card stack' }, h('span', { class: 'pulse' }, icon('calendar', 32)), h('h1', { text: this.document.title }),
+      this.#show({ element: h('div', { class: 'lobby' }, h('div', { class: 'card stack' }, h('span', { class: 'pulse' }, icon('calendar', 32)), h('h1', { text: this.document.title }),
         h('p', { text: 'The moderator has not started this session yet. You join by yourself as soon as it begins.' }),
         h('a', { class: 'button', href: '#/sessions', text: 'Back to sessions' }))) });
     }
@@ -116,7 +116,7 @@ class RoomPage {
   }
 
   #over(text, mayReturn = false) {
-    this.#show({ element: h('div', { class: 'waiting' }, h('div', { class: 'card stack' }, h('h1', { text: this.document?.title ?? 'Session' }), h('p', { text }),
+    this.#show({ element: h('div', { class: 'lobby' }, h('div', { class: 'card stack' }, h('h1', { text: this.document?.title ?? 'Session' }), h('p', { text }),
       h('div', { class: 'row center wrap' }, mayReturn && h('button', { class: 'button primary', onclick: () => this.#prejoin(), text: 'Use it here' }),
         this.document && h('a', { class: 'button', href: `#/recordings/${this.kind}/${this.id}` }, icon('play', 18), h('span', { text: 'Recordings' })),
         h('a', { class: 'button', href: '#/sessions', text: 'Sessions' })))) });

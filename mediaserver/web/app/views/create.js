@@ -31,7 +31,7 @@ export function createView(app) {
     types,
     choices('When', 'when', [{ value: 'now', label: 'Now' }, { value: 'later', label: 'Later' }], 'now', whenChanged),
     planned,
-    field('Description', h('textarea', { class: 'input', name: 'description', rows: 3, maxlength: 5000 }), 'Optional.'),
+    field('Description', h('textarea', { class: 'input', name: 'description', rows: 2, maxlength: 5000 }), 'Optional.'),
     error,
     h('div', { class: 'row end' }, h('a', { class: 'button', href: '#/sessions', text: 'Cancel' }), submit));
   submitting(form, error, (values) => create(app, values));
