@@ -96,7 +96,7 @@ async def history(
 async def find(ctx: Context, kind: SessionKind, session_id: str, message_id: str) -> ChatMessage:
     message = await ctx.messages.find_one({"_id": message_id, "sessionKind": kind, "sessionId": session_id})
     if message is None:
-        raise NotFound("message_not_found", "there is no such message in this session")
+        raise NotFound("not_found", "there is no such message in this session")
     return message
 
 

@@ -118,7 +118,7 @@ async def authenticate(ctx: Context, token: str) -> Actor:
         raise Unauthenticated("unauthenticated", "this login is over; sign in again")
     # The role is the user's present one: a token outlives a change of role.
     actor = Actor(user.id, user.username, user.role, login.id)
-    ctx.tokens.remember(token, expires, actor, revision)
+    ctx.tokens.remember(token, expires, actor, revision, now)
     return actor
 
 

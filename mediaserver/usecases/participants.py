@@ -22,7 +22,7 @@ async def of(ctx: Context, session: Session, actor: Actor) -> Participant | None
 async def find(ctx: Context, kind: SessionKind, session_id: str, participant_id: str) -> Participant:
     found = await ctx.participants.find_one({"_id": participant_id, "sessionKind": kind, "sessionId": session_id})
     if found is None:
-        raise NotFound("participant_not_found", "there is no such participant in this session")
+        raise NotFound("not_found", "there is no such participant in this session")
     return found
 
 

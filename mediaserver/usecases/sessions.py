@@ -46,7 +46,7 @@ async def find(ctx: Context, kind: SessionKind, session_id: str) -> Session:
     """The session, or NotFound: also when it is one of another kind."""
     session = await ctx.sessions.find_one({"_id": session_id, "kind": kind})
     if session is None:
-        raise NotFound("session_not_found", f"there is no such {kind} session")
+        raise NotFound("not_found", f"there is no such {kind} session")
     return session
 
 

@@ -1,7 +1,7 @@
 """Tokens: access tokens are short-lived JWTs (RFC 7519, HS256), refresh tokens are random and stored as a hash.
 
-A verified access token is remembered until it expires or its login, user or role changes: most requests cost a
-dictionary lookup.
+A verified access token is remembered for a moment, or until its login, user or role changes here: most requests
+cost a dictionary lookup. The moment is for changes made elsewhere, such as from the command line.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from mediaserver.domain.actor import Actor
 
 _ALGORITHM = "HS256"
 _REMEMBERED = 50_000
+_RECHECK_S = 30.0
 
 
 class AccessTokens:
@@ -41,8 +42,8 @@ class AccessTokens:
         known = self._known.get(token)
         if known is None:
             return None
-        expires, actor = known
-        if now.timestamp() >= expires:
+        until, actor = known
+        if now.timestamp() >= until:
             del self._known[token]
             return None
         return actor
@@ -64,10 +65,11 @@ class AccessTokens:
             raise Unauthenticated("token_expired", "the access token has expired; refresh it")
         return user_id, login_id, expires
 
-    def remember(self, token: str, expires: float, actor: Actor, revision: int) -> None:
+    def remember(self, token: str, expires: float, actor: Actor, revision: int, now: datetime) -> None:
         if revision != self.revision:
             return
-        self._known[token] = (expires, actor)
+        self._known[token] = (min(expires, now.timestamp() + _RECHECK_S), actor)
+        self._known.move_to_end(token)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 

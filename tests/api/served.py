@@ -33,5 +33,5 @@ async def served(ctx: Context) -> AsyncIterator[Client]:
 def signed_in(ctx: Context, who: Actor) -> dict[str, str]:
     """The header of a request by `who`."""
     token = ctx.tokens.issue(who, ctx.clock())
-    ctx.tokens.remember(token, ctx.clock().timestamp() + 900, who, ctx.tokens.revision)
+    ctx.tokens.remember(token, ctx.clock().timestamp() + 900, who, ctx.tokens.revision, ctx.clock())
     return {"Authorization": f"Bearer {token}"}

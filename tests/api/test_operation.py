@@ -30,8 +30,8 @@ async def test_ready_only_when_every_part_is(client: Client, parts: dict[str, An
     assert answer.status == 503
     assert (await answer.json())["parts"] == {
         "documents": "ok",
-        "objects": "the document store does not answer",
-        "workers": "failed",
+        "objects": "unavailable",
+        "workers": "unavailable",
     }
 
 

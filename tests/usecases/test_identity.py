@@ -198,6 +198,15 @@ async def test_a_deactivated_person_is_out_at_once_and_stays_out(world: World) -
     await identity.login(world.ctx, "ada", PASSWORD, HOME)
 
 
+async def test_a_change_made_by_another_process_holds_within_half_a_minute(world: World) -> None:
+    signed_in = await register(world)
+    await identity.authenticate(world.ctx, signed_in.access_token)
+    await world.ctx.users.update(signed_in.user.id, set={"active": False})
+    world.clock.pass_s(30)
+    with pytest.raises(Unauthenticated):
+        await identity.authenticate(world.ctx, signed_in.access_token)
+
+
 async def test_a_changed_role_holds_for_tokens_already_given(world: World) -> None:
     signed_in = await register(world)
     assert not (await identity.authenticate(world.ctx, signed_in.access_token)).is_admin

@@ -21,7 +21,7 @@ async def _alive(call: Call) -> Answer:
 
 
 async def _ready(call: Call) -> Answer:
-    """503 names the parts that are not fit; why is in the log and, where it may be seen, in the answer."""
+    """503 names the parts that are not fit; why is in the log: anyone may ask this."""
     checks = call.services.readiness
     results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
     parts = dict(zip(checks, results, strict=True))
@@ -34,13 +34,14 @@ async def _result(name: str, check: Check) -> str:
         async with asyncio.timeout(_CHECK_TIMEOUT_S):
             await check()
     except Problem as problem:
-        return problem.detail
+        log.warning("%s is not ready: %s", name, problem.detail)
     except TimeoutError:
-        return "does not answer"
-    except Exception:
+        log.warning("%s is not ready: its check takes longer than %s s", name, _CHECK_TIMEOUT_S)
+    except Exception:  # a broken check means not ready, never a broken answer
         log.warning("the readiness check of %s failed", name, exc_info=True)
-        return "failed"
-    return "ok"
+    else:
+        return "ok"
+    return "unavailable"
 
 
 async def _metrics(call: Call) -> web.Response:
