@@ -4,7 +4,9 @@ The document comes before the object and goes after it: whatever is cut off in b
 """
 
 import asyncio
+import contextlib
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -201,7 +203,6 @@ _READERS: dict[str, Callable[[Context, str, str], Awaitable[bool]]] = {"session"
 def _sweep_incoming(directory: Path, now: datetime) -> None:
     """Remove what uploads left that died with their server."""
     for own in directory.glob("upload-*"):
-        if now.timestamp() - own.stat().st_mtime > _LEFTOVER_S:
-            for file in own.iterdir():
-                file.unlink(missing_ok=True)
-            own.rmdir()
+        with contextlib.suppress(FileNotFoundError):  # an upload that ends just now
+            if now.timestamp() - own.stat().st_mtime > _LEFTOVER_S:
+                shutil.rmtree(own)

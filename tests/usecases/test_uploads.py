@@ -107,14 +107,7 @@ async def test_sound_and_video_have_a_duration(
 
 
 async def test_video_that_cannot_be_read_is_a_plain_file(ctx: Context, anna: Actor) -> None:
-    for start in (
-        b"\x1aE\xdf\xa3\x9fB\x82\x84webm",
-        b"\0\0\0\x20ftypisom",
-        b"OggS",
-        b"ID3",
-        b"fLaC",
-        b"RIFF\0\0\0\0WAVE",
-    ):
+    for start in (b"\x1aE\xdf\xa3\x9fB\x82\x84webm", b"\0\0\0\x20ftypisom", b"OggS"):
         assert (await upload(ctx, anna, start + os.urandom(500))).content_type == "application/octet-stream"
 
 
