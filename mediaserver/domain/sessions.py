@@ -52,8 +52,9 @@ KINDS: dict[SessionKind, KindRules] = {
 class Session(Document):
     collection: ClassVar[str] = "sessions"
     indexes: ClassVar[tuple[Index, ...]] = (
-        Index(("kind", "status")),
-        Index(("kind", "moderator_user_id")),
+        Index(("kind", "_id")),  # lists, newest first
+        Index(("kind", "status", "_id")),
+        Index(("kind", "moderator_user_id", "_id")),
     )
 
     kind: SessionKind

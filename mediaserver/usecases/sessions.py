@@ -1,5 +1,6 @@
 """Sessions over their life: scheduled, live, ended; never back. Rooms hear of each step through events."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,11 +110,16 @@ async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Session]) -> list[Wire]:
     """Sessions as the wire has them: with `moderator {id, username}` and how many are in."""
-    names = await users.names(ctx, (session.moderator_user_id for session in found))
+    moderators = users.names(ctx, (session.moderator_user_id for session in found))
+    names, counts = await asyncio.gather(moderators, _present(ctx, found))
+    return [_wire(session, names[session.moderator_user_id], counts[session.id]) for session in found]
+
+
+async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
+    """How many are in each of these sessions."""
     live = [session.id for session in found if session.status == "live"]
     present = await ctx.participants.find({"sessionId": {"$in": live}, "leftAt": None}) if live else []
-    counts = Counter(participant.session_id for participant in present)
-    return [_wire(session, names[session.moderator_user_id], counts[session.id]) for session in found]
+    return Counter(participant.session_id for participant in present)
 
 
 def _wire(session: Session, moderator: str, participant_count: int) -> Wire:
