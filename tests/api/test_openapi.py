@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from aiohttp import web
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
@@ -14,7 +13,6 @@ from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
 
 
-@pytest.mark.slow
 async def test_it_is_valid_and_served(client: Client) -> None:
     answer = await client.get("/api/v1/openapi.json")
     document = await answer.json()
