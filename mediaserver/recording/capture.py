@@ -159,8 +159,9 @@ class Capture:
         """A path for a new journal of `track`."""
         if not _NAME.fullmatch(track):
             raise ValueError(f"{track!r} is no track id")
-        taken = [_journal_order(path)[1] for path in self.path.glob(f"{track}-*.journal")]
-        return self.path / f"{track}-{max(taken, default=0) + 1}.journal"
+        orders = [_journal_order(path) for path in self.path.glob(f"{track}-*.journal")]
+        last = max((number for name, number in orders if name == track), default=0)
+        return self.path / f"{track}-{last + 1}.journal"
 
     def remove(self, keep_journals: bool) -> None:
         """Forget what is stored; with `keep_journals` only the composed files go."""

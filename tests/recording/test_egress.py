@@ -4,11 +4,13 @@ import asyncio
 import os
 import resource
 import signal
+import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from mediaserver.base.channel import ChannelClosed
+from mediaserver.base.channel import Channel, ChannelClosed
 from mediaserver.base.errors import Problem
 from mediaserver.base.settings import RecordingSettings
 from mediaserver.media import tapframe
@@ -16,6 +18,7 @@ from mediaserver.recording import journal
 from mediaserver.recording.capture import Capture
 from mediaserver.recording.journal import Journal, Record
 from tests.recording.conftest import Recording, TapWriter, until
+from tests.recording.studio import Sender, track
 
 
 def journals(recording: Recording) -> list[list[Record]]:
@@ -139,6 +142,43 @@ async def test_sigterm_ends_the_journals_in_order(recording: Recording) -> None:
     await worker.close()
     await until(lambda: recording.resets == 1)
     assert journals(recording)[0][-1].kind == journal.END
+
+
+async def test_when_the_main_process_dies_egress_ends_everything_in_order_and_exits(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mediaserver.recording.egress", str(theirs.fileno()), pass_fds=(theirs.fileno(),)
+    )
+    theirs.close()
+    channel = await Channel.open(ours)
+    reading = asyncio.create_task(channel.run())
+    await channel.request(
+        "configure",
+        {
+            "captures": str(tmp_path), "socket": str(tmp_path / "taps"), "flush_ms": 5000, "min_free_bytes": 0,
+        },
+    )  # fmt: skip
+    await channel.request(
+        "start_recording", {"recording": "REC", "session_kind": "video", "session": "S", "started_ns": 1}
+    )
+    header = track("MIC", Sender("ann"), "microphone", "opus").header
+    opened = await channel.request("add_track", header.model_dump())
+    worker = await TapWriter.connect(opened["path"])
+    await worker.send(rtp(opened["tap"], b"last words"))
+    while not (await channel.request("status", {}))["tracks"][0]["records"]:
+        pass
+    channel.close()
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    await asyncio.gather(reading, worker.close())
+    capture = Capture(tmp_path / "REC")
+    [path] = capture.journals()
+    assert [(one.kind, one.data) for one in Journal(path.read_bytes())] == [
+        (journal.RTP, b"last words"),
+        (journal.END, b""),
+    ]
+    stopped = capture.stopped()
+    assert stopped is not None
+    assert stopped.reason == "shutdown"
 
 
 async def test_a_garbled_tap_stream_is_closed_and_others_go_on(recording: Recording) -> None:
