@@ -47,7 +47,8 @@ class Agent(Generic[Owner]):
         self.previous: Credentials | None = None
         """Those before a restart; good until the client nominates with the new ones (RFC 8445 section 9)."""
         self.selected: Address | None = None
-        self.addresses: dict[Address, None] = {}
+        self.addresses: dict[Address, float] = {}
+        """Bound addresses and the time of their last valid check, newest last."""
         self.last_check: float | None = None
         self._on_selected = on_selected
         self._transactions: dict[bytes, Address] = {}
@@ -123,14 +124,16 @@ class Agents(Generic[Owner]):
         self, agent: Agent[Owner], credentials: Credentials, request: stun.Request, address: Address, now: float
     ) -> None:
         agent.last_check = now
-        self._bind(agent, address)
+        self._bind(agent, address, now)
         current = credentials is agent.credentials
         if agent.selected is None or (request.use_candidate and current):
             agent.select(address)
+        elif now - agent.addresses[agent.selected] > SILENT_S:
+            agent.select(address)  # a NAT gave the client another address: it nominates nothing anew
         if current and request.use_candidate:
             self._retire(agent)
 
-    def _bind(self, agent: Agent[Owner], address: Address) -> None:
+    def _bind(self, agent: Agent[Owner], address: Address, now: float) -> None:
         holder = self._by_address.get(address)
         if holder is not agent:
             if holder is not None:  # its client is gone: the address now answers for another
@@ -138,7 +141,7 @@ class Agents(Generic[Owner]):
             self._by_address[address] = agent
             self.owners[address] = agent.owner
         agent.addresses.pop(address, None)
-        agent.addresses[address] = None  # newest last
+        agent.addresses[address] = now
         if len(agent.addresses) > _MAX_ADDRESSES:
             self._unbind(agent, next(old for old in agent.addresses if old != agent.selected))
 

@@ -66,6 +66,10 @@ class Router:
             stream, data, header = unwrapped
         stream.losses.received(header.sequence, now)
         stream.meter.packet(len(data), now)
+        if stream.is_new:
+            stream.is_new = False
+            for slot in track.slots:
+                self.aim(slot, now)
         if not track.enabled:
             self._dropped["disabled"] += 1
         elif header.payload_type not in track.by_payload_type:

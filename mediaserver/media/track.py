@@ -31,8 +31,8 @@ class Stream:
     """One incoming SSRC of a track. `layer` 0 is the best; an RTX stream has a `primary` and only counts."""
 
     __slots__ = (
-        "bitrate_bps", "bytes_before", "cache", "clock", "forwarded_s", "groups", "keyframes", "last_vp8",
-        "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
+        "bitrate_bps", "bytes_before", "cache", "clock", "forwarded_s", "groups", "is_new", "keyframes",
+        "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
@@ -47,6 +47,8 @@ class Stream:
         """The slots that this stream feeds, by how they number."""
         self.waiting: list[Slot] = []
         """Slots that begin with the next keyframe (audio: with the next packet)."""
+        self.is_new = True
+        """No packet has come yet: slots of the track may wait for the stream to appear."""
         self.pending: list[Packet] = []
         """Arrived, not yet forwarded."""
         self.forwarded_s = 0.0

@@ -64,6 +64,16 @@ def test_nomination_moves_the_peer_and_a_plain_check_does_not() -> None:
     assert set(agents.owners) == {HOME, CAFE}
 
 
+def test_a_client_behind_a_nat_that_forgot_it_is_followed_without_nomination() -> None:
+    agents: Agents[str] = Agents()
+    anna = Client(agents, "anna")
+    anna.check(HOME, now=1.0, nominate=True)
+    anna.check(CAFE, now=6.0)
+    assert anna.agent.selected == HOME, "its old address may still be in use"
+    anna.check(CAFE, now=11.0)
+    assert anna.agent.selected == CAFE
+
+
 def test_bad_checks_bind_nothing_and_get_no_answer() -> None:
     agents: Agents[str] = Agents()
     anna = Client(agents, "anna")
