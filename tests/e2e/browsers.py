@@ -28,6 +28,9 @@ FIREFOX_PREFS = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
     "media.peerconnection.ice.loopback": True,
+    # Only pages that may capture use more than the default route's address; these run on loopback.
+    "permissions.default.camera": 1,
+    "permissions.default.microphone": 1,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     "media.autoplay.block-webaudio": False,

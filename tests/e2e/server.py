@@ -31,7 +31,7 @@ class Server:
     def __init__(self, data: Path, settings: Mapping[str, str], env: Mapping[str, str]) -> None:
         self.data = data
         self._settings = {
-            **_CHEAP, "media.announced_ips": "127.0.0.1", "http.port": "0", "data.dir": str(data), **settings
+            **_CHEAP, "media.ip": "127.0.0.1", "http.port": "0", "data.dir": str(data), **settings
         }  # fmt: skip
         self._env = dict(env)
         self.url = ""
