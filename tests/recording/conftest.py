@@ -13,6 +13,7 @@ from mediaserver.base.settings import Data, RecordingSettings, Settings
 from mediaserver.media import tapframe
 from mediaserver.media.messages import Codec
 from mediaserver.recording.client import EgressRecorder
+from tests.media.conftest import certificate, worker  # noqa: F401 - fixtures
 
 OPUS = Codec(name="opus", payload_type=111, clock_rate=48000, channels=2)
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)
