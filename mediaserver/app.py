@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -22,7 +23,7 @@ from mediaserver.base.runtime import lock_data
 from mediaserver.base.secrets import Secrets, private_directory
 from mediaserver.base.settings import Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.base.tls import ServerTls, ensure_self_signed
+from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
 from mediaserver.domain.document import Document
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.participants import Participant
@@ -207,7 +208,9 @@ def _tls(settings: Settings) -> ServerTls | None:
     if settings.tls.cert and settings.tls.key:
         return ServerTls(settings.tls.cert, settings.tls.key)
     if settings.tls.self_signed:
-        return ServerTls(*ensure_self_signed(settings.data.dir))
+        public = urlsplit(settings.http.public_url).hostname
+        names = {*machine_names(), *settings.media.announced_ips, *([public] if public else [])}
+        return ServerTls(*ensure_self_signed(settings.data.dir, sorted(names)))
     return None
 
 

@@ -89,7 +89,7 @@ class Objects(Section):
     redirect: bool = False
     """Answer object requests with a redirect to a short presigned S3 URL instead of carrying the bytes. A right
     that is withdrawn then still works until that URL expires."""
-    redirect_ttl_s: int = Field(60, ge=1, le=3600)
+    redirect_ttl_s: int = Field(60, ge=1, le=60)
     """How long such a presigned URL lives."""
     url_ttl_s: int = Field(3600, ge=1)
     """How long a signed URL of ours lives."""
