@@ -296,3 +296,16 @@ async def test_requests_for_what_is_not_there_are_refused(sfu: LocalWorker, anna
         await sfu.open_transport(m.OpenTransport(room="room", transport="anna"))
     await sfu.close_transport(m.CloseTransport(transport="nobody"))
     await sfu.close_track(m.CloseTrack(track="nothing"))
+
+
+async def test_what_stays_missing_is_asked_for_again(anna: WirePeer, ben: WirePeer) -> None:
+    await subscribe(ben, await publish(anna))
+    for sequence in (10, 11, 14, 15):
+        anna.send_rtp(SSRC, KEYFRAME if sequence == 10 else DELTA, sequence=sequence)
+    assert (await anna.got_rtcp(rtcp.Nack)).sequences == (12, 13)
+    anna.send_rtp(SSRC, DELTA + b"thirteen", sequence=13)  # without RTX the packet itself comes again
+    anna.rtcp.clear()
+    assert (await anna.got_rtcp(rtcp.Nack)).sequences == (12,)
+    anna.send_rtp(SSRC, DELTA + b"twelve", sequence=12)
+    headers = await ben.got_rtp(6)
+    assert [(one.sequence - headers[0].sequence) & 0xFFFF for one in headers] == [0, 1, 4, 5, 3, 2]
