@@ -232,10 +232,8 @@ def write_answer(
                 f"a=mid:{a.mid}",
             ]
             continue
-        lines += _section_head(a, endpoint)
-        if a is bundled[0]:
-            lines += _candidates(endpoint)
-        lines += _media_lines(a)
+        # aiortc takes the candidates of the bundle's last section, browsers those of the first: all have them.
+        lines += _section_head(a, endpoint) + _candidates(endpoint) + _media_lines(a)
         if a.role == "slot":
             pairs[a.kind] = pairs.get(a.kind, 0) + 1
             lines += _slot_lines(a, slots[a.mid], pairs[a.kind])
