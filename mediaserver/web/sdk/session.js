@@ -17,6 +17,7 @@ import { NUMBERED, RoomState } from './roomstate.js';
 import { Subscriptions } from './subscriptions.js';
 import { buildTiles, wantsOf } from './tiles.js';
 
+const RESET_FOLLOWS_MS = 1000;
 const GOES_WITH = { screen: { castScreen: true } };
 
 export class Session extends Emitter {
@@ -286,13 +287,17 @@ export class Session extends Emitter {
     });
   }
 
-  /** A track of mine ended in the server: a moderator stopped it, or I may not publish any more. */
-  lost(trackId) {
-    for (const { source, trackId: own } of this.media.publications.values()) {
-      if (own !== trackId) continue;
-      this.media.unpublish(source).catch((error) => this.emit('problem', error));
-      this.emit('unpublished', { source, error: null });
-    }
+  /**
+   * A track of mine ended in the server: I may not publish any more, or the connection's media are lost. In the latter case
+   * `media.reset` follows and a new connection publishes it again, under another id.
+   */
+  async lost(trackId) {
+    const mine = () => [...this.media.publications.values()].find((each) => each.trackId === trackId);
+    if (mine() && this.me?.canPublish) await sleep(RESET_FOLLOWS_MS);
+    const source = mine()?.source;
+    if (!source || this.state === 'left') return;
+    this.media.unpublish(source).catch((error) => this.emit('problem', error));
+    this.emit('unpublished', { source, error: null });
   }
 
   #become(state) {

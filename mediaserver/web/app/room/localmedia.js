@@ -15,6 +15,7 @@ export class LocalMedia extends Emitter {
     this.camera = null;
     this.screen = null;
     this.muted = false;
+    this.casting = false;
     this.busy = new Set();
   }
 
@@ -146,6 +147,11 @@ export class LocalMedia extends Emitter {
       this.#release('camera');
       this.session.replaceTrack('camera', null).catch(() => {});
     }
+    if (this.screen && this.casting && !me.castScreen && !this.busy.has('screen')) {
+      this.#tell('The moderator stopped your screen.');
+      this.#stopScreen().catch(() => {});
+    }
+    this.casting = me.castScreen;
     this.emit('change');
   }
 

@@ -38,8 +38,8 @@ async function ofSession(client, session) {
 }
 
 async function ofAll(client) {
-  const pages = await Promise.all(Object.keys(KIND_NAMES).map((kind) => client.sessions(kind, { limit: 50 })));
-  const sessions = pages.flatMap(({ items }) => items).filter(({ status }) => status !== 'scheduled');
+  const lists = Object.keys(KIND_NAMES).flatMap((kind) => ['live', 'ended'].map((status) => client.sessions(kind, { status, limit: 30 })));
+  const sessions = (await Promise.all(lists)).flatMap(({ items }) => items);
   // One session whose recordings one may not see must not hide the others.
   const found = await Promise.all(sessions.map((session) => ofSession(client, session).catch(() => [])));
   return found.flat().sort((a, b) => b.recording.startTime.localeCompare(a.recording.startTime));

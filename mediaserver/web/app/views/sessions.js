@@ -10,22 +10,15 @@ export const KIND_NAMES = { video: 'Video meeting', live: 'Live class', audio: '
 export const KIND_ICONS = { video: 'camera', live: 'live', audio: 'mic' };
 const FILTERS = [['all', 'All'], ['video', 'Video'], ['live', 'Live'], ['audio', 'Audio']];
 const REFRESH_MS = 15_000;
+const END = 'end';
 
 export function sessionsView(app) {
   const lists = h('div', { class: 'session-lists' }, spinner());
   const state = { filter: 'all', items: [], cursors: {}, closed: false };
   const draw = () => fill(lists, ...sections(app, state, () => more(true)));
-  const load = async (cursors = {}) => {
-    const pages = await Promise.all(Object.keys(KIND_NAMES).map((kind) =>
-      cursors[kind] === null ? { items: [], nextCursor: null } : app.client.sessions(kind, { limit: 50, cursor: cursors[kind] })));
-    Object.keys(KIND_NAMES).forEach((kind, index) => { state.cursors[kind] = pages[index].nextCursor; });
-    const known = new Map(state.items.map((each) => [each.id, each]));
-    for (const item of pages.flatMap((page) => page.items)) known.set(item.id, item);
-    state.items = [...known.values()];
-  };
   const more = async (further) => {
     try {
-      await load(further ? state.cursors : {});
+      await (further ? loadPast(app.client, state) : loadAll(app.client, state));
       if (!state.closed) draw();
     } catch (error) {
       if (!state.closed) toast(sentence(error), { error: true });
@@ -46,6 +39,31 @@ export function sessionsView(app) {
   return { title: 'Sessions', element, close() { state.closed = true; clearInterval(timer); } };
 }
 
+const KINDS = Object.keys(KIND_NAMES);
+
+/** What is live and what is planned, whole; of the past the newest, and what was already unfolded. */
+async function loadAll(client, state) {
+  const page = (status) => Promise.all(KINDS.map((kind) => client.sessions(kind, { status, limit: status === 'ended' ? 20 : 100 })));
+  const [live, scheduled, ended] = await Promise.all(['live', 'scheduled', 'ended'].map(page));
+  KINDS.forEach((kind, index) => { state.cursors[kind] ??= ended[index].nextCursor ?? END; });
+  const present = [...live, ...scheduled].flatMap(({ items }) => items);
+  merge(state, [...present, ...state.items.filter(({ status }) => status === 'ended'), ...ended.flatMap(({ items }) => items)]);
+}
+
+async function loadPast(client, state) {
+  const pages = await Promise.all(KINDS.map(async (kind) => {
+    if (state.cursors[kind] === END) return [];
+    const { items, nextCursor } = await client.sessions(kind, { status: 'ended', limit: 20, cursor: state.cursors[kind] });
+    state.cursors[kind] = nextCursor ?? END;
+    return items;
+  }));
+  merge(state, [...state.items, ...pages.flat()]);
+}
+
+function merge(state, items) {
+  state.items = [...new Map(items.map((each) => [each.id, each])).values()];
+}
+
 function sections(app, state, more) {
   const items = state.items.filter((each) => state.filter === 'all' || each.kind === state.filter);
   const by = (status, key, direction) => items.filter((each) => each.status === status)
@@ -54,7 +72,7 @@ function sections(app, state, more) {
     ['Live now', by('live', 'startedAt', -1)], ['Scheduled', by('scheduled', 'startTime', 1)], ['Past', by('ended', 'endedAt', -1)],
   ].filter(([, list]) => list.length);
   if (!groups.length) return [empty('calendar', 'No sessions here yet', 'Start one, or wait to be invited: sessions appear here by themselves.')];
-  const rest = Object.values(state.cursors).some(Boolean);
+  const rest = Object.values(state.cursors).some((cursor) => cursor !== END);
   return [
     ...groups.map(([title, list]) => h('section', {}, h('h2', { class: 'section-title' }, h('span', { text: title }), h('span', { class: 'count', text: String(list.length) })),
       h('ul', { class: 'cards' }, list.map((session) => card(app, session))))),
