@@ -31,7 +31,7 @@ bench: $(MARK)/dev
 	$(BIN)/python -m bench
 
 soak: $(MARK)/dev $(MARK)/system
-	$(BIN)/pytest -m "slow or browser" --soak
+	$(BIN)/pytest -m soak --soak
 
 # Debian calls it python3.11 or python3; both are fine when it is 3.11 or newer.
 $(BIN)/python:
