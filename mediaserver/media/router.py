@@ -19,6 +19,8 @@ from mediaserver.media.wiring import Wirings
 HOLD_S: Final = 0.002
 """A frame's packets come this close together where a sender paces them."""
 HOLD_FANOUT: Final = 4
+FORGET_MISSING: Final = 50
+"""So many missing packets before a keyframe are not worth asking for; fewer are: some receivers wait for them."""
 SENDER_SSRC: Final = 1
 """Our own SSRC in feedback: we send no media under it."""
 
@@ -147,7 +149,8 @@ class Router:
         else:
             return None, False
         stream.keyframes.arrived()
-        stream.losses.forget_before(header.sequence)
+        if stream.losses.missing > FORGET_MISSING:
+            stream.losses.forget_before(header.sequence)
         if dimensions is not None:
             stream.meter.width, stream.meter.height = dimensions
         return descriptor, True
