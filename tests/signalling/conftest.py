@@ -115,7 +115,7 @@ class Live:
 
     def __init__(self, ctx: Context, rooms: Rooms, signalling: Signalling, url: str) -> None:
         self.ctx, self.rooms, self.signalling, self.url = ctx, rooms, signalling, url
-        self.workers: FakeWorkers
+        self.workers: Any
         self.recorder: FakeRecorder
         self.people: list[Someone] = []
 
@@ -146,12 +146,20 @@ def overrides() -> dict[str, str]:
 
 
 @pytest.fixture
-async def live(shared_server: str, tmp_path: Path, overrides: dict[str, str]) -> AsyncIterator[Live]:
+def media() -> tuple[Any, tuple[str, ...]]:
+    """The media workers and the addresses where they are."""
+    return FakeWorkers(), ("203.0.113.7",)
+
+
+@pytest.fixture
+async def live(
+    shared_server: str, tmp_path: Path, overrides: dict[str, str], media: tuple[Any, tuple[str, ...]]
+) -> AsyncIterator[Live]:
     cheap = {"auth.argon2_time_cost": "1", "auth.argon2_memory_kib": "8", "rooms.grace_s": "0.4"}
     settings = load_settings(overrides={**cheap, **overrides}, environ={})
     async with context(shared_server, tmp_path, settings) as ctx:
-        signalling, workers, recorder = Signalling(ctx), FakeWorkers(), FakeRecorder()
-        rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, ("203.0.113.7",)))
+        (workers, addresses), signalling, recorder = media, Signalling(ctx), FakeRecorder()
+        rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, addresses))
         signalling.serve(rooms)
         app = web.Application()
         signalling.attach(app)
