@@ -10,6 +10,7 @@ import { Emitter } from './emitter.js';
 import { encodingsFor } from './encodings.js';
 import { SdkError, isPassing, sleep } from './errors.js';
 import { IceWatch } from './icewatch.js';
+import { keepRidExtensions } from './ridanswer.js';
 import { Serial } from './serial.js';
 
 const KIND = { microphone: 'audio', screenAudio: 'audio', camera: 'video', screen: 'video' };
@@ -210,7 +211,7 @@ export class MediaConnection extends Emitter {
     const { generation } = this;
     const answer = await this.signal('media.negotiate', { generation, sdp: pc.localDescription.sdp, tracks });
     if (pc !== this.pc) throw new SdkError('disconnected', 'Another connection took over.');
-    await pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+    await pc.setRemoteDescription({ type: 'answer', sdp: keepRidExtensions(pc.localDescription.sdp, answer.sdp) });
     if (iceRestart) this.iceRestart = false;
     for (const publication of this.publications.values()) {
       const trackId = answer.tracks?.[publication.sender?.transceiver.mid];

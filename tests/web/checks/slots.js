@@ -1,6 +1,7 @@
 import { hasNewFrame } from '/web/sdk/frames.js';
 import { planSlots } from '/web/sdk/slots.js';
 import { encodingsFor } from '/web/sdk/encodings.js';
+import { keepRidExtensions } from '/web/sdk/ridanswer.js';
 import { check, equal } from './expect.js';
 
 const person = (name) => ({ key: name, audio: `${name}-mic`, video: `${name}-cam` });
@@ -84,4 +85,19 @@ check('after a change of track only a key frame is a new picture', () => {
   equal(hasNewFrame(before, { frames: 103, keys: 3 }, true), true);
   equal(hasNewFrame(before, { frames: 101, keys: 2 }, false), true);
   equal(hasNewFrame({ frames: 100, keys: null }, { frames: 101, keys: null }, true), true, 'where key frames are not counted');
+});
+
+check('a camera that is published after slots may still send layers', async () => {
+  const [here, there] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  here.addTransceiver('video', { direction: 'recvonly' });
+  await here.setLocalDescription(await here.createOffer());
+  await there.setRemoteDescription(here.localDescription);
+  await there.setLocalDescription(await there.createAnswer());
+  const answer = there.localDescription.sdp.replace(/a=extmap:.*rtp-stream-id\r\n/g, '');
+  await here.setRemoteDescription({ type: 'answer', sdp: keepRidExtensions(here.localDescription.sdp, answer) });
+  here.addTransceiver('video', { direction: 'sendonly', sendEncodings: [{ rid: 'h' }, { rid: 'l', scaleResolutionDownBy: 2 }] });
+  await here.setLocalDescription(await here.createOffer());
+  equal(/a=simulcast:send h;l/.test(here.localDescription.sdp), true);
+  here.close();
+  there.close();
 });

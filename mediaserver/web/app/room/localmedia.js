@@ -30,7 +30,8 @@ export class LocalMedia extends Emitter {
       session.on('unpublished', ({ source, error }) => this.#lost(source, error)),
       session.on('participants', () => this.#follow()),
     ];
-    await session.update({ mute: this.muted || !this.microphone, videoVisible: this.cameraOn }).catch(() => {});
+    this.muted ||= !this.microphone;
+    await session.update({ mute: this.muted, videoVisible: this.cameraOn }).catch(() => {});
     await this.publish();
   }
 

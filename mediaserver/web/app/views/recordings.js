@@ -71,13 +71,16 @@ async function play(app, { id }, session, player) {
   const tracks = h('div', { class: 'track-list' });
   player.hidden = false;
   fill(player, h('h2', { text: session.title }), video, tracks);
+  // Whose track it is: the list of participants knows the names; without it the sources must do.
+  const people = await app.client.participants(session.kind, session.id, { limit: 100 }).catch(() => ({ items: [] }));
+  const names = new Map(people.items.map((each) => [each.userId, each.username]));
   let renewed = false;
   const start = async () => {
     const at = video.currentTime;
     const recording = await app.client.recording(id);
     video.src = recording.videoFileUrl;
     if (at) video.currentTime = at;
-    fill(tracks, ...downloads(recording));
+    fill(tracks, ...downloads(recording, names));
     await video.play().catch(() => {});
   };
   video.addEventListener('error', () => {
@@ -90,11 +93,11 @@ async function play(app, { id }, session, player) {
   await start().catch((error) => toast(sentence(error), { error: true }));
 }
 
-function downloads(recording) {
+function downloads(recording, names) {
   const link = (url, label, size) => h('a', { class: 'button small', href: url, download: true }, icon('download', 16),
     h('span', { text: size ? `${label} (${bytes(size)})` : label }));
   const tracks = (recording.tracks ?? []).filter(({ url }) => url);
-  const name = (track) => [track.username, SOURCE_NAMES[track.source] ?? track.source].filter(Boolean).join(', ');
+  const name = (track) => [names.get(track.userId), SOURCE_NAMES[track.source] ?? track.source].filter(Boolean).join(', ');
   return [link(recording.videoFileUrl, 'Whole recording', recording.size), ...tracks.map((track) => link(track.url, name(track), track.size))];
 }
 
