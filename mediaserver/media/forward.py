@@ -31,7 +31,6 @@ class Forwarder:
     def forward(self, stream: "Stream", now: float) -> None:
         """Send what `stream` has pending to the slots that it feeds."""
         packets, stream.pending = stream.pending, []
-        stream.forwarded_s = now
         for wiring, slots in stream.groups.items():
             prepared = [
                 one

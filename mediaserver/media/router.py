@@ -3,7 +3,6 @@
 `Router` alone writes into streams which slots they feed, so a slot is fed by one stream at a time.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -16,9 +15,6 @@ from mediaserver.media.slot import Slot
 from mediaserver.media.track import Stream, Tap, Track
 from mediaserver.media.wiring import Wirings
 
-HOLD_S: Final = 0.002
-"""A frame's packets come this close together where a sender paces them."""
-HOLD_FANOUT: Final = 4
 FORGET_MISSING: Final = 50
 """So many missing packets before a keyframe are not worth asking for; fewer are: some receivers wait for them."""
 SENDER_SSRC: Final = 1
@@ -34,16 +30,13 @@ class Router:
         taps: Taps,
         dropped: Counter[str],
         clock: Callable[[], float],
-        call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle],
         realtime_ns: Callable[[], int],
         on_unsupported: Callable[[Slot, Track], None],
         on_level: Callable[[Track, int, float], None],
     ) -> None:
         self.tracks: dict[str, Track] = {}
         self._forwarder, self._taps, self._dropped = forwarder, taps, dropped
-        self._clock, self._call_later, self._realtime_ns = clock, call_later, realtime_ns
-        self.hold_s = HOLD_S
-        self._held: asyncio.TimerHandle | None = None
+        self._clock, self._realtime_ns = clock, realtime_ns
         self._on_unsupported, self._on_level = on_unsupported, on_level
         self._wirings = Wirings()
         self._pending: list[Stream] = []
@@ -155,34 +148,8 @@ class Router:
             stream.meter.width, stream.meter.height = dimensions
         return descriptor, True
 
-    def drained(self) -> None:
-        """All that waited in the socket is here: forward it, or hold a lone packet until the next one comes."""
-        if not self._pending:
-            return
-        now = self._clock()
-        if not self._worth_holding(now):
-            self.flush(now)
-        elif self._held is None:
-            self._held = self._call_later(self.hold_s, self._release)
-
-    def _worth_holding(self, now: float) -> bool:
-        """Whether a second packet of the same frame will come at once and many subscribers wait for both: one GSO
-        send of two costs each of them little more than a send of one."""
-        stream = self._pending[0]
-        if len(self._pending) > 1 or len(stream.pending) != 1 or now - stream.forwarded_s > self.hold_s:
-            return False
-        marker = stream.pending[0][1].marker  # of video, a frame's last packet
-        return not marker and sum(map(len, stream.groups.values())) >= HOLD_FANOUT
-
-    def _release(self) -> None:
-        self._held = None
-        self.flush(self._clock())
-
     def flush(self, now: float) -> None:
         """Forward all that is pending."""
-        if self._held is not None:
-            self._held.cancel()
-            self._held = None
         for stream in self._pending:
             if stream.pending:
                 self._forwarder.forward(stream, now)

@@ -47,7 +47,7 @@ class Sfu:
         self._taps = Taps(lambda tap: self._router.gap_in_tap(tap))
         self._speakers = Speakers(lambda room, tracks: emit(m.SpeakersChanged(room=room, tracks=tracks)))
         self._router = Router(
-            self._forwarder, self._taps, self._port.dropped, self._clock, self._loop.call_later, time.time_ns,
+            self._forwarder, self._taps, self._port.dropped, self._clock, time.time_ns,
             on_unsupported=self._unsupported, on_level=self._speakers.heard,
         )  # fmt: skip
         self._reports = Reports(self._router, self._clock, told.max_bitrate_bps)
@@ -207,7 +207,7 @@ class Sfu:
         return self._agents.receive(data, address, self._clock())
 
     def _drained(self) -> None:
-        self._router.drained()
+        self._router.flush(self._clock())
 
     def _unsupported(self, slot: Slot, track: Track) -> None:
         self._emit(m.SlotUnsupported(transport=slot.transport.id, mid=slot.mid, track=track.id))

@@ -31,7 +31,7 @@ class Stream:
     """One incoming SSRC of a track. `layer` 0 is the best; an RTX stream has a `primary` and only counts."""
 
     __slots__ = (
-        "bitrate_bps", "bytes_before", "cache", "clock", "forwarded_s", "groups", "is_new", "keyframes",
+        "bitrate_bps", "bytes_before", "cache", "clock", "groups", "is_new", "keyframes",
         "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
     )  # fmt: skip
 
@@ -51,8 +51,6 @@ class Stream:
         """No packet has come yet: slots of the track may wait for the stream to appear."""
         self.pending: list[Packet] = []
         """Arrived, not yet forwarded."""
-        self.forwarded_s = 0.0
-        """When packets were last forwarded."""
         self.last_vp8: Vp8Descriptor | None = None
         """The newest packet's descriptor, from which a slot's numbering goes on after a rebinding."""
         self.bitrate_bps = 0
