@@ -5,7 +5,7 @@ import { avatar } from '../parts.js';
 import { GAP, chooseTiles, gridFor, wantedSize } from './layout.js';
 import { TileView } from './tile.js';
 
-const PLACES = { wide: 25, narrow: 8, strip: 6 };
+const PLACES = { wide: 25, narrow: 8, strip: 6, voices: 60 };
 const NARROW_PX = 640;
 
 export class Stage {
@@ -30,7 +30,7 @@ export class Stage {
     const broadcast = this.session.room.session?.type === 'broadcast';
     const screens = tiles.filter((tile) => tile.hasScreen);
     const stage = broadcast ? tiles.filter((tile) => tile.participant.canPublish) : tiles;
-    const places = screens.length ? PLACES.strip : this.element.clientWidth < NARROW_PX ? PLACES.narrow : PLACES.wide;
+    const places = this.audioOnly ? PLACES.voices : screens.length ? PLACES.strip : this.element.clientWidth < NARROW_PX ? PLACES.narrow : PLACES.wide;
     const shown = chooseTiles(stage, places);
     this.#showAudience(tiles.filter((tile) => !shown.includes(tile)), broadcast);
     this.element.classList.toggle('sharing', screens.length > 0);
