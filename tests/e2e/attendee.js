@@ -90,10 +90,13 @@
       return total;
     }
 
+    // Frames sent by simulcast layer: {"320x180": n, …}.
     async sentFrames() {
-      let frames = 0;
+      const frames = {};
       for (const [, report] of await this.session.media.pc.getStats()) {
-        if (report.type === "outbound-rtp" && report.kind === "video") frames += report.framesSent ?? report.framesEncoded;
+        if (report.type === "outbound-rtp" && report.kind === "video") {
+          frames[`${report.frameWidth}x${report.frameHeight}`] = report.framesSent ?? report.framesEncoded;
+        }
       }
       return frames;
     }

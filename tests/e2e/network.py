@@ -32,7 +32,7 @@ async def spoiled(data: Path, settings: dict[str, str] | None = None) -> AsyncIt
             finally:
                 await tcp.close()
     finally:
-        udp.close()
+        await udp.close()
 
 
 def _free_udp_port() -> int:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from dataclasses import dataclass, field
+from typing import cast
 
 Address = tuple[str, int]
 
@@ -46,8 +47,7 @@ class UdpRelay(asyncio.DatagramProtocol):
         return relay
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if self._conditions.loses():
@@ -77,9 +77,14 @@ class UdpRelay(asyncio.DatagramProtocol):
         for data in self._opening.pop(addr):
             upstream.sendto(data)
 
-    def close(self) -> None:
-        for transport in [self._transport, *self._upstreams.values()]:
-            transport.close()
+    async def close(self) -> None:
+        self._transport.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for upstream in self._upstreams.values():
+            upstream.close()
+        await asyncio.sleep(0)  # transports close in the loop's next turn
 
 
 class TcpRelay:

@@ -22,6 +22,8 @@ export function encodingsFor(source, { width = 0, height = 0 } = {}) {
   return ['h', 'm', 'l'].slice(0, layers).map((rid, index) => ({
     rid,
     scaleResolutionDownBy: 2 ** index,
+    // Chromium's own choice has temporal layers, whose upper frames it gives up rather than wait for a resent packet.
+    scalabilityMode: 'L1T1',
     maxBitrate: Math.round(top / 3 ** index),
   }));
 }
