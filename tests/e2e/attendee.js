@@ -71,6 +71,30 @@
       return null;
     }
 
+    // Milliseconds until pictures of somebody move, or null. Those under way when a server died do not count:
+    // more than a second's worth of different ones must be seen.
+    async movesAgain(username, expected, timeoutMs) {
+      const start = performance.now();
+      const seen = new Set();
+      while (performance.now() - start < timeoutMs) {
+        const stream = this.tile(username)?.camera;
+        const now = stream && this.session.media.iceState !== "failed" ? kit.look(kit.element(stream)) : null;
+        if (now?.who === expected) seen.add(now.frame);
+        if (seen.size > 20) return performance.now() - start;
+        await new Promise((done) => setTimeout(done, 30));
+      }
+      return null;
+    }
+
+    // Join, and the time from that call to the first picture of the only other one, in ms.
+    async joinAndSee(kind, sessionId, expected) {
+      const start = performance.now();
+      await this.join(kind, sessionId);
+      const other = this.session.tiles.find(({ me }) => !me).participant.username;
+      const waited = await this.firstSight(other, expected);
+      return waited === null ? null : performance.now() - start;
+    }
+
     chat() {
       return this.session.chat.messages.map(({ sequence, senderName, contentType, content, clientId }) => ({
         sequence, senderName, contentType, content, clientId,
