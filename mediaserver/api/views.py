@@ -108,6 +108,7 @@ class MessageView(Body):
 
 
 class RecordedTrackView(RecordedTrack):
+    username: str
     url: str
 
 

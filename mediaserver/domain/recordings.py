@@ -45,8 +45,6 @@ class Recording(Document):
     duration_s: float | None = Field(default=None, ge=0, alias="duration")
     size: int | None = None
     tracks: list[RecordedTrack] = Field(default_factory=list)
-    capture: str = Field(exclude=True)
-    """Name of the directory that holds the journals."""
     object_key: str | None = Field(default=None, exclude=True)
     """The composed program; None until ready."""
     failure: str | None = None

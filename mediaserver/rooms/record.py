@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.errors import Conflict, Problem, Unavailable
-from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import Recording
 from mediaserver.usecases import recordings
@@ -35,7 +34,7 @@ async def start_recording(host: "Host", ctx: Context, actor: Actor, participant:
         if host.taps.active is not None:
             raise Conflict("already_recording", "this session is being recorded")
         session = host.room.session
-        recording = await recordings.begin(ctx, actor, session, new_id(), ctx.clock())
+        recording = await recordings.begin(ctx, actor, session, ctx.clock())
         try:
             await host.taps.start(recording, session)
         except (Problem, TimeoutError) as error:

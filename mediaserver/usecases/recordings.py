@@ -1,6 +1,6 @@
 """Recordings: begun, stopped, then ready or failed; whoever took part may play them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +8,14 @@ from mediaserver.base.errors import Conflict, Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
+from mediaserver.usecases import users
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 
 Wire = dict[str, Any]
 
 
-async def begin(ctx: Context, actor: Actor, session: Session, capture: str, now: datetime) -> Recording:
+async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> Recording:
     """A running recording of a live session. Forbidden, Conflict `not_live` or `already_recording`."""
     if not session.is_moderated_by(actor):
         raise Forbidden("forbidden", "only the moderator or an admin may record")
@@ -27,7 +28,6 @@ async def begin(ctx: Context, actor: Actor, session: Session, capture: str, now:
         moderator_user_id=session.moderator_user_id,
         started_by_user_id=actor.user_id,
         start_time=now,
-        capture=capture,
     )
     try:
         return await ctx.recordings.add(recording)
@@ -115,8 +115,12 @@ async def may_read(ctx: Context, user_id: str, recording_id: str) -> bool:
 
 
 async def describe(ctx: Context, actor: Actor, found: Sequence[Recording]) -> list[Wire]:
-    """Recordings as the wire has them; `videoFileUrl` and the tracks' `url` are signed for `actor` and expire."""
-    return [_wire(ctx, actor, recording) for recording in found]
+    """Recordings as the wire has them; tracks with the `username` of whose they are.
+
+    `videoFileUrl` and the tracks' `url` are made at each reading, signed for `actor`, and expire.
+    """
+    names = await users.names(ctx, (track.user_id for recording in found for track in recording.tracks))
+    return [_wire(ctx, actor, recording, names) for recording in found]
 
 
 async def delete(ctx: Context, actor: Actor, recording: Recording) -> None:
@@ -142,7 +146,7 @@ async def _delete(ctx: Context, recording: Recording) -> None:
     await ctx.recordings.delete(recording.id)
 
 
-def _wire(ctx: Context, actor: Actor, recording: Recording) -> Wire:
+def _wire(ctx: Context, actor: Actor, recording: Recording, names: Mapping[str, str]) -> Wire:
     now, ttl_s = ctx.clock(), ctx.settings.objects.url_ttl_s
 
     def url(key: str, name: str) -> str:
@@ -152,5 +156,6 @@ def _wire(ctx: Context, actor: Actor, recording: Recording) -> Wire:
     day = recording.start_time.strftime("%Y-%m-%d")
     wire["videoFileUrl"] = url(recording.object_key, f"recording-{day}.mp4") if recording.object_key else None
     for track, shown in zip(recording.tracks, wire["tracks"], strict=True):
+        shown["username"] = names[track.user_id]
         shown["url"] = url(track.object_key, f"{track.source}-{day}.{track.object_key.rpartition('.')[2]}")
     return wire

@@ -138,7 +138,7 @@ async def test_in_audio_sessions_there_is_no_picture_to_change(client: Client, w
 
 async def test_recordings_are_for_those_who_took_part(video: Class, client: Client) -> None:
     ctx, now = video.world.ctx, video.world.clock.now
-    begun = await recordings.begin(ctx, video.moderator, video.session, "capture", now)
+    begun = await recordings.begin(ctx, video.moderator, video.session, now)
     await recordings.stopped(ctx, begun.id, now)
     key = f"recordings/{begun.id}/program.mp4"
     await ctx.objects.put_bytes(key, b"0123456789", "video/mp4")

@@ -17,7 +17,7 @@ async def recorded(world: World, moderator: Actor, *guests: Actor) -> Recording:
     session = await world.live_session(moderator)
     for guest in guests:
         await participants.enter(world.ctx, guest, session, "participant", world.clock.now)
-    begun = await recordings.begin(world.ctx, moderator, session, "capture", world.clock.now)
+    begun = await recordings.begin(world.ctx, moderator, session, world.clock.now)
     world.clock.pass_s(10)
     await recordings.stopped(world.ctx, begun.id, world.clock.now)
     key = f"recordings/{begun.id}"
@@ -46,16 +46,21 @@ async def test_from_begin_to_ready(world: World) -> None:
 
 async def test_the_wire_has_signed_urls_and_no_keys(world: World) -> None:
     ada = await world.person("ada")
-    wire = (await recordings.describe(world.ctx, ada, [await recorded(world, ada)]))[0]
+    found = await recorded(world, ada)
+    wire = (await recordings.describe(world.ctx, ada, [found]))[0]
+    assert wire["tracks"][0]["username"] == "ada"
     assert f"person={ada.user_id}" in wire["videoFileUrl"] and "signature=" in wire["tracks"][0]["url"]
-    assert "objectKey" not in wire and "objectKey" not in wire["tracks"][0] and "capture" not in wire
+    assert "objectKey" not in wire and "objectKey" not in wire["tracks"][0]
     assert (wire["duration"], wire["tracks"][0]["duration"]) == (10.0, 10.0)
+    world.clock.pass_s(world.ctx.settings.objects.url_ttl_s)
+    again = (await recordings.describe(world.ctx, ada, [found]))[0]
+    assert again["videoFileUrl"] != wire["videoFileUrl"]
 
 
 async def test_one_recording_at_a_time(world: World) -> None:
     ada = await world.person("ada")
     session = await world.live_session(ada)
-    tries = (recordings.begin(world.ctx, ada, session, f"c{n}", world.clock.now) for n in range(5))
+    tries = (recordings.begin(world.ctx, ada, session, world.clock.now) for n in range(5))
     results = await asyncio.gather(*tries, return_exceptions=True)
     begun = [result for result in results if isinstance(result, Recording)]
     assert len(begun) == 1
@@ -64,7 +69,7 @@ async def test_one_recording_at_a_time(world: World) -> None:
     with pytest.raises(Conflict) as over:
         await recordings.stopped(world.ctx, begun[0].id, world.clock.now)
     assert over.value.code == "not_recording"
-    await recordings.begin(world.ctx, ada, session, "next", world.clock.now)
+    await recordings.begin(world.ctx, ada, session, world.clock.now)
     assert len(await recordings.unfinished(world.ctx)) == 2
 
 
@@ -72,16 +77,16 @@ async def test_only_moderators_record_and_only_live_sessions(world: World) -> No
     ada, eve = await world.person("ada"), await world.person("eve")
     session = await world.live_session(ada)
     with pytest.raises(Forbidden):
-        await recordings.begin(world.ctx, eve, session, "c", world.clock.now)
+        await recordings.begin(world.ctx, eve, session, world.clock.now)
     ended = await sessions.end(world.ctx, ada, "video", session.id)
     with pytest.raises(Conflict):
-        await recordings.begin(world.ctx, ada, ended, "c", world.clock.now)
+        await recordings.begin(world.ctx, ada, ended, world.clock.now)
 
 
 async def test_a_failure_is_announced_with_its_reason(world: World) -> None:
     ada = await world.person("ada")
     session = await world.live_session(ada)
-    begun = await recordings.begin(world.ctx, ada, session, "c", world.clock.now)
+    begun = await recordings.begin(world.ctx, ada, session, world.clock.now)
     failed = await recordings.failed(world.ctx, begun.id, "nothing was captured")
     assert (failed.status, failed.failure) == ("failed", "nothing was captured")
     assert len(world.happened(RecordingFailed)) == 1

@@ -147,7 +147,7 @@ async def test_deleting_takes_everything_along_but_not_while_live(world: World) 
 async def test_a_session_whose_recording_is_being_made_stays(world: World) -> None:
     ada = await world.person("ada")
     session = await world.live_session(ada)
-    recording = await recordings.begin(world.ctx, ada, session, "capture", world.clock.now)
+    recording = await recordings.begin(world.ctx, ada, session, world.clock.now)
     ended = await sessions.end(world.ctx, ada, "video", session.id)
     with pytest.raises(Conflict) as busy:
         await deletion.delete_session(world.ctx, ada, ended)
