@@ -115,6 +115,8 @@ class Rooms(Section):
     """Participants in one session."""
     grace_s: float = Field(30.0, ge=0)
     """How long a participant whose connection is lost stays."""
+    empty_s: float = Field(300.0, ge=0)
+    """How long a room without people is kept; its recording runs on for that time."""
     floating_audio_slots: int = Field(3, ge=1, le=20)
     """Loudest-speaker audio slots that clients use in large rooms."""
     chat_max_chars: int = Field(4000, ge=1)

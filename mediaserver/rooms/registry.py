@@ -24,8 +24,6 @@ from mediaserver.usecases import sessions
 
 log = logging.getLogger(__name__)
 
-EMPTY_S = 300.0
-"""A room without people is kept this long: its epoch goes on, and so does a recording."""
 _SWEEP_S = 5.0
 _DRAIN_S = 10.0
 
@@ -92,12 +90,12 @@ class Rooms:
 
     async def run(self) -> None:
         """Close rooms that are over or long empty, until cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, kept_s = asyncio.get_running_loop(), self.ctx.settings.rooms.empty_s
         while True:
-            await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(min(_SWEEP_S, max(0.05, kept_s)))
             for host in list(self._hosts.values()):
                 empty = host.room.empty_since
-                if empty is not None and loop.time() - empty > EMPTY_S:
+                if empty is not None and loop.time() - empty >= kept_s:
                     self._close_later(host)
 
     async def shutdown(self) -> None:

@@ -216,6 +216,21 @@ async def test_ending_tells_everyone_and_nobody_comes_back(live: Live) -> None:
     await until(lambda: live.rooms.rooms == 0)
 
 
+@pytest.mark.parametrize("overrides", [{"rooms.empty_s": "0.2"}])
+async def test_a_room_without_people_is_closed_after_a_while_with_its_recording(live: Live) -> None:
+    mia = await live.connected("mia")
+    session = await live.session(mia)
+    await mia.join(session)
+    recording = (await mia.ask("recording.start"))["recording"]["id"]
+    sweeping = asyncio.create_task(live.rooms.run())
+    await until(lambda: live.rooms.rooms == 1)
+    await mia.ask("session.leave")
+    await until(lambda: live.rooms.rooms == 0)
+    sweeping.cancel()
+    assert (await live.ctx.recordings.get(recording)).status == "processing"
+    assert (await live.ctx.sessions.get(session.id)).status == "live"
+
+
 async def test_removed_people_are_out(live: Live) -> None:
     mia, ben = await live.connected("mia"), await live.connected("ben")
     session = await live.session(mia)
