@@ -146,7 +146,9 @@ async def _start(
     ledger = Documents(context)
     jobs = Jobs(captures_dir(settings), settings.recording, context.objects, ledger)
     await recover(captures_dir(settings), ledger)
-    recorder = EgressRecorder(settings, on_stopped=lambda _: jobs.wake(), on_failed=_recording_lost)
+    recorder = EgressRecorder(
+        settings, lambda _: jobs.wake(), lambda recording, why: rooms.recording_lost(recording, why)
+    )
     await stack.enter_async_context(_running("composing", jobs.run()))
     await stack.enter_async_context(_running("egress", recorder.run()))
     signalling = Signalling(context)
@@ -240,10 +242,6 @@ async def _housekeeping(context: Context) -> None:
         except Problem as problem:
             log.warning("housekeeping waits", extra={"why": problem.detail})
         await asyncio.sleep(_HOUSEKEEPING_S)
-
-
-def _recording_lost(recording: str, why: str) -> None:
-    log.error("a recording ended early", extra={"recording": recording, "why": why})
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from mediaserver.domain.sessions import Session
 from mediaserver.media import messages as m
 from mediaserver.rooms import effects as fx
 from mediaserver.rooms.chat_relay import ChatRelay
-from mediaserver.rooms.lane import Lane
+from mediaserver.rooms.lane import Job, Lane
 from mediaserver.rooms.members import Person
 from mediaserver.rooms.negotiation import Link
 from mediaserver.rooms.ports import Audience, Recorder, Worker, Workers
@@ -283,9 +283,13 @@ class Host:
 
     # --------------------------------------------------------------- documents
 
+    def write(self, job: Job) -> None:
+        """Have documents written, in order, and again while their store is away."""
+        self._documents.put(job)
+
     def _save(self, effect: fx.Save) -> None:
         ctx = self._around.ctx
-        self._documents.put(lambda: participants.save_state(ctx, effect.participant, **effect.changes))
+        self.write(lambda: participants.save_state(ctx, effect.participant, **effect.changes))
 
     def _gone(self, effect: fx.Gone) -> None:
         ctx, moment = self._around.ctx, self._around.ctx.clock()
@@ -293,7 +297,7 @@ class Host:
         self.links.pop(effect.participant, None)
         self._locks.pop(effect.participant, None)
         close = participants.remove if effect.reason == "removed" else participants.leave
-        self._documents.put(lambda: close(ctx, effect.participant, moment))
+        self.write(lambda: close(ctx, effect.participant, moment))
 
 
 _PERFORM: dict[type[fx.Effect], Callable[[Host, Any], None]] = {

@@ -56,7 +56,19 @@ async def stop_recording(host: "Host", ctx: Context, participant: str | None) ->
             raise Conflict("not_recording", "this session is not being recorded")
         recording = await recordings.stopped(ctx, host.room.recording["id"], ctx.clock())
         wire = recording_wire(recording)
-        await host.command(lambda now: host.room.recording_changed("recording.stopped", wire))
+        await host.command(lambda now: host.room.recording_changed("recording.stopped", wire, "stopped"))
         host.taps.stop()
         log.info("recording stopped", extra={"recording": recording.id})
         return wire
+
+
+async def recording_cut_off(host: "Host", ctx: Context, recording_id: str) -> None:
+    """The recorder gave it up: people are told at once, the document follows as soon as it can be written."""
+    async with host.recording_lock:  # a start that is under way comes first
+        shown, moment = host.room.recording, ctx.clock()
+        if host.taps.active != recording_id or shown is None:
+            return  # it was stopped meanwhile
+        wire = {**shown, "status": "processing", "endTime": rfc3339(moment)}
+        host.taps.stop()
+        host.tell(lambda now: host.room.recording_changed("recording.stopped", wire, "disk_full"))
+        host.write(lambda: recordings.stopped(ctx, recording_id, moment))

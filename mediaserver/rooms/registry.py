@@ -18,7 +18,7 @@ from mediaserver.rooms import effects as fx
 from mediaserver.rooms.host import Host, Surroundings
 from mediaserver.rooms.members import Member
 from mediaserver.rooms.ports import Worker
-from mediaserver.rooms.record import recording_wire, stop_recording
+from mediaserver.rooms.record import recording_cut_off, recording_wire, stop_recording
 from mediaserver.usecases import events as happened
 from mediaserver.usecases import sessions
 
@@ -85,6 +85,15 @@ class Rooms:
             _check_may_switch(host, actor, changes)
         await host.command(lambda now: host.room.update(participant_id, changes, now))
         return member.wire()
+
+    # --------------------------------------------------------------- the recorder
+
+    def recording_lost(self, recording: str, why: str) -> None:
+        """The recorder ended a recording by itself (a full disk): what it has will be composed."""
+        log.error("a recording was cut off", extra={"recording": recording, "why": why})
+        for host in self._hosts.values():
+            if host.taps.active == recording or host.recording_lock.locked():
+                host.taps.lane.put(lambda host=host: recording_cut_off(host, self.ctx, recording))  # type: ignore[misc]
 
     # --------------------------------------------------------------- the life of rooms
 

@@ -237,10 +237,11 @@ class Room:
 
     # --------------------------------------------------------------- recording and session
 
-    def recording_changed(self, event: str, recording: dict[str, Any]) -> Effects:
+    def recording_changed(self, event: str, recording: dict[str, Any], reason: str | None = None) -> Effects:
         """`recording.started`, `.stopped`, `.ready` or `.failed`; an earlier recording's leave this one be."""
         running = event == "recording.started"
-        done: Effects = [self._numbered(event, {"recording": recording})]
+        why = {} if reason is None else {"reason": reason}
+        done: Effects = [self._numbered(event, {"recording": recording, **why})]
         if running:
             self.recording, self.stage.recording = recording, True
             done += [fx.TrackBegun(track) for track in self.stage.tracks]

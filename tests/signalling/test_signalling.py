@@ -521,6 +521,33 @@ async def test_a_recorder_that_cannot_begin_leaves_no_running_recording(live: Li
     assert (await mia.ask("recording.start"))["ok"]
 
 
+async def test_a_recording_that_the_disk_refuses_is_over_for_everyone_at_once(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    await ben.join(session)
+    recording = (await mia.ask("recording.start"))["recording"]["id"]
+    live.rooms.recording_lost("another", "not this one")
+    live.rooms.recording_lost(recording, "the disk refused it: no space left")
+    told = await ben.hears("recording.stopped")
+    assert (told["recording"]["id"], told["recording"]["status"], told["reason"]) == (
+        recording,
+        "processing",
+        "disk_full",
+    )
+    assert told["recording"]["endTime"] is not None
+    host = live.rooms.get("video", session.id)
+    assert host is not None
+    await host.drain(5)
+    document = await live.ctx.recordings.get(recording)
+    assert document.status == "processing" and document.end_time is not None
+    assert (await mia.ask("recording.stop"))["error"]["code"] == "not_recording"
+    late = await live.connected("eva")
+    assert (await late.join(session))["snapshot"]["recording"]["status"] == "processing"
+    assert (await mia.ask("recording.start"))["ok"]
+    assert len(ben.events("recording.stopped")) == 1
+
+
 async def test_ending_a_session_ends_its_recording(live: Live) -> None:
     mia = await live.connected("mia")
     await mia.join(await live.session(mia))
