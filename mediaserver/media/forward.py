@@ -47,7 +47,7 @@ class Forwarder:
     def _send_one(self, one: Prepared, slots: "list[Slot]", now: float) -> None:
         """A packet that came alone, as most do: `_send_run` with everything unrolled."""
         size, first, second, sequence, timestamp, body, transport_cc_at, _, _ = one
-        view, pointer, length, send = self._memory.view, self._memory.pointer(0), self._length, self._port.send
+        view, pointer, length = self._memory.view, self._memory.pointer(0), self._length
         protect, pack = srtp.protect, _pack_header
         behind_header = view[12:size]
         datagrams = {tag: view[: size + tag] for tag in srtp.TAGS}
@@ -59,7 +59,7 @@ class Forwarder:
             if shift is None or slot.special or transport_cc_at:
                 self._send_shifted([one], slot, shift, now)
                 continue
-            tx, address, tag = path
+            tx, leg, tag = path
             outgoing = sequence + shift[0] & 0xFFFF
             pack(view, 0, first, second, outgoing, timestamp + shift[1] & 0xFFFFFFFF, slot.ssrc)
             behind_header[:] = body
@@ -67,7 +67,7 @@ class Forwarder:
             if protect(tx, pointer, length):  # never send what is not encrypted
                 self._port.dropped["protect"] += 1
                 continue
-            send(datagrams[tag], address)
+            leg.send(datagrams[tag])
             slot.packets += 1
             slot.octets += size
             self.packets += 1
@@ -94,13 +94,13 @@ class Forwarder:
         path = slot.transport.path
         if path is None:
             return
-        tx, address, tag = path
+        tx, leg, tag = path
         stride = run[0].size + tag
         end = self._fill(run, slot, tx, sequence_shift, timestamp_shift, stride)
         if end > stride:
-            self._port.send_run(self._memory.view[:end], stride, address)
+            leg.send_run(self._memory.view[:end], stride)
         elif end:
-            self._port.send(self._memory.view[:end], address)
+            leg.send(self._memory.view[:end])
         total = sum(one.size for one in run)
         slot.packets += len(run)
         slot.octets += total

@@ -1,6 +1,6 @@
-"""The ICE-lite agents of one UDP port: who may talk to us from which address (RFC 8445).
+"""The ICE-lite agents of one UDP port: who may talk to us over which route (RFC 8445).
 
-An address is bound to an agent only by a check with valid MESSAGE-INTEGRITY, and always to the newest
+A route is bound to an agent only by a check with valid MESSAGE-INTEGRITY, and always to the newest
 such check's agent.
 The clock is passed in; nothing here touches a socket.
 """
@@ -8,7 +8,7 @@ The clock is passed in; nothing here touches a socket.
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from mediaserver.media import stun
 from mediaserver.media.stun import Address
@@ -18,11 +18,18 @@ SILENT_S: Final = 7.0
 CONSENT_S: Final = 30.0
 """No valid check for so long: nothing more is sent there (RFC 7675 section 5.1)."""
 
-_MAX_ADDRESSES: Final = 8
+_MAX_ROUTES: Final = 16
 _MAX_TRANSACTIONS: Final = 256
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 Owner = TypeVar("Owner")
+
+
+class Route(NamedTuple):
+    """A candidate pair: which address of ours a client reached, and from where. Answers go back the same way."""
+
+    local: str
+    remote: Address
 
 
 def _random(length: int) -> str:
@@ -46,34 +53,34 @@ class Agent(Generic[Owner]):
         self.credentials = Credentials()
         self.previous: Credentials | None = None
         """Those before a restart; good until the client nominates with the new ones (RFC 8445 section 9)."""
-        self.selected: Address | None = None
-        self.addresses: dict[Address, float] = {}
-        """Bound addresses and the time of their last valid check, newest last."""
+        self.selected: Route | None = None
+        self.routes: dict[Route, float] = {}
+        """Bound routes and the time of their last valid check, newest last."""
         self.last_check: float | None = None
         self._on_selected = on_selected
-        self._transactions: dict[bytes, Address] = {}
+        self._transactions: dict[bytes, Route] = {}
 
-    def is_replay(self, transaction: bytes, address: Address) -> bool:
+    def is_replay(self, transaction: bytes, route: Route) -> bool:
         """Whether this transaction was seen from elsewhere: a check that someone recorded and sends again."""
-        seen = self._transactions.setdefault(transaction, address)
+        seen = self._transactions.setdefault(transaction, route)
         if len(self._transactions) > _MAX_TRANSACTIONS:
             del self._transactions[next(iter(self._transactions))]
-        return seen != address
+        return seen != route
 
-    def select(self, address: Address) -> None:
-        if address != self.selected:
-            self.selected = address
+    def select(self, route: Route) -> None:
+        if route != self.selected:
+            self.selected = route
             self._on_selected()
 
 
 class Agents(Generic[Owner]):
-    """All agents of one port. `owners` maps bound addresses to owners of agents; the port reads it per packet."""
+    """All agents of one port. `owners` maps bound routes to owners of agents; the port reads it per packet."""
 
     def __init__(self) -> None:
-        self.owners: dict[Address, Owner] = {}
+        self.owners: dict[Route, Owner] = {}
         self.dropped: Counter[str] = Counter()
         self._by_ufrag: dict[str, Agent[Owner]] = {}
-        self._by_address: dict[Address, Agent[Owner]] = {}
+        self._by_route: dict[Route, Agent[Owner]] = {}
 
     def open(self, owner: Owner, on_selected: Callable[[], None]) -> Agent[Owner]:
         agent = Agent(owner, on_selected)
@@ -89,11 +96,11 @@ class Agents(Generic[Owner]):
     def close(self, agent: Agent[Owner]) -> None:
         self._retire(agent)
         self._by_ufrag.pop(agent.credentials.ufrag, None)
-        for address in list(agent.addresses):
-            self._unbind(agent, address)
+        for route in list(agent.routes):
+            self._unbind(agent, route)
 
-    def receive(self, data: bytes, address: Address, now: float) -> bytes | None:
-        """Take a datagram that looks like STUN; the answer to send back to `address`, if it deserves one."""
+    def receive(self, data: bytes, route: Route, now: float) -> bytes | None:
+        """Take a datagram that looks like STUN; the answer to send back over `route`, if it deserves one."""
         try:
             request = stun.parse_request(data)
         except stun.Malformed:
@@ -110,46 +117,46 @@ class Agents(Generic[Owner]):
         if not request.has_integrity(password):
             self.dropped["stun_integrity"] += 1
             return None
-        if agent.is_replay(request.transaction, address):
+        if agent.is_replay(request.transaction, route):
             self.dropped["stun_replay"] += 1
             return None
         if request.unknown:
             return stun.error(request.transaction, 420, password, request.unknown)
         if request.controlled:  # a lite agent never leaves the controlled role (RFC 8445 section 7.3.1.1)
             return stun.error(request.transaction, 487, password)
-        self._accept(agent, credentials, request, address, now)
-        return stun.success(request.transaction, address, password)
+        self._accept(agent, credentials, request, route, now)
+        return stun.success(request.transaction, route.remote, password)
 
     def _accept(
-        self, agent: Agent[Owner], credentials: Credentials, request: stun.Request, address: Address, now: float
+        self, agent: Agent[Owner], credentials: Credentials, request: stun.Request, route: Route, now: float
     ) -> None:
         agent.last_check = now
-        self._bind(agent, address, now)
+        self._bind(agent, route, now)
         current = credentials is agent.credentials
         if agent.selected is None or (request.use_candidate and current):
-            agent.select(address)
-        elif now - agent.addresses[agent.selected] > SILENT_S:
-            agent.select(address)  # a NAT gave the client another address: it nominates nothing anew
+            agent.select(route)
+        elif now - agent.routes[agent.selected] > SILENT_S:
+            agent.select(route)  # a NAT gave the client another address: it nominates nothing anew
         if current and request.use_candidate:
             self._retire(agent)
 
-    def _bind(self, agent: Agent[Owner], address: Address, now: float) -> None:
-        holder = self._by_address.get(address)
+    def _bind(self, agent: Agent[Owner], route: Route, now: float) -> None:
+        holder = self._by_route.get(route)
         if holder is not agent:
-            if holder is not None:  # its client is gone: the address now answers for another
-                self._unbind(holder, address)
-            self._by_address[address] = agent
-            self.owners[address] = agent.owner
-        agent.addresses.pop(address, None)
-        agent.addresses[address] = now
-        if len(agent.addresses) > _MAX_ADDRESSES:
-            self._unbind(agent, next(old for old in agent.addresses if old != agent.selected))
+            if holder is not None:  # its client is gone: the route now answers for another
+                self._unbind(holder, route)
+            self._by_route[route] = agent
+            self.owners[route] = agent.owner
+        agent.routes.pop(route, None)
+        agent.routes[route] = now
+        if len(agent.routes) > _MAX_ROUTES:
+            self._unbind(agent, next(old for old in agent.routes if old != agent.selected))
 
-    def _unbind(self, agent: Agent[Owner], address: Address) -> None:
-        agent.addresses.pop(address, None)
-        self._by_address.pop(address, None)
-        self.owners.pop(address, None)
-        if agent.selected == address:
+    def _unbind(self, agent: Agent[Owner], route: Route) -> None:
+        agent.routes.pop(route, None)
+        self._by_route.pop(route, None)
+        self.owners.pop(route, None)
+        if agent.selected == route:
             agent.selected = None
             agent._on_selected()
 

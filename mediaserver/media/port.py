@@ -1,10 +1,9 @@
-"""The one UDP socket of a worker: read in place, sorted by first byte and source, sent with GSO where it works.
+"""The UDP port of a worker: a listening socket and one connected to each client, read in place and sorted.
 
-What comes from an address that no valid STUN check has bound is STUN or nothing: it reaches no transport.
+What comes over a route that no valid STUN check has bound is STUN or nothing: it reaches no transport.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 from collections import Counter
@@ -13,7 +12,8 @@ from typing import Any, Final, Protocol
 
 from mediaserver.base.errors import StartError
 from mediaserver.media import srtp
-from mediaserver.media.stun import Address
+from mediaserver.media.ice import Route
+from mediaserver.media.leg import IP_PKTINFO, Gso, Leg, local_address, source_control
 
 log = logging.getLogger(__name__)
 
@@ -23,35 +23,32 @@ BATCH: Final = 48
 """Datagrams read per wake-up, so that timers and the control channel get their turn."""
 
 _MAX_DATAGRAM: Final = 1500
-_SOCKET_BUFFER: Final = 4 << 20
-_SOL_UDP, _UDP_SEGMENT = 17, 103
-_RUN_REFUSED: Final = frozenset({errno.EINVAL, errno.EMSGSIZE})
-"""Answers to a run that this route cannot take, such as one of packets beyond its MTU."""
-_GSO_REFUSED: Final = frozenset({errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
-"""Answers of a network card or kernel that cannot do it at all."""
+_LISTENING_BUFFER: Final = 4 << 20
+_LEG_BUFFER: Final = 1 << 20
+_CONTROL_BYTES: Final = 128
 
 
 class Receiver(Protocol):
-    """What an address is bound to. The datagram is the first `size` bytes of the port's memory at `offset`."""
+    """What a route is bound to. The datagram is the first `size` bytes of the port's memory at `offset`."""
 
     def receive_media(self, offset: int, size: int) -> None: ...
     def receive_dtls(self, data: bytes) -> None: ...
 
 
 class Port:
-    """`owners` maps bound addresses to receivers; `on_stun` takes (data, address) and may give an answer;
+    """`owners` maps bound routes to receivers; `on_stun` takes (data, route) and may give an answer;
     `on_drained` is called when the datagrams that waited have been handed on."""
 
     def __init__(
         self,
         ip: str,
         port: int,
-        owners: dict[Address, Any],
-        on_stun: Callable[[bytes, Address], bytes | None],
+        owners: dict[Route, Any],
+        on_stun: Callable[[bytes, Route], bytes | None],
         on_drained: Callable[[], None],
         gso: bool = True,
     ) -> None:
-        self._owners: dict[Address, Receiver] = owners
+        self._owners: dict[Route, Receiver] = owners
         self._on_stun, self._on_drained = on_stun, on_drained
         self.memory = srtp.Memory(BATCH * SLOT)
         self.scratch = srtp.Memory(SLOT)
@@ -60,86 +57,135 @@ class Port:
         self.dropped: Counter[str] = Counter()
         self._sock = _open(ip, port)
         self.port: int = self._sock.getsockname()[1]
-        self.gso = gso and _probe_gso()
-        self._segment: dict[int, Any] = {}
+        self._gso = Gso(gso)
+        self._connected: dict[Leg, socket.socket] = {}
+
+    @property
+    def gso(self) -> bool:
+        """Whether runs are cut into datagrams by the kernel."""
+        return self._gso.works
+
+    @gso.setter
+    def gso(self, works: bool) -> None:
+        self._gso.works = works
 
     def start(self) -> None:
-        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._read)
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._read_listening)
 
     def close(self) -> None:
+        for leg in list(self._connected):
+            self.close_leg(leg)
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._sock.close()
 
-    def _read(self) -> None:
-        receive, owners, dropped = self._sock.recvfrom_into, self._owners, self.dropped
+    # ------------------------------------------------------------------------------------------ legs
+
+    def open_leg(self, route: Route) -> Leg:
+        """The way to a client. Where no socket can be had for it, it shares the listening one."""
+        try:
+            sock = self._connect(route)
+        except OSError as error:
+            log.warning("no socket for one client, sharing", extra={"errno": error.errno})
+            return Leg(self._sock, route, self.dropped, self._gso, connected=False)
+        leg = Leg(sock, route, self.dropped, self._gso, connected=True)
+        self._connected[leg] = sock
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._read_leg, sock, route)
+        return leg
+
+    def close_leg(self, leg: Leg) -> None:
+        sock = self._connected.pop(leg, None)
+        if sock is not None:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+            sock.close()
+
+    def _connect(self, route: Route) -> socket.socket:
+        """A socket on our port that is connected to the client.
+
+        The listening socket allows company on its port only for this moment: no other process can join it.
+        """
+        sock = socket.socket(self._sock.family, socket.SOCK_DGRAM)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LEG_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LEG_BUFFER)
+            sock.bind((route.local, self.port, *route.remote[2:]))  # IPv6: flow and scope are the client's
+            sock.connect(route.remote)
+        except OSError:
+            sock.close()
+            raise
+        finally:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return sock
+
+    # ------------------------------------------------------------------------------------------ receiving
+
+    def _read_leg(self, sock: socket.socket, route: Route) -> None:
+        receive, remote = sock.recvfrom_into, route.remote
         for offset, slot in self._slots:
             try:
                 size, address = receive(slot)
             except BlockingIOError:
                 break
-            except OSError:  # an ICMP error of something sent before
-                dropped["socket_error"] += 1
+            except OSError:  # an ICMP error of something sent before, or what came just now closed the leg
+                if sock.fileno() < 0:
+                    break
+                self.dropped["socket_error"] += 1
                 continue
-            if not 0 < size <= _MAX_DATAGRAM:
-                dropped["size"] += 1
-                continue
-            first = slot[0]
-            owner = owners.get(address)
-            if 127 < first < 192:
-                if owner is None:
-                    dropped["stranger"] += 1
-                elif size < 12:
-                    dropped["size"] += 1
-                else:
-                    owner.receive_media(offset, size)
-            elif first < 4:
-                answer = self._on_stun(bytes(slot[:size]), address)
-                if answer is not None:
-                    self.send(answer, address)
-            elif owner is None:
-                dropped["stranger"] += 1
-            elif 19 < first < 64:
-                owner.receive_dtls(bytes(slot[:size]))
-            else:
-                dropped["unknown"] += 1
+            if address == remote:
+                self._sort(offset, slot, size, route)
+            else:  # it came before the socket was connected
+                self._sort(offset, slot, size, Route(route.local, address))
         self._on_drained()
 
-    def send(self, data: bytes | memoryview, address: Address) -> None:
-        """Send one datagram; a full socket buffer loses it, as the network might."""
+    def _read_listening(self) -> None:
+        receive = self._sock.recvmsg_into
+        for offset, slot in self._slots:
+            try:
+                size, control, _, address = receive((slot,), _CONTROL_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                self.dropped["socket_error"] += 1
+                continue
+            local = local_address(control)
+            if local is None:
+                self.dropped["no_destination"] += 1
+            else:
+                self._sort(offset, slot, size, Route(local, address))
+        self._on_drained()
+
+    def _sort(self, offset: int, slot: memoryview, size: int, route: Route) -> None:
+        if not 0 < size <= _MAX_DATAGRAM:
+            self.dropped["size"] += 1
+            return
+        first = slot[0]
+        owner = self._owners.get(route)
+        if 127 < first < 192:
+            if owner is None:
+                self.dropped["stranger"] += 1
+            elif size < 12:
+                self.dropped["size"] += 1
+            else:
+                owner.receive_media(offset, size)
+        elif first < 4:
+            answer = self._on_stun(bytes(slot[:size]), route)
+            if answer is not None:
+                self._answer(answer, route)
+        elif owner is None:
+            self.dropped["stranger"] += 1
+        elif 19 < first < 64:
+            owner.receive_dtls(bytes(slot[:size]))
+        else:
+            self.dropped["unknown"] += 1
+
+    def _answer(self, data: bytes, route: Route) -> None:
+        """From the address that was asked: clients take answers from no other (RFC 8445 section 7.2.5.2.1)."""
         try:
-            self._sock.sendto(data, address)
-        except BlockingIOError:
-            self.dropped["send_full"] += 1
+            self._sock.sendmsg((data,), (source_control(route.local),), 0, route.remote)
         except OSError:
             self.dropped["send_error"] += 1
-
-    def send_run(self, run: memoryview, size: int, address: Address) -> None:
-        """Send a run of datagrams of `size` bytes each (the last may be shorter), laid end to end."""
-        if not self.gso:
-            self._send_singly(run, size, address)
-            return
-        control = self._segment.get(size)
-        if control is None:
-            control = self._segment[size] = [(_SOL_UDP, _UDP_SEGMENT, size.to_bytes(2, "little"))]
-        try:
-            self._sock.sendmsg((run,), control, 0, address)
-        except BlockingIOError:
-            self.dropped["send_full"] += -(-len(run) // size)
-        except OSError as error:
-            self._gso_failed(error, run, size, address)
-
-    def _gso_failed(self, error: OSError, run: memoryview, size: int, address: Address) -> None:
-        if error.errno in _GSO_REFUSED:
-            log.warning("GSO does not work here, sending packets singly", extra={"errno": error.errno})
-            self.gso = False
-        elif error.errno not in _RUN_REFUSED:
-            self.dropped["send_error"] += 1
-            return
-        self._send_singly(run, size, address)
-
-    def _send_singly(self, run: memoryview, size: int, address: Address) -> None:
-        for at in range(0, len(run), size):
-            self.send(run[at : at + size], address)
 
 
 def _open(ip: str, port: int) -> socket.socket:
@@ -147,27 +193,14 @@ def _open(ip: str, port: int) -> socket.socket:
     try:
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         sock.bind((ip, port))
     except OSError as error:
         sock.close()
         raise StartError(f"UDP port {port} of {ip} cannot be opened for media: {error.strerror}") from error
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LISTENING_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LISTENING_BUFFER)
     return sock
-
-
-def _probe_gso() -> bool:
-    """Whether the kernel cuts a send into segments: asked on a socket of our own, with real datagrams."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there,
-    ):
-        there.bind(("127.0.0.1", 0))
-        there.setblocking(False)
-        control = [(_SOL_UDP, _UDP_SEGMENT, (4).to_bytes(2, "little"))]
-        try:
-            here.sendmsg([b"gso?gso!"], control, 0, there.getsockname())
-            return there.recv(16) == b"gso?" and there.recv(16) == b"gso!"
-        except OSError:
-            return False

@@ -9,7 +9,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound
 from mediaserver.media import messages as m
@@ -17,7 +17,7 @@ from mediaserver.media.certificate import load_certificate
 from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.egress_tap import Taps
 from mediaserver.media.forward import Forwarder
-from mediaserver.media.ice import Agents
+from mediaserver.media.ice import Agents, Route
 from mediaserver.media.port import Port
 from mediaserver.media.reports import REPORT_S, Reports
 from mediaserver.media.router import Router
@@ -203,8 +203,8 @@ class Sfu:
     def rtcp_arrived(self, transport: Transport, packets: list[rtcp.Packet], data: bytes) -> None:
         self._reports.arrived(transport, packets, data)
 
-    def _stun(self, data: bytes, address: Any) -> bytes | None:
-        return self._agents.receive(data, address, self._clock())
+    def _stun(self, data: bytes, route: Route) -> bytes | None:
+        return self._agents.receive(data, route, self._clock())
 
     def _drained(self) -> None:
         self._router.flush(self._clock())

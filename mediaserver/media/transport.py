@@ -14,9 +14,9 @@ from mediaserver.media.core.bandwidth import BandwidthEstimator
 from mediaserver.media.core.feedback import ArrivalRecorder
 from mediaserver.media.dtls import Dtls
 from mediaserver.media.ice import CONSENT_S, SILENT_S, Agents
+from mediaserver.media.leg import Leg
 from mediaserver.media.messages import Fingerprint, TransportState
 from mediaserver.media.reception import Reception
-from mediaserver.media.stun import Address
 
 if TYPE_CHECKING:
     from aiortc import RTCCertificate
@@ -58,11 +58,12 @@ class Transport:
         self._port, self._agents, self._listener, self._clock = port, agents, listener, clock
         self._memory, self._length = port.memory, srtp.length_cell()
         self._dropped = port.dropped
-        self.agent = agents.open(self, self._address_changed)
+        self.agent = agents.open(self, self._route_changed)
         self._dtls = Dtls(certificate, self._send_dtls, self._connected, self._ended)
         self.keys: srtp.Keys | None = None
-        self.path: tuple[Any, Address, int] | None = None
-        """How media leaves: SRTP session, address and tag length, in one place for the hot path. None until
+        self._leg: Leg | None = None
+        self.path: tuple[Any, Leg, int] | None = None
+        """How media leaves: SRTP session, leg and tag length, in one place for the hot path. None until
         connected, and while the client's consent has run out."""
         self.state: TransportState = "connecting"
         self.reception = Reception(self._dropped)
@@ -93,6 +94,7 @@ class Transport:
         self.state = "closed"
         await self._dtls.close()
         self._agents.close(self.agent)
+        self._leave()
         self.keys = self.path = None
 
     def check_signs(self, now: float) -> None:
@@ -104,7 +106,7 @@ class Transport:
             if self._dtls.started and now - self._opened > FIRST_CHECK_S:
                 self._ended("ice_timeout")
             return
-        self._address_changed()
+        self._judge_path()
         if self.keys is None:
             return
         silent = now - max(last_check, self.last_sign) > SILENT_S
@@ -113,16 +115,29 @@ class Transport:
         elif not silent and self.state == "disconnected":
             self._change("connected", "")
 
-    def _address_changed(self) -> None:
+    def _route_changed(self) -> None:
+        route = self.agent.selected
+        if self._leg is not None and self._leg.route != route:
+            self._leave()
+        if self._leg is None and route is not None:
+            self._leg = self._port.open_leg(route)
+        self._judge_path()
+
+    def _leave(self) -> None:
+        if self._leg is not None:
+            self._port.close_leg(self._leg)
+            self._leg = None
+
+    def _judge_path(self) -> None:
         last_check = self.agent.last_check
         consent = last_check is not None and self._clock() - last_check < CONSENT_S
-        keys, address = self.keys, self.agent.selected
-        self.path = (keys.tx, address, keys.tag) if keys is not None and address is not None and consent else None
+        keys, leg = self.keys, self._leg
+        self.path = (keys.tx, leg, keys.tag) if keys is not None and leg is not None and consent else None
 
     def _connected(self, keys: srtp.Keys) -> None:
         self.keys = keys
         self.last_sign = self._clock()
-        self._address_changed()
+        self._judge_path()
         self._change("connected", "")
 
     def _ended(self, reason: str) -> None:
@@ -211,22 +226,21 @@ class Transport:
     def _protect_and_send(self, protect: Callable[[Any, Any, Any], int], packet: bytes | bytearray) -> None:
         if self.path is None:
             return
-        (tx, address, _), scratch, length = self.path, self._port.scratch, self._length
+        (tx, leg, _), scratch, length = self.path, self._port.scratch, self._length
         scratch.view[: len(packet)] = packet
         length[0] = len(packet)
         if protect(tx, scratch.pointer(0), length):
             self._dropped["protect"] += 1
             return
-        self._port.send(scratch.view[: length[0]], address)
+        leg.send(scratch.view[: length[0]])
 
     def send_protected(self, datagram: bytes) -> None:
         if self.path is not None:
-            self._port.send(datagram, self.path[1])
+            self.path[1].send(datagram)
 
     def _send_dtls(self, data: bytes) -> None:
-        address: Any = self.agent.selected
-        if address is not None:
-            self._port.send(data, address)
+        if self._leg is not None:
+            self._leg.send(data)
 
 
 async def close_all(transports: list[Transport]) -> None:

@@ -4,6 +4,7 @@ The first request configures it; the process ends when the main process is gone,
 """
 
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -66,6 +67,7 @@ class Process:
 
 async def run(fd: int) -> None:
     """Serve the control channel at file descriptor `fd` until the main process closes it."""
+    _allow_sockets()
     process = Process()
     process.channel = await Channel.open(socket.socket(fileno=fd), on_request=process.handle)
     try:
@@ -73,6 +75,12 @@ async def run(fd: int) -> None:
     finally:
         if process.sfu is not None:
             await process.sfu.close()
+
+
+def _allow_sockets() -> None:
+    """Each client has a socket of its own: ask for as many as we may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from typing import Any
 
 from aioice import stun as reference
 
-from mediaserver.media.ice import Agent, Agents
+from mediaserver.media.ice import Agent, Agents, Route
 
-HOME, CAFE, EVIL = ("192.0.2.1", 1000), ("198.51.100.2", 2000), ("203.0.113.3", 3000)
+HERE = "10.0.0.1"
+HOME, CAFE, EVIL = (
+    Route(HERE, remote) for remote in (("192.0.2.1", 1000), ("198.51.100.2", 2000), ("203.0.113.3", 3000))
+)
 
 
 class Client:
@@ -32,8 +35,8 @@ class Client:
         message.add_message_integrity((password or self.password).encode())
         return bytes(message)
 
-    def check(self, address: tuple[str, int], now: float = 1.0, nominate: bool = False) -> bytes | None:
-        return self.agents.receive(self.request(nominate), address, now)
+    def check(self, route: Route, now: float = 1.0, nominate: bool = False) -> bytes | None:
+        return self.agents.receive(self.request(nominate), route, now)
 
     def _moved(self) -> None:
         self.moves += 1
@@ -62,6 +65,18 @@ def test_nomination_moves_the_peer_and_a_plain_check_does_not() -> None:
     anna.check(CAFE, nominate=True)
     assert anna.agent.selected == CAFE
     assert set(agents.owners) == {HOME, CAFE}
+
+
+def test_the_same_client_over_two_of_our_addresses_has_two_routes() -> None:
+    agents: Agents[str] = Agents()
+    anna = Client(agents, "anna")
+    there = Route("10.0.0.2", HOME.remote)
+    anna.check(HOME)
+    answer = anna.check(there, nominate=True)
+    assert answer is not None
+    assert reference.parse_message(answer).attributes["XOR-MAPPED-ADDRESS"] == HOME.remote
+    assert anna.agent.selected == there
+    assert set(agents.owners) == {HOME, there}
 
 
 def test_a_client_behind_a_nat_that_forgot_it_is_followed_without_nomination() -> None:
@@ -95,7 +110,7 @@ def test_a_recorded_check_sent_again_from_elsewhere_moves_nobody() -> None:
     assert (anna.agent.selected, agents.owners) == (HOME, {HOME: "anna"})
 
 
-def test_a_newer_valid_check_takes_the_address_of_a_dead_peer() -> None:
+def test_a_newer_valid_check_takes_the_route_of_a_dead_peer() -> None:
     agents: Agents[str] = Agents()
     anna, ben = Client(agents, "anna"), Client(agents, "ben")
     anna.check(HOME)
@@ -130,14 +145,14 @@ def test_after_a_restart_old_credentials_stay_good_until_the_new_ones_nominate()
     assert anna.agent.selected == CAFE
 
 
-def test_a_peer_holds_a_bounded_number_of_addresses() -> None:
+def test_a_peer_holds_a_bounded_number_of_routes() -> None:
     agents: Agents[str] = Agents()
     anna = Client(agents, "anna")
     anna.check(HOME)
     for port in range(4000, 4050):
-        anna.check(("192.0.2.1", port))
-    assert len(agents.owners) == 8
-    assert HOME in agents.owners, "the selected address is never given up"
+        anna.check(Route(HERE, ("192.0.2.1", port)))
+    assert len(agents.owners) == 16
+    assert HOME in agents.owners, "the selected route is never given up"
 
 
 def test_closing_forgets_everything() -> None:

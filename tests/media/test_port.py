@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import StartError
+from mediaserver.media.ice import Route
+from mediaserver.media.leg import Leg
 from mediaserver.media.port import BATCH, Port
 from tests.media.peers import HOST, until
 
@@ -31,18 +33,18 @@ class Owner:
 class Setting:
     """A port, one bound client, and a count of how often the port was drained."""
 
-    def __init__(self) -> None:
+    def __init__(self, ip: str = HOST) -> None:
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.bind((HOST, 0))
         self.client.setblocking(False)
         self.owner = Owner()
         self.stun: list[bytes] = []
         self.drained = 0
-        owners: dict[Any, Any] = {self.client.getsockname(): self.owner}
-        self.port = Port(HOST, 0, owners, self._stun, self._drain)
+        self.route = Route(HOST, self.client.getsockname())
+        self.port = Port(ip, 0, {self.route: self.owner}, self._stun, self._drain)
         self.port.start()
 
-    def _stun(self, data: bytes, address: Any) -> bytes:
+    def _stun(self, data: bytes, route: Route) -> bytes:
         self.stun.append(data)
         return b"answer"
 
@@ -98,10 +100,17 @@ async def test_random_bytes_from_anyone_break_nothing(setting: Setting) -> None:
         await until(lambda: b"\x16last" in setting.owner.dtls)
 
 
+def shared(setting: Setting) -> Leg:
+    """A leg for which there was no socket."""
+    return Leg(setting.port._sock, setting.route, setting.port.dropped, setting.port._gso, connected=False)
+
+
 @pytest.mark.parametrize("gso", [True, False])
-async def test_a_run_arrives_as_its_datagrams(setting: Setting, gso: bool) -> None:
+@pytest.mark.parametrize("connected", [True, False])
+async def test_a_run_arrives_as_its_datagrams(setting: Setting, gso: bool, connected: bool) -> None:
     setting.port.gso = setting.port.gso and gso
-    setting.port.send_run(memoryview(b"aaaabbbbcc"), 4, setting.client.getsockname())
+    leg = setting.port.open_leg(setting.route) if connected else shared(setting)
+    leg.send_run(memoryview(b"aaaabbbbcc"), 4)
     assert [await setting.receive() for _ in range(3)] == [b"aaaa", b"bbbb", b"cc"]
 
 
@@ -120,14 +129,89 @@ async def test_what_gso_refuses_is_sent_singly(setting: Setting, number: int, st
             raise OSError(number, "refused")
 
     setting.port.gso = True
-    setting.port._sock = Refusing(setting.port._sock)  # type: ignore[assignment]
-    setting.port.send_run(memoryview(b"aaaabbbb"), 4, setting.client.getsockname())
+    leg = setting.port.open_leg(setting.route)
+    leg._sock = Refusing(leg._sock)  # type: ignore[assignment]
+    leg.send_run(memoryview(b"aaaabbbb"), 4)
     assert [await setting.receive() for _ in range(2)] == [b"aaaa", b"bbbb"]
     assert setting.port.gso is stays
+
+
+async def test_what_comes_to_a_leg_is_sorted_as_elsewhere(setting: Setting) -> None:
+    leg = setting.port.open_leg(setting.route)
+    for data in (b"\x00\x01" + bytes(18), b"\x16" + bytes(20), b"\x80\x60" + bytes(20)):
+        setting.send(data)
+    assert await setting.receive() == b"answer"
+    await until(lambda: setting.owner.media)
+    assert (len(setting.stun), setting.owner.dtls) == (1, [b"\x16" + bytes(20)])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(b"\x16" + bytes(20), (HOST, setting.port.port))
+        await until(lambda: setting.port.dropped["stranger"])
+    setting.port.close_leg(leg)
+    setting.send(b"\x16last")
+    await until(lambda: b"\x16last" in setting.owner.dtls)
+
+
+async def test_a_leg_to_a_client_that_is_gone_counts_and_goes_on(setting: Setting) -> None:
+    leg = setting.port.open_leg(setting.route)
+    setting.client.close()
+
+    def refused() -> bool:
+        leg.send(b"anybody?")
+        return setting.port.dropped["send_error"] + setting.port.dropped["socket_error"] > 3
+
+    await until(refused)
+
+
+async def test_nobody_else_can_join_the_port(setting: Setting) -> None:
+    setting.port.open_leg(setting.route)
+    for host in (HOST, "0.0.0.0"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                other.bind((host, setting.port.port))
+
+
+@pytest.mark.parametrize("asked", ["127.0.0.1", "127.0.0.2", "127.1.2.3"])
+async def test_whatever_address_is_asked_answers(asked: str) -> None:
+    """A client at 127.0.0.1 would be answered from there, whichever address of ours it asked."""
+    setting = Setting("0.0.0.0")
+    setting.client.connect((asked, setting.port.port))  # takes datagrams from nowhere else
+    setting.client.send(b"\x00\x01" + bytes(18))
+    assert await setting.receive() == b"answer"
+    route = Route(asked, setting.client.getsockname())
+    setting.port._owners[route] = setting.owner
+    leg = setting.port.open_leg(route)
+    leg.send(b"over a leg")
+    assert await setting.receive() == b"over a leg"
+    setting.client.send(b"\x16back")
+    await until(lambda: setting.owner.dtls == [b"\x16back"])
+    setting.port.close()
+    setting.client.close()
+
+
+async def test_ipv6_and_ipv4_share_a_port() -> None:
+    port = Port("::", 0, {}, lambda data, route: repr(route).encode(), lambda: None)
+    port.start()
+    for family, host, told in (
+        (socket.AF_INET6, "::1", "::1"),
+        (socket.AF_INET, "127.0.0.2", "::ffff:127.0.0.2"),
+    ):
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.setblocking(False)
+            client.connect((host, port.port))
+            client.send(b"\x00\x01" + bytes(18))
+            answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 2048), 5)
+            assert f"local='{told}'".encode() in answer
+            name = client.getsockname()
+            remote = name if family == socket.AF_INET6 else (f"::ffff:{name[0]}", name[1], 0, 0)
+            leg = port.open_leg(Route(told, remote))
+            leg.send(b"leg")
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 2048), 5) == b"leg"
+    port.close()
 
 
 def test_a_taken_port_stops_the_start_with_a_sentence() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((HOST, 0))
         with pytest.raises(StartError, match="cannot be opened for media"):
-            Port(HOST, taken.getsockname()[1], {}, lambda data, address: None, lambda: None)
+            Port(HOST, taken.getsockname()[1], {}, lambda data, route: None, lambda: None)

@@ -221,6 +221,24 @@ async def test_an_ice_restart_keeps_the_media_flowing(anna: WirePeer, ben: WireP
     await ben.got_rtp(2)
 
 
+async def test_each_client_is_served_from_the_address_that_it_asked(certificate: Path) -> None:
+    sfu = LocalWorker(m.Configure(ip="0.0.0.0", port=0, certificate=str(certificate)))
+    anna, ben = WirePeer(sfu, "anna", "127.0.0.1"), WirePeer(sfu, "ben", "127.0.0.2")
+    ben.sock.connect(("127.0.0.2", sfu.port))
+    for peer in (anna, ben):
+        await peer.connect()
+    await subscribe(ben, await publish(anna))
+    anna.send_rtp(SSRC, KEYFRAME)
+    await ben.got_rtp(1)
+    anna.asked = "127.0.0.3"  # another pair of candidates, then nominated
+    await anna.check(nominate=True)
+    anna.send_rtp(SSRC, DELTA)
+    await ben.got_rtp(2)
+    for peer in (anna, ben):
+        peer.close()
+    await sfu.close()
+
+
 async def test_a_stranger_reaches_no_transport(anna: WirePeer, ben: WirePeer, sfu: LocalWorker) -> None:
     await subscribe(ben, await publish(anna))
     stranger = WirePeer(sfu, "stranger")

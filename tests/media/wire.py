@@ -29,8 +29,8 @@ DELTA = b"\x90\x80\x80\x02" + b"\x11" * 10
 class WirePeer:
     """One end of a transport whose keys were handed to both sides."""
 
-    def __init__(self, sfu: LocalWorker, name: str) -> None:
-        self.sfu, self.name = sfu, name
+    def __init__(self, sfu: LocalWorker, name: str, asked: str = HOST) -> None:
+        self.sfu, self.name, self.asked = sfu, name, asked
         self.sock = self._open()
         self.rtp: list[bytes] = []
         self.rtcp: list[rtcp.Packet] = []
@@ -78,7 +78,7 @@ class WirePeer:
         self.sock.close()
 
     def send(self, datagram: bytes) -> None:
-        self.sock.sendto(datagram, (HOST, self.sfu.port))
+        self.sock.sendto(datagram, (self.asked, self.sfu.port))
 
     def send_rtcp(self, packet: bytes) -> None:
         self.send(self.keys.sessions[1].protect_rtcp(packet))
