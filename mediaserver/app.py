@@ -41,6 +41,7 @@ from mediaserver.recording.ledger import Documents
 from mediaserver.recording.recover import recover
 from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
+from mediaserver.signalling import fanout
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters, RedisCounters
 from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
@@ -151,6 +152,7 @@ async def _start(
     )
     await stack.enter_async_context(_running("composing", jobs.run()))
     await stack.enter_async_context(_running("egress", recorder.run()))
+    fanout.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
     rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
@@ -165,6 +167,7 @@ async def _start(
     build_api(app, Services(context, rooms, _readiness(database, context, workers, recorder), metrics))
     pages.setup(app)
     await workers.ready()
+    await recorder.ready()
     url = await _listen(settings, app, stack)
     stack.push_async_callback(rooms.shutdown)
     stack.push_async_callback(signalling.shutdown)

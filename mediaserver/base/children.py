@@ -71,9 +71,19 @@ class Child:
             self.channel, self.pid = None, None
             channel.close()
             reading.cancel()
+            ending = asyncio.create_task(self._end(process), name=f"{self.name} ends")
             try:
-                await asyncio.shield(asyncio.wait_for(process.wait(), self._stop_grace_s))
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-            self._on_down()
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:  # being stopped just now: it is waited for all the same
+                await ending
+                raise
+            finally:
+                self._on_down()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for its orderly end, not for ever."""
+        try:
+            await asyncio.wait_for(process.wait(), self._stop_grace_s)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

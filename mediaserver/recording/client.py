@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from mediaserver.base.channel import Body, Channel, ChannelClosed
 from mediaserver.base.children import Child
+from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.settings import Settings
 from mediaserver.media.messages import Codec
 from mediaserver.recording.capture import Capture, Manifest
@@ -41,6 +42,8 @@ class EgressRecorder:
         self._on_reset: list[Callable[[], None]] = []
         self._active: dict[str, Manifest] = {}
         self._up = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._refusal: Problem | None = None
         self._socket = Path()
         self._child = Child("egress", "mediaserver.recording.egress", self._event, self._started, self._died)
         self._closing: set[asyncio.Task[None]] = set()
@@ -59,6 +62,12 @@ class EgressRecorder:
         with tempfile.TemporaryDirectory(prefix="mediaserver-egress-", ignore_cleanup_errors=True) as directory:
             self._socket = Path(directory) / "taps"
             await self._child.run()
+
+    async def ready(self) -> None:
+        """Wait for the first start; raises `StartError` when it fails."""
+        await self._tried.wait()
+        if self._refusal is not None:
+            raise StartError(f"egress, which records, cannot start: {self._refusal.detail}")
 
     def listen(self, on_reset: Callable[[], None]) -> None:
         """Call `on_reset` whenever egress has come back after dying: every track must be added again."""
@@ -157,6 +166,19 @@ class EgressRecorder:
             raise ChannelClosed from error
 
     async def _started(self, channel: Channel) -> None:
+        try:
+            await self._configure(channel)
+        except Problem as problem:
+            self._refusal = problem
+            raise
+        finally:
+            self._tried.set()
+        self._refusal = None
+        if self._child.restarts:
+            await self._resume(channel)
+        asyncio.get_running_loop().call_soon(self._is_up)  # once `Child` has taken the channel
+
+    async def _configure(self, channel: Channel) -> None:
         recording = self._settings.recording
         await channel.request(
             "configure",
@@ -169,9 +191,6 @@ class EgressRecorder:
                 "log_format": self._settings.log.format,
             },
         )
-        if self._child.restarts:
-            await self._resume(channel)
-        asyncio.get_running_loop().call_soon(self._is_up)  # once `Child` has taken the channel
 
     def _is_up(self) -> None:
         self._up.set()

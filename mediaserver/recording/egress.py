@@ -96,12 +96,15 @@ class Egress:
     async def _configure(self, body: Body) -> Body:
         settings = self._settings = Configure.model_validate(body)
         configure_logging(settings.log_level, "json" if settings.log_format == "json" else "text")
-        settings.captures.mkdir(parents=True, exist_ok=True)
-        settings.socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(
-            self._read_taps, settings.socket, limit=2 * tapframe.MAX_BATCH
-        )
-        settings.socket.chmod(0o600)
+        try:
+            settings.captures.mkdir(parents=True, exist_ok=True)
+            settings.socket.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(
+                self._read_taps, settings.socket, limit=2 * tapframe.MAX_BATCH
+            )
+            settings.socket.chmod(0o600)
+        except OSError as error:
+            raise Unavailable("egress_start", f"{error.filename or settings.socket}: {error.strerror}") from error
         self._flushing = asyncio.create_task(self._flush_forever(settings.flush_ms / 1000), name="flush")
         return {}
 

@@ -18,6 +18,8 @@ from engineio import packet as eio_packet
 from engineio.async_drivers import aiohttp as eio_aiohttp
 from socketio import packet
 
+from mediaserver.base.errors import StartError
+
 log = logging.getLogger(__name__)
 
 MAX_BUFFERED_BYTES = 1 << 20
@@ -285,7 +287,14 @@ class _Shared:
 
 
 def self_test() -> None:
-    """Raise `AssertionError` when the libraries do not have the insides that this module relies on."""
+    """Raise `StartError` when the libraries do not have the insides that this module relies on."""
+    try:
+        _look_inside()
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise StartError(f"python-socketio, python-engineio or aiohttp is not as expected: {error}") from error
+
+
+def _look_inside() -> None:
     server = SocketServer(_no_event, lambda socket, number: None)
     assert isinstance(server.eio.create_queue(), _OutQueue), "engineio does not use our queue"
     assert server.eio._async["websocket"] is _WebSocket, "engineio does not use our WebSocket"

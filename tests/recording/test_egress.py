@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mediaserver.base.channel import Channel, ChannelClosed
-from mediaserver.base.errors import Problem
+from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.settings import RecordingSettings
 from mediaserver.media import tapframe
 from mediaserver.recording import journal
@@ -228,6 +228,16 @@ async def test_too_little_free_disk_refuses_to_start(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
         await full.start()
     assert refused.value.code == "disk_full"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_first_start_that_fails_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "captures").write_text("a file where a directory should be")
+    broken = Recording(tmp_path)
+    running = asyncio.create_task(broken.recorder.run())
+    with pytest.raises(StartError, match=r"egress, which records, cannot start: .*captures: File exists"):
+        await asyncio.wait_for(broken.recorder.ready(), 10)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

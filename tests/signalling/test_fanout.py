@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from mediaserver.base.errors import StartError
 from mediaserver.signalling import fanout
 from mediaserver.signalling.fanout import Answer, Fanout, self_test
 from tests.rooms.fakes import until
@@ -67,6 +68,12 @@ async def receive(ws: aiohttp.ClientWebSocketResponse) -> list[Any]:
 
 def test_the_libraries_have_the_insides_that_we_use() -> None:
     self_test()
+
+
+def test_an_inside_that_moved_stops_the_start_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(fanout.socketio.AsyncServer, "_handle_ack")
+    with pytest.raises(StartError, match=r"python-socketio.*_handle_ack"):
+        self_test()
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 300_000])
