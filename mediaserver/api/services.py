@@ -19,11 +19,11 @@ class RunningRooms(Protocol):
     """The rooms of this server, as far as REST acts on them."""
 
     async def patch_participant(
-        self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: dict[str, Any]
+        self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: Mapping[str, bool]
     ) -> dict[str, Any]:
-        """Change `mute`, `videoVisible`, `castScreen` (wire names) of one who is in; answers the participant.
+        """Change `mute`, `video_visible`, `cast_screen` of one who is in; answers the room's Participant.
 
-        NotFound; Forbidden; Conflict `not_running` when the session has no room, or the participant is not in it.
+        Forbidden; Conflict `not_in_session` when the session has no room, or the participant is not in it.
         """
 
 

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +8,33 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api import build_api
 from mediaserver.api.services import Services
-from mediaserver.base.errors import Conflict
 from mediaserver.base.settings import Http
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.sessions import SessionKind
+from mediaserver.rooms.host import Surroundings
+from mediaserver.rooms.registry import Rooms
+from tests.rooms.fakes import FakeRecorder, FakeWorkers
 from tests.store.conftest import ENGINES, engine, shared_server, uri  # noqa: F401 - fixtures
 from tests.usecases.world import World, open_world
 
 Client = TestClient[web.Request, web.Application]
 
 
-class FakeRooms:
-    """Rooms that do as they are told, once one runs."""
+class Silent:
+    """Sockets of people in rooms, where none are connected."""
 
-    def __init__(self) -> None:
-        self.running = False
-        self.asked: list[dict[str, Any]] = []
+    def attach(self, socket: str, room: str) -> None: ...
 
-    async def patch_participant(
-        self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: dict[str, Any]
-    ) -> dict[str, Any]:
-        if not self.running:
-            raise Conflict("not_running", "this session has no room now")
-        self.asked.append(changes)
-        return {"id": participant_id, "handRaised": False, **changes}
+    def detach(self, socket: str, room: str) -> None: ...
+
+    def broadcast(self, room: str, event: str, data: dict[str, Any]) -> None: ...
+
+    def send(
+        self, socket: str, event: str, data: dict[str, Any], acknowledged: Callable[[], None] | None = None
+    ) -> None: ...
+
+
+def rooms_of(world: World) -> Rooms:
+    """Real ones; their media worker and recorder do nothing."""
+    return Rooms(Surroundings(world.ctx, Silent(), FakeWorkers(), FakeRecorder(), ()))
 
 
 @pytest.fixture
@@ -42,8 +45,10 @@ async def world(uri: str, tmp_path: Path) -> AsyncIterator[World]:  # noqa: F811
 
 
 @pytest.fixture
-def rooms() -> FakeRooms:
-    return FakeRooms()
+async def rooms(world: World) -> AsyncIterator[Rooms]:
+    rooms = rooms_of(world)
+    yield rooms
+    await rooms.shutdown()
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def parts() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def client(world: World, rooms: FakeRooms, parts: dict[str, Any]) -> AsyncIterator[Client]:
+async def client(world: World, rooms: Rooms, parts: dict[str, Any]) -> AsyncIterator[Client]:
     app = web.Application()
     build_api(app, Services(world.ctx, rooms, parts))
     async with TestClient(TestServer(app)) as client:

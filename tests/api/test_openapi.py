@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 
 from mediaserver.api import build_api, declared, openapi
 from mediaserver.api.services import Services
-from tests.api.conftest import Client, FakeRooms, bearer
+from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
 
@@ -22,7 +22,7 @@ async def test_it_is_valid_and_served(client: Client) -> None:
 
 async def test_every_route_is_described_and_nothing_else(world: World) -> None:
     app = web.Application()
-    build_api(app, Services(world.ctx, FakeRooms()))
+    build_api(app, Services(world.ctx, rooms_of(world)))
     served = {
         (route.resource.canonical, route.method.lower())
         for route in app.router.routes()

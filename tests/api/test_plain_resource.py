@@ -18,7 +18,7 @@ from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
 from mediaserver.domain.text import Line
 from mediaserver.store.mongo import Database
 from mediaserver.store.repository import Repository
-from tests.api.conftest import Client, FakeRooms, bearer
+from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases.world import World
 
 
@@ -52,7 +52,7 @@ async def notes(world: World, uri: str) -> AsyncIterator[Client]:
         owner="user_id",
     )
     app = web.Application()
-    build_api(app, Services(world.ctx, FakeRooms()), [replace(resource)])
+    build_api(app, Services(world.ctx, rooms_of(world)), [replace(resource)])
     async with TestClient(TestServer(app)) as client:
         yield client
     await database.close()

@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from mediaserver.base.ids import new_id
+from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import KINDS
+from mediaserver.rooms.host import Host
+from mediaserver.rooms.members import Person
+from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.resume import Since
 from mediaserver.usecases import identity, participants, recordings, sessions
-from tests.api.conftest import Client, FakeRooms, bearer
+from tests.api.conftest import Client, bearer
 from tests.usecases.world import World
 
 
@@ -28,6 +33,16 @@ class Class:
         self.bob = await participants.enter(self.world.ctx, bob, self.session, "participant", now)
         self.moderator = ada
         return self
+
+    async def come_in(self, rooms: Rooms, *names: str) -> Host:
+        """Into the running room, as their sockets would bring them."""
+        host = await rooms.enter(self.session)
+        for name in names:
+            actor = await identity.authenticate(self.world.ctx, self.tokens[name])
+            one: Participant = getattr(self, name)
+            person = Person(one.id, one.user_id, name, None, one.role, True, actor.login_id, one.joined_at)
+            await host.join(actor, person, f"socket of {name}", Since())
+        return host
 
     async def ask(self, who: str, method: str, path: str, **more: Any) -> tuple[int, Any]:
         url = f"/api/v1{KINDS[self.kind].path}/{self.session.id}{path}"
@@ -109,19 +124,37 @@ async def test_messages_page_in_both_directions(video: Class) -> None:
         assert (await video.ask("ada", "GET", f"/messages?{query}"))[0] == 422
 
 
-async def test_participants_are_listed_and_changed_in_the_running_room(video: Class, rooms: FakeRooms) -> None:
+async def test_participants_are_listed(video: Class) -> None:
     _, page = await video.ask("bob", "GET", "/participants")
     assert {item["username"] for item in page["items"]} == {"ada", "bob"}
-    path = f"/participants/{video.bob.id}"
-    status, one = await video.ask("ada", "GET", path)
+    status, one = await video.ask("ada", "GET", f"/participants/{video.bob.id}")
     assert status == 200 and one["secondsPresent"] == 0 and "removedAt" not in one
+
+
+async def test_participants_are_changed_in_the_running_room(video: Class, rooms: Rooms) -> None:
+    path = f"/participants/{video.bob.id}"
     status, refused = await video.ask("ada", "PATCH", path, json={"mute": True})
-    assert (status, refused["code"]) == (409, "not_running")
-    rooms.running = True
+    assert (status, refused["code"]) == (409, "not_in_session")
+    host = await video.come_in(rooms, "ada", "bob")
+    bob = host.room.members[video.bob.id]
+    await host.command(lambda now: host.room.update(bob.id, {"cast_screen": True}, now))
     status, changed = await video.ask("ada", "PATCH", path, json={"mute": True, "castScreen": None})
-    assert status == 200 and changed["mute"] is True
-    assert rooms.asked == [{"mute": True, "castScreen": False}]
-    assert (await video.ask("ada", "PATCH", path, json={}))[0] == 200 and len(rooms.asked) == 1
+    assert (status, changed["mute"], changed["castScreen"], changed["username"]) == (200, True, False, "bob")
+    assert (bob.mute, bob.cast_screen, bob.video_visible) == (True, False, False)
+    await host.drain(5)
+    _, stored = await video.ask("bob", "GET", path)
+    assert (stored["mute"], set(stored)) == (True, set(changed))
+    status, refused = await video.ask("ada", "PATCH", path, json={"mute": False})
+    assert (status, refused["code"]) == (403, "not_allowed")
+    assert (await video.ask("bob", "PATCH", path, json={"mute": False, "videoVisible": True}))[0] == 200
+    assert (bob.mute, bob.video_visible) == (False, True)
+    assert (await video.ask("ada", "PATCH", path, json={}))[0] == 200
+    status, refused = await video.ask("bob", "PATCH", f"/participants/{video.ada.id}", json={"mute": True})
+    assert (status, refused["code"]) == (403, "forbidden")
+
+
+async def test_what_cannot_be_changed_of_a_participant_is_named(video: Class) -> None:
+    path = f"/participants/{video.bob.id}"
     status, wrong = await video.ask("ada", "PATCH", path, json={"mute": "yes", "role": "moderator"})
     assert status == 422 and {error["loc"] for error in wrong["errors"]} == {"mute", "role"}
     assert (await video.ask("ada", "PATCH", f"/participants/{new_id()}", json={}))[0] == 404

@@ -14,10 +14,8 @@ from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.views import MessageView, ParticipantView, RecordingView
 from mediaserver.base.ids import new_id
 from mediaserver.domain.messages import ClientId, Content, ContentType
-from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import KINDS, Session, SessionKind
 from mediaserver.usecases import chat, participants, recordings, sessions
-from mediaserver.usecases.context import stored_names
 
 KindHandler = Callable[..., Awaitable[Answer]]
 
@@ -92,7 +90,7 @@ async def _patch_participant(call: Call, kind: SessionKind) -> Answer:
     session = await _inside(call, kind)
     before = await participants.find(call.context, kind, session.id, call.id("participantId"))
     model = MutePatch if KINDS[kind].media == ("audio",) else ParticipantPatch
-    changes = stored_names(Participant, patched(model, before, call.body))
+    changes = patched(model, before, call.body)
     wire = (await participants.describe(call.context, call.actor, [before]))[0]
     if changes:
         room = call.services.rooms
