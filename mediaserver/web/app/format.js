@@ -1,6 +1,7 @@
 /** Times, sizes and names as people read them. */
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 
 export const time = (iso) => clock.format(new Date(iso));
 
@@ -8,8 +9,13 @@ export function dateTime(iso, now = new Date()) {
   if (!iso) return '';
   const date = new Date(iso);
   const days = Math.round((startOfDay(date) - startOfDay(now)) / 86_400_000);
-  const name = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days] ?? day.format(date);
+  const name = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days] ?? (date.getFullYear() === now.getFullYear() ? day : dayOfYear).format(date);
   return `${name}, ${clock.format(date)}`;
+}
+
+/** A moment that has just been, within a sentence: `02:11` today, else with its day. */
+export function since(iso, now = new Date()) {
+  return iso && startOfDay(new Date(iso)) === startOfDay(now) ? clock.format(new Date(iso)) : dateTime(iso, now);
 }
 
 const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();

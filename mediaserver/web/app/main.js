@@ -35,7 +35,6 @@ let current = null;
 
 function draw() {
   const path = location.hash.slice(1) || '/sessions';
-  if (path === 'main') return; // the skip link
   const route = ROUTES.find((each) => each.path.test(path));
   if (!route) return void app.go('/sessions');
   if (!route.open && !client.user) {
@@ -67,6 +66,11 @@ function bar(active) {
 
 client.on('user', (user) => {
   if (!user && !location.hash.startsWith('#/signin')) app.go('/signin');
+});
+// The address is the route: the skip link must not change it.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
 });
 addEventListener('hashchange', draw);
 draw();

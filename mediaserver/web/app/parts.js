@@ -2,9 +2,10 @@
 import { fill, h } from './dom.js';
 import { hueOf, initials } from './format.js';
 import { icon } from './icons.js';
+import { fieldSentence, sentence } from './sentences.js';
 
 export function avatar(name, { size = '', imageUrl = null } = {}) {
-  const element = h('span', { class: `avatar ${size}`, 'aria-hidden': 'true', text: imageUrl ? '' : initials(name) });
+  const element = h('span', { class: `avatar ${size}`, 'aria-hidden': 'true', 'data-initials': imageUrl ? null : initials(name) });
   element.style.setProperty('--hue', String(hueOf(name)));
   if (imageUrl) element.append(h('img', { src: imageUrl, alt: '' }));
   return element;
@@ -47,21 +48,47 @@ export const empty = (symbol, title, text) => h('div', { class: 'empty' }, icon(
 
 export const spinner = (text = 'Loading…') => h('div', { class: 'loading', role: 'status' }, h('span', { class: 'spinner' }), h('span', { text }));
 
-/** A submit handler: stops doubles, shows what went wrong in the form. */
+/** A submit handler: stops doubles, shows what went wrong beside the field that it is about, the rest in `error`. */
 export function submitting(form, error, run) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const button = form.querySelector('[type=submit]');
     if (button.disabled) return;
     button.disabled = true;
-    error.textContent = '';
+    clearErrors(form, error);
     try {
       await run(Object.fromEntries(new FormData(form)));
     } catch (failure) {
-      const { sentence } = await import('./sentences.js');
-      error.textContent = sentence(failure);
+      showErrors(form, error, failure);
     } finally {
       button.disabled = false;
     }
   });
+  form.addEventListener('input', ({ target }) => target.getAttribute?.('aria-invalid') && clearError(target));
+}
+
+function showErrors(form, error, failure) {
+  const places = (failure?.errors ?? []).map((each) => [form.elements.namedItem(each.loc), each]);
+  if (!places.length || places.some(([control]) => !(control instanceof HTMLElement))) {
+    error.textContent = sentence(failure);
+    return;
+  }
+  for (const [control, { loc, msg }] of places) {
+    const note = h('span', { class: 'field-error', id: `error-${loc}`, text: fieldSentence(loc, msg) });
+    control.setAttribute('aria-invalid', 'true');
+    control.setAttribute('aria-describedby', note.id);
+    control.after(note);
+  }
+  places[0][0].focus();
+}
+
+function clearErrors(form, error) {
+  error.textContent = '';
+  form.querySelectorAll('[aria-invalid]').forEach(clearError);
+}
+
+function clearError(control) {
+  document.getElementById(control.getAttribute('aria-describedby'))?.remove();
+  control.removeAttribute('aria-invalid');
+  control.removeAttribute('aria-describedby');
 }

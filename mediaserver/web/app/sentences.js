@@ -26,17 +26,28 @@ const BY_CODE = {
 /** What to tell about an error of the server or the network. */
 export function sentence(error) {
   if (error?.errors?.length && error.code !== 'codec_unsupported') {
-    return error.errors.map(({ loc, msg }) => `${fieldName(loc)}: ${msg}`).join(' · ');
+    return error.errors.map(({ loc, msg }) => fieldSentence(loc, msg)).join(' ');
   }
-  return BY_CODE[error?.code] ?? error?.message ?? 'Something went wrong.';
+  return BY_CODE[error?.code] ?? asSentence(error?.message || 'Something went wrong.');
 }
 
-export const reasonSentence = (reason) => BY_CODE[reason] ?? 'The session ended for you.';
-
-const fieldName = (loc) => {
-  const name = String(loc).split('.').pop();
-  return name.charAt(0).toUpperCase() + name.slice(1);
+/** The rules that the server states as patterns, as people say them. */
+const RULES = {
+  username: 'Use letters, digits, dots, hyphens and underscores, and no spaces.',
+  email: 'This is no email address.',
 };
+
+/** What is wrong with one field. */
+export function fieldSentence(loc, msg) {
+  const name = String(loc).split('.').pop();
+  if (/match pattern/.test(msg)) return RULES[name] ?? `${capital(name)} has characters that are not allowed.`;
+  return asSentence(`${capital(name)} ${msg.replace(/^string should have/, 'needs')}`);
+}
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const asSentence = (text) => capital(/[.!?…]$/.test(text) ? text : `${text}.`);
+
+export const reasonSentence = (reason) => BY_CODE[reason] ?? 'The session ended for you.';
 
 /** What to tell when a device cannot be had. @param {'microphone' | 'camera' | 'screen'} device */
 export function deviceSentence(error, device) {

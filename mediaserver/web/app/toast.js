@@ -13,7 +13,7 @@ export function toast(text, { error = false, action } = {}) {
   const place = document.getElementById('toasts');
   if ([...place.children].some((each) => each.dataset.text === text)) return;
   const close = () => element.remove();
-  const element = h('div', { class: error ? 'toast toast-error' : 'toast', role: error ? 'alert' : 'status' });
+  const element = h('div', { class: error ? 'toast toast-error' : 'toast', role: error ? 'alert' : null });
   element.dataset.text = text;
   fill(element, icon(error ? 'warn' : 'check'), h('p', { text }),
     action && h('button', { class: 'button small', onclick: () => { action.run(); close(); }, text: action.label }),

@@ -1,5 +1,7 @@
 /** What a session does on server events beyond keeping the room's state; `this` is the Session. */
-import { SdkError } from './errors.js';
+import { SdkError, sleep } from './errors.js';
+
+const RESET_FOLLOWS_MS = 1000;
 
 /** What else follows from an event than the new state. */
 export const REACTIONS = {
@@ -15,10 +17,10 @@ export const REACTIONS = {
     if (track.enabled && before.get(track.id)?.enabled === false) this.subscriptions.pictureResumes(track.id);
   },
   'track.unpublished'({ trackId }) {
-    this.lost(trackId);
+    trackLost(this, trackId);
   },
   'session.ended'({ reason }) {
-    this.finish(reason);
+    this.seat.out(reason);
   },
 };
 
@@ -45,6 +47,36 @@ export const UNNUMBERED = {
     this.media.rebuild(generation);
   },
   'session.replaced'({ reason }) {
-    this.finish(reason);
+    this.seat.out(reason);
   },
 };
+
+/** After joining: the media go on where they were, or begin again with a new connection. */
+export async function restoreMedia(session, answer, returned) {
+  const { media, subscriptions, wishes } = session;
+  const { generation } = answer.media;
+  media.iceServers = answer.iceServers ?? [];
+  subscriptions.floating = answer.media.floatingAudioSlots ?? 3;
+  if (!returned) {
+    media.generation = generation;
+    return;
+  }
+  if (!answer.resumed && Object.keys(wishes).length) await session.update(wishes).catch(() => {});
+  if (answer.resumed && generation === media.generation) {
+    media.resume();
+    subscriptions.again();
+  } else media.rebuild(generation + 1);
+}
+
+/**
+ * A track of mine ended in the server: I may not publish any more, or the connection's media are lost. In the latter case
+ * `media.reset` follows and a new connection publishes it again, under another id.
+ */
+async function trackLost(session, trackId) {
+  const mine = () => [...session.media.publications.values()].find((each) => each.trackId === trackId);
+  if (mine() && session.me?.canPublish) await sleep(RESET_FOLLOWS_MS);
+  const source = mine()?.source;
+  if (!source || session.state === 'left') return;
+  session.media.unpublish(source).catch((error) => session.emit('problem', error));
+  session.emit('unpublished', { source, error: null });
+}

@@ -5,19 +5,17 @@
  * `chat`, `typing`, `recording`, `session`, `sound`, `unpublished` {source, error}, `out` {reason}, `problem` (error).
  * After `out` nothing comes back by itself.
  */
-import { Backoff } from './backoff.js';
 import { Chat } from './chat.js';
 import { Connection } from './connection.js';
 import { Emitter } from './emitter.js';
-import { SdkError, isPassing, sleep } from './errors.js';
 import { MediaConnection } from './media.js';
-import { REACTIONS, UNNUMBERED } from './reactions.js';
+import { REACTIONS, UNNUMBERED, restoreMedia } from './reactions.js';
 import { Rest } from './rest.js';
 import { NUMBERED, RoomState } from './roomstate.js';
+import { Seat } from './seat.js';
 import { Subscriptions } from './subscriptions.js';
 import { buildTiles, wantsOf } from './tiles.js';
 
-const RESET_FOLLOWS_MS = 1000;
 const GOES_WITH = { screen: { castScreen: true } };
 
 export class Session extends Emitter {
@@ -27,12 +25,8 @@ export class Session extends Emitter {
     const getToken = typeof token === 'function' ? token : async () => token;
     this.rest = new Rest({ url, token: getToken });
     this.connection = new Connection({ url, token: getToken });
-    /** @type {import('./types.js').State} */
-    this.state = 'idle';
     this.room = new RoomState();
     this.participantId = null;
-    /** What `session.join` answered last: `media`, `capacity`, … */
-    this.welcome = null;
     const signal = (event, payload) => this.connection.request(event, payload);
     this.media = new MediaConnection({ signal });
     this.subscriptions = new Subscriptions({ media: this.media, signal });
@@ -40,7 +34,7 @@ export class Session extends Emitter {
     /** What I last asked to be: told again when the server has forgotten this participant. */
     this.wishes = {};
     this.view = null;
-    this.early = null;
+    this.seat = new Seat({ connection: this.connection, owner: this.#owner() });
     this.#listen();
   }
 
@@ -50,14 +44,10 @@ export class Session extends Emitter {
   async join({ kind, sessionId }) {
     Object.assign(this, { kind, sessionId });
     this.chat.place = { kind, sessionId };
-    this.#become('connecting');
-    this.connection.open();
     try {
-      await this.#connected();
-      await this.#enter();
+      await this.seat.open({ kind, sessionId });
     } catch (error) {
-      this.#close();
-      this.#become('left');
+      this.seat.close();
       throw error;
     }
     return this;
@@ -65,8 +55,17 @@ export class Session extends Emitter {
 
   async leave() {
     if (this.state === 'joined') await this.connection.request('session.leave', {}, { timeoutMs: 1500 }).catch(() => {});
-    this.#close();
-    this.#become('left');
+    this.seat.close();
+  }
+
+  /** @returns {import('./types.js').State} */
+  get state() {
+    return this.seat.state;
+  }
+
+  /** What `session.join` answered last: `media`, `capacity`, … */
+  get welcome() {
+    return this.seat.welcome;
   }
 
   get me() {
@@ -169,10 +168,8 @@ export class Session extends Emitter {
   }
 
   #listen() {
-    this.connection.on('up', () => this.state === 'reconnecting' && this.#comeBack());
-    this.connection.on('down', () => this.state === 'joined' && this.#become('reconnecting'));
-    this.connection.on('refused', ({ code }) => this.#out(code));
-    this.connection.on('event', ({ event, data, ack }) => this.#heard(event, data, ack));
+    this.seat.on('state', (state) => this.#became(state));
+    this.seat.on('out', (detail) => this.emit('out', detail));
     this.media.on('state', (state) => this.emit('media', state));
     this.media.on('slots', () => this.emit('sound'));
     this.media.on('unpublished', (detail) => { this.emit('unpublished', detail); this.#changed(); });
@@ -181,90 +178,41 @@ export class Session extends Emitter {
     this.chat.on('change', () => this.emit('chat'));
   }
 
-  #connected() {
-    if (this.connection.connected) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.connection.on('up', resolve);
-      this.connection.on('refused', ({ code, message }) => reject(new SdkError(code, message)));
-    });
+  /** What the seat needs of this session. */
+  #owner() {
+    return {
+      since: () => this.room.since(this.chat.log.contiguous),
+      take: (answer) => this.#take(answer),
+      settle: (answer, returned) => this.#settle(answer, returned),
+      heard: (event, data, ack) => this.#heard(event, data, ack),
+    };
   }
 
-  async #enter() {
-    this.early = [];
-    const { kind, sessionId, room } = this;
-    const since = room.since(this.chat.log.contiguous);
-    let answer;
-    try {
-      answer = await this.connection.request('session.join', { kind, sessionId, ...(since ? { since } : {}) }, { timeoutMs: 15_000 });
-    } catch (error) {
-      this.early = null;
-      throw error;
-    }
-    const returned = this.welcome !== null;
-    const before = new Map(room.tracks);
-    Object.assign(this, { welcome: answer, participantId: answer.participantId });
-    const replayed = room.enter(answer);
+  #take(answer) {
+    const before = new Map(this.room.tracks);
+    this.participantId = answer.participantId;
+    const replayed = this.room.enter(answer);
     this.chat.enter(answer.chat);
-    const early = this.early;
-    this.early = null;
-    this.#become('joined');
-    for (const { event, data } of replayed) this.#react(event, data, before);
-    for (const { event, data, ack } of early) this.#heard(event, data, ack);
-    await this.#restoreMedia(answer, returned);
+    return () => { for (const { event, data } of replayed) this.#react(event, data, before); };
+  }
+
+  async #settle(answer, returned) {
+    await restoreMedia(this, answer, returned);
     for (const type of ['session', 'participants', 'recording', 'speakers']) this.emit(type);
     this.#changed();
   }
 
-  async #restoreMedia(answer, returned) {
-    this.media.iceServers = answer.iceServers ?? [];
-    this.subscriptions.floating = answer.media.floatingAudioSlots ?? 3;
-    const { generation } = answer.media;
-    if (!returned) this.media.generation = generation;
-    if (!returned) return;
-    if (!answer.resumed && Object.keys(this.wishes).length) await this.update(this.wishes).catch(() => {});
-    if (answer.resumed && generation === this.media.generation) {
-      this.media.resume();
-      this.subscriptions.again();
-    } else this.media.rebuild(generation + 1);
-  }
-
-  /** After a lost connection: join again until it works or the server says that it never will. */
-  async #comeBack() {
-    const backoff = new Backoff({ firstMs: 500, maxMs: 4000 });
-    while (this.state === 'reconnecting' && this.connection.connected) {
-      try {
-        await this.#enter();
-        return;
-      } catch (error) {
-        if (error.code === 'disconnected') return; // the next `up` comes here again
-        if (!isPassing(error) && error.code !== 'room_full') return void this.#out(error.code);
-        await sleep(backoff.next());
-      }
-    }
-  }
-
   #heard(event, data, ack) {
-    if (this.early) {
-      this.early.push({ event, data, ack });
-      return;
-    }
     if (!NUMBERED.includes(event)) {
       UNNUMBERED[event]?.call(this, data, ack);
       return;
     }
     const before = new Map(this.room.tracks);
     const result = this.room.apply(event, data);
-    if (result === 'gap') this.#fillGap();
+    if (result === 'gap') this.seat.again();
     if (result !== 'applied') return;
     this.#react(event, data, before);
     this.#changed();
-  }
-
-  /** Something is missing: join again with `since`, as after a lost connection. */
-  #fillGap() {
-    if (this.state !== 'joined') return;
-    this.#become('reconnecting');
-    this.#comeBack();
   }
 
   #react(event, data, before) {
@@ -287,41 +235,12 @@ export class Session extends Emitter {
     });
   }
 
-  /**
-   * A track of mine ended in the server: I may not publish any more, or the connection's media are lost. In the latter case
-   * `media.reset` follows and a new connection publishes it again, under another id.
-   */
-  async lost(trackId) {
-    const mine = () => [...this.media.publications.values()].find((each) => each.trackId === trackId);
-    if (mine() && this.me?.canPublish) await sleep(RESET_FOLLOWS_MS);
-    const source = mine()?.source;
-    if (!source || this.state === 'left') return;
-    this.media.unpublish(source).catch((error) => this.emit('problem', error));
-    this.emit('unpublished', { source, error: null });
-  }
-
-  #become(state) {
-    if (this.state === state) return;
-    this.state = state;
+  #became(state) {
     this.chat.online = state === 'joined';
+    if (state === 'left') {
+      this.media.close();
+      this.chat.close();
+    }
     this.emit('state', state);
-  }
-
-  #out(reason) {
-    if (this.state === 'left') return;
-    this.#close();
-    this.#become('left');
-    this.emit('out', { reason });
-  }
-
-  #close() {
-    this.connection.close();
-    this.media.close();
-    this.chat.close();
-  }
-
-  /** Leave for a reason that the server gave. */
-  finish(reason) {
-    this.#out(reason);
   }
 }

@@ -17,9 +17,10 @@ const NEAR_END_PX = 80;
 export function chatPanel(session, client, arrived) {
   const { chat } = session;
   const older = h('button', { class: 'button small older', hidden: true, text: 'Older messages' });
-  const list = h('ol', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Chat messages' });
+  const list = h('ol', { class: 'messages' });
+  const log = h('div', { role: 'log', 'aria-label': 'Chat messages' }, list);
   const waiting = h('ol', { class: 'messages waiting', 'aria-label': 'Messages on their way' });
-  const scroller = h('div', { class: 'chat-scroll', tabindex: '0' }, older, list, waiting);
+  const scroller = h('div', { class: 'chat-scroll', tabindex: '0', role: 'group', 'aria-label': 'Conversation' }, older, log, waiting);
   const typing = h('p', { class: 'typing', 'aria-live': 'polite' });
   const files = attachments({ client, send: (upload) => deliver(chat.send(upload.id, { contentType: kindOf(upload), preview: upload })) });
   const compose = composer(chat, (files_) => files.add(files_));

@@ -1,6 +1,7 @@
 /** The row of buttons at the bottom of a room. */
 import { fill, h, show } from '../dom.js';
 import { icon } from '../icons.js';
+import { menuOf } from '../menu.js';
 
 /**
  * @param {{session: import('../../sdk/index.js').Session, local: import('./localmedia.js').LocalMedia, panels: import('./panels.js').Panels,
@@ -12,14 +13,19 @@ export function controls({ session, local, panels, actions }) {
   const buttons = {
     mic: round(() => local.toggleMicrophone(), 'm'),
     camera: round(() => local.toggleCamera(), 'v'),
-    screen: round(() => local.toggleScreen(), 's'),
+    screen: round(() => local.toggleScreen(), 's', 'secondary'),
     hand: round(actions.hand, 'h'),
-    record: round(actions.record),
-    settings: round(actions.settings),
+    record: round(actions.record, null, 'secondary'),
+    settings: round(actions.settings, null, 'secondary'),
+    more: h('button', { class: 'round more', type: 'button', 'aria-label': 'More', title: 'More' }, icon('more')),
     people: round(() => panels.toggle('people'), 'p'),
     chat: round(() => panels.toggle('chat'), 'c'),
     leave: h('button', { class: 'round leave', 'aria-label': 'Leave', title: 'Leave', onclick: actions.leave }, icon('leave')),
   };
+  // What a narrow page has no place for.
+  const rest = [buttons.screen, buttons.record, buttons.settings];
+  const menu = menuOf(buttons.more, () => rest.filter((button) => !button.hidden)
+    .map((button) => ({ label: button.getAttribute('aria-label'), symbol: button.dataset.symbol, run: () => button.click() })));
   const badge = h('span', { class: 'badge', hidden: true });
   const draw = () => {
     const { me } = session;
@@ -40,6 +46,7 @@ export function controls({ session, local, panels, actions }) {
     show(buttons.screen, may && !audioOnly && Boolean(navigator.mediaDevices?.getDisplayMedia) && (!sources?.length || sources.includes('screen')));
     show(buttons.record, session.isModerator);
     show(buttons.settings, may);
+    show(buttons.more, rest.some((button) => !button.hidden));
     badge.textContent = panels.unread > 99 ? '99+' : String(panels.unread);
     show(badge, panels.unread > 0);
     buttons.chat.append(badge);
@@ -47,21 +54,22 @@ export function controls({ session, local, panels, actions }) {
   for (const source of [local, panels]) source.on('change', draw);
   for (const type of ['participants', 'recording', 'state']) session.on(type, draw);
   draw();
-  const element = h('div', { class: 'controls', role: 'toolbar', 'aria-label': 'Your controls' },
+  const element = h('div', { class: 'controls', role: 'group', 'aria-label': 'Your controls' },
     h('div', { class: 'controls-group' }, buttons.mic, buttons.camera, buttons.screen, buttons.hand),
-    h('div', { class: 'controls-group' }, buttons.record, buttons.settings, buttons.people, buttons.chat),
+    h('div', { class: 'controls-group' }, buttons.record, buttons.settings, buttons.people, buttons.chat, buttons.more, menu),
     h('div', { class: 'controls-group' }, buttons.leave));
   return { element, draw };
 }
 
-function round(onclick, key) {
-  return h('button', { class: 'round', onclick, 'aria-keyshortcuts': key ?? null, 'data-key': key ?? null });
+function round(onclick, key, rank = '') {
+  return h('button', { class: `round ${rank}`, type: 'button', onclick, 'aria-keyshortcuts': key ?? null, 'data-key': key ?? null });
 }
 
 function set(button, symbol, label, { off = false, active = false, busy = false } = {}) {
   const drawn = [symbol, label, off, active, busy].join();
   if (button.dataset.drawn === drawn) return;
   button.dataset.drawn = drawn;
+  button.dataset.symbol = symbol;
   fill(button, icon(symbol));
   button.setAttribute('aria-label', label);
   button.title = button.dataset.key ? `${label} (${button.dataset.key})` : label;

@@ -16,7 +16,7 @@ export function devicesDialog({ audioOnly, local, sound }) {
   const kinds = audioOnly ? ['audioinput', 'audiooutput'] : ['audioinput', 'videoinput', 'audiooutput'];
   const pickers = devicePickers(kinds, (kind, id) => (kind === 'audiooutput' ? sound.setSink(id) : local.useDevice(kind, id)));
   const keys = h('p', { class: 'hint keys' }, ...[['m', 'microphone'], ['v', 'camera'], ['s', 'screen'], ['h', 'hand'], ['c', 'chat'], ['p', 'people']]
-    .flatMap(([key, name]) => [h('kbd', { text: key }), ` ${name}  `]));
+    .map(([key, name]) => h('span', {}, h('kbd', { text: key }), ` ${name}`)));
   open('Devices', pickers.element, keys, h('div', { class: 'row end' }, h('button', { class: 'button primary', text: 'Done' })))
     .addEventListener('close', pickers.close);
 }

@@ -7,7 +7,8 @@ import { toast } from '../toast.js';
 /** @param {import('../../sdk/index.js').Session} session */
 export function roomHeader(session) {
   const title = h('h1', { class: 'room-title' });
-  const facts = h('span', { class: 'hint room-facts' });
+  const count = h('span', { class: 'hint room-fact' });
+  const clock = h('span', { class: 'hint room-fact clock' });
   const light = h('span', { class: 'recording-light', role: 'status', hidden: true }, h('span', { class: 'live-dot' }), h('span', { text: 'Recording' }));
   const copy = h('button', { class: 'icon-button', 'aria-label': 'Copy the link to this session', title: 'Copy link', onclick: copyLink }, icon('link'));
   const banner = h('div', { class: 'banner', role: 'status', hidden: true });
@@ -15,7 +16,8 @@ export function roomHeader(session) {
     const { session: document_, participants, recording } = session.room;
     title.textContent = document_?.title ?? '';
     const since = document_?.startedAt ? duration((Date.now() - Date.parse(document_.startedAt)) / 1000) : '';
-    facts.textContent = [plural(participants.size, 'person', 'people'), since].filter(Boolean).join(' · ');
+    count.textContent = plural(participants.size, 'person', 'people');
+    clock.textContent = since;
     show(light, Boolean(recording));
   };
   const drawBanner = () => {
@@ -29,7 +31,7 @@ export function roomHeader(session) {
   ];
   const timer = setInterval(draw, 1000);
   draw();
-  const element = h('header', { class: 'room-head' }, title, facts, light, h('span', { class: 'grow' }), copy);
+  const element = h('header', { class: 'room-head' }, title, count, clock, light, h('span', { class: 'grow' }), copy);
   return { element, banner, close() { clearInterval(timer); undo.forEach((each) => each()); } };
 }
 

@@ -4,10 +4,10 @@ export const GAP = 10;
 const ASPECT = 16 / 9;
 
 /**
- * The largest equal tiles of `count` that fit. Tiles may become narrower than 16:9 (down to square) where that fills more.
+ * The largest equal tiles of `count` that fit. Tiles may become narrower than 16:9 (to 4:3, on a tall page to square) where that fills more.
  * @returns {{columns: number, width: number, height: number}}
  */
-export function gridFor(count, width, height, { gap = GAP, aspect = ASPECT, narrowest = 1 } = {}) {
+export function gridFor(count, width, height, { gap = GAP, aspect = ASPECT, narrowest = width < height ? 1 : 4 / 3 } = {}) {
   let best = { columns: 1, width: 0, height: 0, area: -1 };
   for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
     const rows = Math.ceil(count / columns);

@@ -12,12 +12,17 @@ export class Panels extends Emitter {
     this.unread = 0;
     this.title = h('h2', {});
     this.body = h('div', { class: 'panel-body' });
+    this.opener = null;
     this.element = h('aside', { class: 'panel', hidden: true }, h('div', { class: 'panel-head' }, this.title,
       h('button', { class: 'icon-button', 'aria-label': 'Close panel', onclick: () => this.toggle(this.open) }, icon('close'))), this.body);
+    this.element.addEventListener('keydown', (event) => event.key === 'Escape' && !event.isComposing && this.toggle(this.open));
   }
 
   toggle(name) {
+    const within = this.element.contains(document.activeElement);
+    if (!within) this.opener = document.activeElement;
     this.open = this.open === name ? null : name;
+    if (within && !this.open) this.opener?.focus();
     show(this.element, this.open !== null);
     if (this.open) {
       const { title, element, opened } = this.panels[this.open];

@@ -1,6 +1,7 @@
 /** The list of participants, with what a moderator may do about each. */
 import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
+import { menuOf } from '../menu.js';
 import { avatar, confirmDialog } from '../parts.js';
 import { sentence } from '../sentences.js';
 import { toast } from '../toast.js';
@@ -16,14 +17,17 @@ export function peoplePanel(session) {
     drawn = state;
     people.sort((a, b) => Number(b.handRaised) - Number(a.handRaised) || Number(b.role === 'moderator') - Number(a.role === 'moderator')
       || a.username.localeCompare(b.username));
-    fill(list, people.map((person) => row(session, person)));
+    const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
+    fill(list, people.map((person) => row(session, person, draw)));
+    // The rows are new: whoever was at one of their buttons stays there.
+    if (focused) [...list.querySelectorAll('button')].find((each) => each.getAttribute('aria-label') === focused)?.focus();
   };
   session.on('participants', draw);
   draw();
   return { title: 'People', element: list, opened: draw };
 }
 
-function row(session, person) {
+function row(session, person, redraw) {
   const me = person.id === session.participantId;
   const details = [person.role === 'moderator' && 'Moderator', !person.canPublish && 'Listener', person.connection === 'reconnecting' && 'Reconnecting…'];
   return h('li', { class: 'person' }, avatar(person.username, { size: 'small', imageUrl: person.profileImageUrl }),
@@ -32,7 +36,7 @@ function row(session, person) {
     person.handRaised && sign('hand', 'Hand raised', 'hand'),
     person.castScreen && sign('screen', 'Shares the screen'),
     person.canPublish && sign(person.mute ? 'micOff' : 'mic', person.mute ? 'Muted' : 'Microphone on'),
-    session.isModerator && !me && menu(session, person));
+    session.isModerator && !me && actionsFor(session, person).length > 0 && menu(session, person, redraw));
 }
 
 function sign(symbol, label, name = '') {
@@ -41,33 +45,27 @@ function sign(symbol, label, name = '') {
   return element;
 }
 
-function menu(session, person) {
+function menu(session, person, closed) {
+  const button = h('button', { class: 'icon-button', 'aria-label': `Actions for ${person.username}`, type: 'button' }, icon('more'));
+  return h('span', {}, button, menuOf(button, () => actionsFor(session, person), closed));
+}
+
+function actionsFor(session, person) {
   const broadcast = session.room.session?.type === 'broadcast';
-  const items = [
-    !person.mute && person.canPublish && ['mute', 'micOff', 'Mute'],
-    person.videoVisible && session.room.trackOf(person.id, 'camera') && ['hideVideo', 'cameraOff', 'Turn camera off'],
-    session.room.trackOf(person.id, 'screen') && ['stopScreen', 'screen', 'Stop screen'],
-    person.handRaised && ['lowerHand', 'hand', 'Lower hand'],
-    broadcast && !person.canPublish && ['promote', 'live', 'Bring on stage'],
-    broadcast && person.canPublish && person.role !== 'moderator' && ['demote', 'people', 'Back to audience'],
-    ['remove', 'leave', 'Remove from session'],
+  const act = (action) => session.moderate(person.id, action).catch((error) => toast(sentence(error), { error: true }));
+  const item = (action, symbol, label) => ({ symbol, label, run: () => act(action) });
+  return [
+    !person.mute && person.canPublish && item('mute', 'micOff', 'Mute'),
+    person.videoVisible && session.room.trackOf(person.id, 'camera') && item('hideVideo', 'cameraOff', 'Turn camera off'),
+    session.room.trackOf(person.id, 'screen') && item('stopScreen', 'screen', 'Stop screen'),
+    person.handRaised && item('lowerHand', 'hand', 'Lower hand'),
+    broadcast && !person.canPublish && item('promote', 'live', 'Bring on stage'),
+    broadcast && person.canPublish && person.role !== 'moderator' && item('demote', 'people', 'Back to audience'),
+    person.role !== 'moderator' && { symbol: 'leave', label: 'Remove from session', danger: true, run: () => remove(person, act) },
   ].filter(Boolean);
-  const id = `menu-${person.id}`;
-  const act = async (action) => {
-    popover.hidePopover();
-    if (action === 'remove' && !(await confirmDialog({ title: `Remove ${person.username}?`, text: 'They cannot come back into this session.', confirm: 'Remove' }))) return;
-    await session.moderate(person.id, action).catch((error) => toast(sentence(error), { error: true }));
-  };
-  const popover = h('div', { class: 'menu', id, popover: 'auto', role: 'menu' }, items.map(([action, symbol, label]) =>
-    h('button', { class: action === 'remove' ? 'menu-item danger' : 'menu-item', role: 'menuitem', onclick: () => act(action) }, icon(symbol, 18), h('span', { text: label }))));
-  const button = h('button', { class: 'icon-button', 'aria-label': `Actions for ${person.username}`, 'aria-haspopup': 'menu', popovertarget: id }, icon('more'));
-  popover.addEventListener('toggle', (event) => {
-    if (event.newState !== 'open') return;
-    const { bottom, right, top } = button.getBoundingClientRect();
-    const below = bottom + popover.offsetHeight < innerHeight;
-    popover.style.top = `${below ? bottom + 4 : top - popover.offsetHeight - 4}px`;
-    popover.style.left = `${right - popover.offsetWidth}px`;
-    popover.querySelector('button')?.focus();
-  });
-  return h('span', {}, button, popover);
+}
+
+async function remove(person, act) {
+  const sure = await confirmDialog({ title: `Remove ${person.username}?`, text: 'They cannot come back into this session.', confirm: 'Remove' });
+  if (sure) await act('remove');
 }

@@ -22,7 +22,7 @@ export function prejoin({ session, user, local, join }) {
     const note = h('p', { text: 'You join as a listener. Raise your hand when you want to speak; the moderator can bring you on stage.' });
     return { element: h('div', { class: 'prejoin' }, h('section', { class: 'card stack' }, head, note, joinButton, back)), close() {} };
   }
-  const preview = h('div', { class: 'preview' });
+  const preview = h('div', { class: audioOnly ? 'preview voice' : 'preview' });
   const pickers = devicePickers(audioOnly ? ['audioinput', 'audiooutput'] : ['audioinput', 'videoinput', 'audiooutput'],
     (kind, deviceId) => local.useDevice(kind, deviceId));
   const draw = () => fill(preview, ...previewContent(local, user, audioOnly));

@@ -30,10 +30,12 @@ export class Stage {
     const broadcast = this.session.room.session?.type === 'broadcast';
     const screens = tiles.filter((tile) => tile.hasScreen);
     const stage = broadcast ? tiles.filter((tile) => tile.participant.canPublish) : tiles;
-    const places = this.audioOnly ? PLACES.voices : screens.length ? PLACES.strip : this.element.clientWidth < NARROW_PX ? PLACES.narrow : PLACES.wide;
+    const { clientWidth, clientHeight } = this.element;
+    const places = this.audioOnly ? PLACES.voices : screens.length ? PLACES.strip : clientWidth < NARROW_PX ? PLACES.narrow : PLACES.wide;
     const shown = chooseTiles(stage, places);
     this.#showAudience(tiles.filter((tile) => !shown.includes(tile)), broadcast);
     this.element.classList.toggle('sharing', screens.length > 0);
+    this.element.classList.toggle('stacked', clientWidth < NARROW_PX || clientWidth < clientHeight);
     show(this.main, screens.length > 0);
     const entries = [...screens.map((tile) => ['screen', tile, this.main]), ...shown.map((tile) => ['camera', tile, this.people])];
     this.#place(entries);
@@ -71,10 +73,8 @@ export class Stage {
   #size(count, sharing) {
     const { clientWidth, clientHeight } = this.people;
     if (!clientWidth || this.audioOnly) return;
-    const row = clientWidth > clientHeight;
-    const grid = sharing
-      ? gridFor(1, row ? Math.min(clientHeight * (16 / 9), 220) : clientWidth, row ? clientHeight : clientWidth * (9 / 16))
-      : gridFor(count, clientWidth, clientHeight);
+    if (sharing) return; // the strip's tiles have their size from the style sheet
+    const grid = gridFor(count, clientWidth, clientHeight);
     this.people.style.setProperty('--tile-width', `${grid.width}px`);
     this.people.style.setProperty('--tile-height', `${grid.height}px`);
     this.people.style.setProperty('--tile-gap', `${GAP}px`);

@@ -23,6 +23,7 @@ export function createView(app) {
   const whenChanged = (when) => {
     show(planned, when === 'later');
     start.required = when === 'later';
+    start.min = localMinute(new Date());
     submit.textContent = when === 'later' ? 'Schedule' : 'Start now';
   };
   const form = h('form', { class: 'card stack create' },
@@ -37,6 +38,9 @@ export function createView(app) {
   submitting(form, error, (values) => create(app, values));
   return { title: 'New session', element: h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'New session' })), form) };
 }
+
+/** What an input of type `datetime-local` understands. */
+const localMinute = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
 async function create(app, { kind, type, title, description, when, startTime }) {
   const body = { title: title.trim() };

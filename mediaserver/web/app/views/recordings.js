@@ -68,7 +68,7 @@ function card(app, { recording, session }, player, reload) {
 /** The URL is signed and expires: it is asked for when somebody wants to watch, and again when it ran out. */
 async function play(app, { id }, session, player) {
   const video = h('video', { controls: true, playsInline: true, preload: 'metadata' });
-  const tracks = h('div', { class: 'track-list' });
+  const tracks = h('div', { class: 'track-list', role: 'group', 'aria-label': 'Downloads' });
   player.hidden = false;
   fill(player, h('h2', { text: session.title }), video, tracks);
   // Whose track it is: the list of participants knows the names; without it the sources must do.
@@ -95,7 +95,7 @@ async function play(app, { id }, session, player) {
 
 function downloads(recording, names) {
   const link = (url, label, size) => h('a', { class: 'button small', href: url, download: true }, icon('download', 16),
-    h('span', { text: size ? `${label} (${bytes(size)})` : label }));
+    h('span', { text: label }), Boolean(size) && h('span', { class: 'hint', text: bytes(size) }));
   const tracks = (recording.tracks ?? []).filter(({ url }) => url);
   const name = (track) => [names.get(track.userId), SOURCE_NAMES[track.source] ?? track.source].filter(Boolean).join(', ');
   return [link(recording.videoFileUrl, 'Whole recording', recording.size), ...tracks.map((track) => link(track.url, name(track), track.size))];

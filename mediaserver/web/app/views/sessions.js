@@ -1,6 +1,6 @@
 /** All sessions: live now, coming, over; filtered by kind. */
 import { h, fill } from '../dom.js';
-import { dateTime, plural } from '../format.js';
+import { dateTime, plural, since } from '../format.js';
 import { icon } from '../icons.js';
 import { empty, spinner } from '../parts.js';
 import { sentence } from '../sentences.js';
@@ -87,7 +87,7 @@ function card(app, session) {
   const action = status === 'ended'
     ? h('a', { class: 'button', href: `#/recordings/${kind}/${id}` }, icon('play', 18), h('span', { text: 'Recordings' }))
     : h('a', { class: status === 'live' ? 'button primary' : 'button', href: `#/room/${kind}/${id}`, 'aria-label': `${label}: ${session.title}`, text: label });
-  const when = status === 'live' ? `Since ${dateTime(session.startedAt)}` : status === 'ended' ? `Ended ${dateTime(session.endedAt)}`
+  const when = status === 'live' ? `Since ${since(session.startedAt)}` : status === 'ended' ? `Ended ${since(session.endedAt)}`
     : session.startTime ? dateTime(session.startTime) : 'Not planned yet';
   return h('li', { class: `card session ${status}` },
     h('span', { class: `kind ${kind}` }, icon(KIND_ICONS[kind])),
