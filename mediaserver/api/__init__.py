@@ -16,6 +16,7 @@ from mediaserver.api.resources.users import USERS
 from mediaserver.api.routes import auth, files, health, sessions, uploads
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.api.timing import timing
+from mediaserver.base.origins import Origins
 from mediaserver.usecases import recordings as recording_acts
 from mediaserver.usecases import uploads as upload_acts
 
@@ -82,7 +83,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     app[PROXIES] = TrustedProxies(settings.trusted_proxies)
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
-    Cors(settings.allowed_origins).install(app)
+    Cors(Origins(settings)).install(app)
     endpoints = declared(resources)
     app[_DESCRIPTION] = openapi.describe(endpoints)
     for endpoint in endpoints:

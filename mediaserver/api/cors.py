@@ -1,14 +1,15 @@
-"""Cross-origin requests (Fetch standard, CORS protocol) for the origins that the settings list, and no others.
+"""Cross-origin requests (Fetch standard, CORS protocol) for the origins that `Origins` allows, and no others.
 
 Identity is a bearer token, never a cookie, so credentials are not part of it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from mediaserver.base.errors import Forbidden
+from mediaserver.base.origins import Origins
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,15 +20,16 @@ _CACHED_S = "600"
 
 
 class Cors:
-    def __init__(self, allowed_origins: Sequence[str]) -> None:
-        self._allowed = frozenset(allowed_origins)
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
 
     def install(self, app: web.Application) -> None:
         app.middlewares.append(self._preflight)
         app.on_response_prepare.append(self._mark)
 
-    def allows(self, origin: str) -> bool:
-        return origin in self._allowed or "*" in self._allowed
+    def _allows(self, request: web.Request) -> bool:
+        origin = request.headers.get(hdrs.ORIGIN)
+        return self._origins.allows(origin, request.remote, request.scheme, request.headers)
 
     @property
     def _preflight(self) -> Middleware:
@@ -36,7 +38,7 @@ class Cors:
             wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
             if request.method != hdrs.METH_OPTIONS or wanted is None:
                 return await handler(request)
-            if not self.allows(request.headers.get(hdrs.ORIGIN, "")):
+            if not self._allows(request):
                 raise Forbidden("origin_not_allowed", "this origin may not use this server")
             return web.Response(
                 status=204,
@@ -52,7 +54,7 @@ class Cors:
     async def _mark(self, request: web.Request, response: web.StreamResponse) -> None:
         """On every answer, streamed and failed ones too. Socket.IO marks its own, by the same list."""
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in response.headers or not self.allows(origin):
+        if origin is None or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in response.headers or not self._allows(request):
             return
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED

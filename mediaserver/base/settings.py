@@ -38,7 +38,7 @@ class Http(Section):
     allowed_origins: tuple[str, ...] = ()
     """Web origins that may use REST and Socket.IO beside the server's own; `["*"]` allows all."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    """Addresses or networks whose X-Forwarded-For, -Proto and -Host are believed."""
     max_connections_per_user: int = Field(20, ge=1)
     """Socket.IO connections that one person may hold at once."""
 

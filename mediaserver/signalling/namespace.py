@@ -5,7 +5,6 @@ Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothin
 import asyncio
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 import engineio.payload
 from aiohttp import web
@@ -14,6 +13,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from mediaserver.base.errors import FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
 from mediaserver.base.logs import log_context
+from mediaserver.base.origins import Origins
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.fanout import Answer, Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
@@ -36,7 +36,7 @@ class Signalling:
         self._ctx = ctx
         self._services: Services | None = None
         self._clients: dict[str, Client] = {}
-        origins = ctx.settings.http.allowed_origins
+        origins = Origins(ctx.settings.http)
         # Browsers flush many packets in one polling request; the default allows 16.
         engineio.payload.Payload.max_decode_packets = EVENTS_PER_SECOND
         self.audience = Fanout(
@@ -154,12 +154,11 @@ def _refusal(problem: Problem) -> Answer:
     return Answer({"ok": False, "error": error})
 
 
-def _origin_check(allowed: tuple[str, ...]) -> Any:
-    """The server's own origin, the listed ones, or all."""
-    if "*" in allowed:
-        return "*"
+def _origin_check(origins: Origins) -> Any:
+    """engineio's question, for requests that name an origin."""
 
     def fits(origin: str | None, environ: dict[str, Any]) -> bool:
-        return origin is not None and (origin in allowed or urlsplit(origin).netloc == environ.get("HTTP_HOST"))
+        request: web.Request = environ["aiohttp.request"]
+        return origins.allows(origin, request.remote, request.scheme, request.headers)
 
     return fits

@@ -60,3 +60,11 @@ async def test_answers_and_errors_say_which_origin_may_read_them(client: Client)
         assert answer.headers["Access-Control-Allow-Origin"] == SCHOOL["Origin"]
         assert answer.headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Origin" not in (await client.get(path, headers=STRANGER)).headers
+
+
+async def test_the_server_s_own_origin_behind_its_proxy_is_allowed(client: Client) -> None:
+    told = {"Origin": "https://media.test", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "media.test"}
+    answer = await client.get("/healthz", headers=told)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://media.test"
+    answer = await client.get("/healthz", headers={"Origin": "https://media.test"})
+    assert "Access-Control-Allow-Origin" not in answer.headers

@@ -59,6 +59,22 @@ async def test_foreign_origins_are_refused(live: Live) -> None:
     await mia.connect(headers={"Origin": live.url})
 
 
+@pytest.mark.parametrize("overrides", [{"http.trusted_proxies": "127.0.0.0/8"}])
+async def test_behind_a_trusted_proxy_the_origin_is_the_one_that_it_tells(live: Live) -> None:
+    mia = await live.user("mia")
+    page = {"Origin": "https://media.example.org"}
+    with pytest.raises(Refused):
+        await mia.connect(headers=page, transports=["polling"])
+    await mia.connect(headers={**page, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "media.example.org"})
+
+
+async def test_made_up_proxy_headers_allow_nothing(live: Live) -> None:
+    mia = await live.user("mia")
+    made_up = {"Origin": "https://evil.example", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    with pytest.raises(Refused):
+        await mia.connect(headers=made_up, transports=["polling"])
+
+
 async def test_polling_and_upgrading_clients_are_served_too(live: Live) -> None:
     mia, ben = await live.user("mia"), await live.user("ben")
     await mia.connect(transports=["polling"])
