@@ -65,21 +65,34 @@ _MAX_BODY: Final = 1 << 20
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT; `announce` gets the URL once everything works. Raises `StartError`."""
-    stop = asyncio.Event()
+    stop, starting = asyncio.Event(), asyncio.current_task()
+    assert starting is not None
+
+    def end() -> None:
+        stop.set()
+        if starting is not None:
+            starting.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     with lock_data(settings.data.dir):
-        async with contextlib.AsyncExitStack() as stack:
-            database = await stack.enter_async_context(_database(settings))
-            context = await stack.enter_async_context(_context(settings, database))
-            url = await _start(settings, database, context, stack)
-            # What lives now lives to the end: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 20)
-            announce(url)
-            await stop.wait()
-            log.info("shutting down")
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                database = await stack.enter_async_context(_database(settings))
+                context = await stack.enter_async_context(_context(settings, database))
+                url = await _start(settings, database, context, stack)
+                starting = None
+                # What lives now lives to the end: the collector need not look at it again.
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(50_000, 20, 20)
+                announce(url)
+                await stop.wait()
+                log.info("shutting down")
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+            log.info("ended while starting")
 
 
 @contextlib.asynccontextmanager
@@ -250,9 +263,14 @@ async def _housekeeping(context: Context) -> None:
 @contextlib.asynccontextmanager
 async def _running(name: str, run: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Own an endless task: when it fails the block is cancelled with its error; it ends with the block."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(run, name=name)
-        try:
-            yield
-        finally:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(run, name=name)
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        if len(several.exceptions) > 1:
+            raise
+        raise several.exceptions[0] from None

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from mediaserver.base.channel import Channel, EventHandler
+from mediaserver.base.errors import Problem
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ class Child:
             await self._on_up(channel)
             self.channel = channel
             await reading
+        except Problem as problem:
+            log.error("child failed to start", extra={"child": self.name, "why": problem.detail})
         except Exception:  # its start failed: say why, let `run` try again
             log.exception("child failed to start", extra={"child": self.name})
         finally:

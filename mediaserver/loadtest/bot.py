@@ -87,8 +87,12 @@ class Bot:
         sources: Sequence[tuple[str, Source]],
         audio_slots: int,
         video_slots: int,
+        generation: int = 1,
     ) -> None:
-        """Publish (source name, media) pairs and open receive slots."""
+        """Publish (source name, media) pairs and open receive slots; a higher generation replaces the former."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+            self.streams.clear()
         self._endpoint = Endpoint(certificate, self._on_rtp, self._on_rtcp)
         sections, named = [], {}
         for index, (name, source) in enumerate(sources):
@@ -104,7 +108,7 @@ class Bot:
         fingerprint = (digest.algorithm, digest.value)
         offer = make_offer(sections, self._endpoint.ufrag, self._endpoint.pwd, fingerprint)
         answer = read_answer(
-            (await self.call("media.negotiate", {"generation": 1, "sdp": offer, "tracks": named}))["sdp"]
+            (await self.call("media.negotiate", {"generation": generation, "sdp": offer, "tracks": named}))["sdp"]
         )
         self._slots = answer.slots
         await self._endpoint.connect(answer)

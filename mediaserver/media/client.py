@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 
 from mediaserver.base.channel import Body, Channel, ChannelClosed
 from mediaserver.base.children import Child
-from mediaserver.base.errors import Unavailable
+from mediaserver.base.errors import Problem, StartError, Unavailable
 from mediaserver.media import messages as m
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class MediaWorker:
         self._channel: Channel | None = None
         self._room_of: dict[str, str] = {}
         self.up = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._refusal: Problem | None = None
         self._child = Child(
             f"media worker {index}", "mediaserver.media.worker", self._event, self._configure, self._died
         )
@@ -59,6 +61,12 @@ class MediaWorker:
     async def run(self) -> None:
         """Keep the process alive until cancelled; returns when it has ended in an orderly way."""
         await self._child.run()
+
+    async def started(self) -> None:
+        """Wait for the first start; raises `StartError` when it fails."""
+        await self._tried.wait()
+        if self._refusal is not None:
+            raise StartError(f"media worker {self.index} cannot start: {self._refusal.detail}")
 
     @property
     def alive(self) -> bool:
@@ -157,10 +165,17 @@ class MediaWorker:
             log_level=settings.log_level,
             log_format=settings.log_format,
         )
-        answer = await channel.request(request.op, request.model_dump())
+        try:
+            answer = await channel.request(request.op, request.model_dump())
+        except Problem as problem:
+            self._refusal = problem
+            self._tried.set()
+            raise
+        self._refusal = None
         self._configured = m.Configured.model_validate(answer)
         self._channel = channel
         self.up.set()
+        self._tried.set()
         log.info("media worker runs", extra={"worker": self.index, "port": self._configured.port})
 
     def _died(self) -> None:
@@ -197,8 +212,8 @@ class MediaWorkers:
                 group.create_task(worker.run(), name=f"media worker {worker.index}")
 
     async def ready(self) -> None:
-        """Wait until all workers run."""
-        await asyncio.gather(*(worker.up.wait() for worker in self.workers))
+        """Wait until all workers run. Raises `StartError`."""
+        await asyncio.gather(*(worker.started() for worker in self.workers))
 
     async def pick(self) -> MediaWorker:
         """The least loaded living worker; waits 5 s for one, then raises `Unavailable("media_unavailable")`."""

@@ -45,6 +45,7 @@ class S3Objects:
         )
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
         self._client = _client(settings)
+        self._prober = _client(settings, read_timeout_s=3, attempts=2)
 
     async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
         assert is_key(key), f"{key!r} is no object key"
@@ -114,7 +115,7 @@ class S3Objects:
 
     async def check(self) -> None:
         try:
-            await self._run("", self._client.head_bucket, Bucket=self._bucket)
+            await self._run("", self._prober.head_bucket, Bucket=self._bucket)
         except Problem as error:
             if isinstance(error, Unavailable):
                 raise
@@ -123,6 +124,7 @@ class S3Objects:
     async def close(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)
         self._client.close()
+        self._prober.close()
 
     async def _open(self, key: str, start: int, end: int | None, etag: str) -> tuple[Any, str, int]:
         """A response body from `start`, the object's etag and whole size."""
@@ -167,7 +169,7 @@ class S3Objects:
         return Unavailable("objects_unavailable", f"{self._where} cannot be used: {what}")
 
 
-def _client(settings: Objects) -> Any:
+def _client(settings: Objects, read_timeout_s: int = 20, attempts: int = 3) -> Any:
     return boto3.client(
         "s3",
         region_name=settings.region,
@@ -175,8 +177,8 @@ def _client(settings: Objects) -> Any:
         config=Config(
             signature_version="s3v4",
             connect_timeout=3,
-            read_timeout=20,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=_THREADS * 2,
             # Own endpoints (MinIO and the like) rarely have a DNS name for each bucket.
             s3={"addressing_style": "path" if settings.endpoint_url else "auto"},

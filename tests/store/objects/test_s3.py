@@ -79,7 +79,7 @@ async def test_refused_credentials_are_told(s3_settings: Objects) -> None:
     def refuse(**params: object) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
 
-    store._client.head_bucket = refuse
+    store._prober.head_bucket = refuse
     with pytest.raises(Unavailable, match="the access is refused"):
         await store.check()
     await store.close()
