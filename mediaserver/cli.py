@@ -87,6 +87,21 @@ def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.doctor import examine
+
+    async def look() -> int:
+        problems = 0
+        async for finding in examine(settings):
+            print(finding.line(), flush=True)
+            problems += finding.level == "problem"
+        return problems
+
+    problems = uvloop.run(look())
+    print(f"{problems} problem{'s' if problems != 1 else ''}" if problems else "all is well")
+    return 1 if problems else 0
+
+
 def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
     from mediaserver.loadtest.run import Load, run
 
@@ -121,6 +136,11 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     common.add_argument("--tls", choices=["self-signed"], help="serve HTTPS with a certificate of our own")
 
     commands.add_parser("serve", parents=[common], help="run the server").set_defaults(run=_serve)
+
+    doctor = commands.add_parser(
+        "doctor", parents=[common], help="check what these settings need; change nothing"
+    )
+    doctor.set_defaults(run=_doctor)
 
     create = commands.add_parser("create-user", parents=[common], help="create a user with any role")
     create.add_argument("username")

@@ -14,6 +14,7 @@ def lock_data(data_dir: Path) -> IO[str]:
         file = (private_directory(data_dir) / "lock").open("a+")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        file.close()
         raise StartError(f"another server is running on the data directory {data_dir.resolve()}") from None
     except OSError as error:
         raise StartError(f"the data directory {data_dir.resolve()} cannot be used: {error.strerror}") from None

@@ -1,0 +1,306 @@
+"""`mediaserver doctor`: is everything here that the server with these settings needs? One finding a matter.
+
+It changes nothing: no directory, key or certificate is made, what is opened is closed again.
+"""
+
+import ipaddress
+import os
+import resource
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import av
+from cryptography import x509
+
+from mediaserver.api.auth import TrustedProxies
+from mediaserver.base.errors import Problem, StartError
+from mediaserver.base.runtime import lock_data
+from mediaserver.base.settings import Settings
+from mediaserver.base.tls import ServerTls
+from mediaserver.media import srtp
+from mediaserver.media.addresses import announced
+from mediaserver.media.port import Port
+from mediaserver.store.counters import RedisCounters
+from mediaserver.store.embedded.client import is_running
+from mediaserver.store.mongo import EMBEDDED, Database
+from mediaserver.store.objects import open_objects
+
+Level = Literal["ok", "note", "problem"]
+
+_CODECS: Final = {"libx264": "w", "aac": "w", "libopus": "r", "vp8": "r", "h264": "r"}
+"""What composing a recording needs of PyAV: encoders (w) and decoders (r)."""
+_RECEIVE_BUFFER: Final = 1 << 20
+"""About 0.1 s of 80 Mbit/s: what comes while the worker is busy must not be lost."""
+_FILES: Final = 4096
+_CERTIFICATE_DAYS: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`advice` says what to do; a note is about something that works, but perhaps not as one wants."""
+
+    level: Level
+    matter: str
+    detail: str
+    advice: str = ""
+
+    def line(self) -> str:
+        return f"{self.level:<8}{self.matter}: {self.detail}" + (f" → {self.advice}" if self.advice else "")
+
+
+Findings = list[Finding]
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, in the order of the server's start."""
+    running = _server_runs(settings)
+    for check in _CHECKS:
+        for finding in check(settings):
+            yield finding
+    for finding in await _ports(settings, running):
+        yield finding
+    for ask in (_documents, _objects, _redis):
+        yield await ask(settings)
+
+
+def _server_runs(settings: Settings) -> bool:
+    """Whether a server holds the data directory: then the ports are its own."""
+    if not (settings.data.dir / "lock").exists():
+        return False
+    try:
+        lock_data(settings.data.dir).close()
+    except StartError as error:
+        return "another server" in str(error)
+    return False
+
+
+# ------------------------------------------------------------------------------------------ this machine
+
+
+def _settings(settings: Settings) -> Findings:
+    try:
+        TrustedProxies(settings.http.trusted_proxies)
+    except StartError as error:
+        return [Finding("problem", "settings", str(error), "give addresses or networks such as 10.0.0.0/8")]
+    return [Finding("ok", "settings", "read and understood; `mediaserver settings` lists them")]
+
+
+def _data(settings: Settings) -> Findings:
+    directory = settings.data.dir.absolute()
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        advice = f"give {there} to user {os.getuid()}, or set data.dir elsewhere"
+        return [Finding("problem", "data", f"{there} cannot be written: {error.strerror}", advice)]
+    free = shutil.disk_usage(there).free
+    said = f"{directory} {'is writable' if there == directory else 'can be made'}, {free / 1e9:.1f} GB free"
+    if free < settings.recording.min_free_bytes:
+        return [Finding("problem", "data", said, "recordings do not start: make room (recording.min_free_bytes)")]
+    return [Finding("ok", "data", said)]
+
+
+def _codecs(settings: Settings) -> Findings:
+    missing = [name for name, mode in _CODECS.items() if not _has_codec(name, mode)]
+    if missing:
+        advice = "install the wheel of PyAV (pip install --only-binary=av av)"
+        return [Finding("problem", "codecs", f"PyAV lacks {', '.join(missing)}", advice)]
+    return [Finding("ok", "codecs", f"PyAV {av.__version__} has {', '.join(_CODECS)}")]
+
+
+def _has_codec(name: str, mode: str) -> bool:
+    try:
+        codec = av.Codec(name, mode)
+    except (ValueError, av.FFmpegError):
+        return False
+    return bool(codec.is_encoder if mode == "w" else codec.is_decoder)
+
+
+def _srtp(settings: Settings) -> Findings:
+    try:
+        srtp.self_test()
+    except StartError as error:
+        return [Finding("problem", "SRTP", str(error), "install the versions that pyproject.toml names")]
+    return [Finding("ok", "SRTP", "encrypts and decrypts with both profiles")]
+
+
+def _limits(settings: Settings) -> Findings:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        granted = udp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # Linux says the double
+    said = f"UDP sockets get {granted >> 10} KiB"
+    advice = "for many participants: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304"
+    small = granted < _RECEIVE_BUFFER
+    found = [Finding("note", "buffers", said, advice) if small else Finding("ok", "buffers", said)]
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files < _FILES:
+        found.append(Finding("note", "open files", f"at most {files}", "for many people: ulimit -n 65536"))
+    return found
+
+
+def _tls(settings: Settings) -> Findings:
+    if settings.tls.cert and settings.tls.key:
+        return [_certificate(settings.tls.cert, settings.tls.key)]
+    if settings.tls.self_signed:
+        return [Finding("ok", "TLS", "a certificate of our own; browsers ask once whether to trust it")]
+    if settings.http.public_url.startswith("https://"):
+        return [Finding("ok", "TLS", f"ends before us: people open {settings.http.public_url}")]
+    if _is_loopback(settings.http.host):
+        return [Finding("ok", "TLS", "not needed on this machine alone: browsers trust localhost")]
+    detail = f"pages on http://{settings.http.host} get no camera and no microphone in browsers"
+    advice = "use --tls self-signed, tls.cert and tls.key, or a proxy with HTTPS and http.public_url"
+    return [Finding("problem", "TLS", detail, advice)]
+
+
+def _certificate(cert: Path, key: Path) -> Finding:
+    try:
+        ServerTls(cert, key)
+        until = x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+    except (StartError, OSError, ValueError) as error:
+        return Finding("problem", "TLS", str(error), "see tls.cert and tls.key")
+    days = (until - datetime.now(UTC)).days
+    said = f"{cert} is valid until {until:%Y-%m-%d}"
+    if days < 0:
+        return Finding("problem", "TLS", f"{cert} has expired on {until:%Y-%m-%d}", "renew it, then send SIGHUP")
+    return (
+        Finding("note", "TLS", said, "renew it soon") if days < _CERTIFICATE_DAYS else Finding("ok", "TLS", said)
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _addresses(settings: Settings) -> Findings:
+    found = announced(settings.media.announced_ips, settings.media.ip)
+    if wrong := [one for one in found if not _is_address(one)]:
+        advice = "media.announced_ips takes addresses only"
+        return [Finding("problem", "media addresses", f"{', '.join(wrong)}: no IP address", advice)]
+    said = f"clients are told {', '.join(found) or 'none'}"
+    addresses = [ipaddress.ip_address(one) for one in found]
+    if all(address.is_loopback for address in addresses):
+        level: Level = "ok" if _is_loopback(settings.http.host) else "problem"
+        advice = "" if level == "ok" else "set media.announced_ips to the address at which clients reach us"
+        return [Finding(level, "media addresses", f"{said}: this machine only", advice)]
+    if settings.http.public_url and not any(address.is_global for address in addresses):
+        advice = "right in a local network; for others set media.announced_ips to the public address"
+        return [Finding("note", "media addresses", f"{said}: private ones only", advice)]
+    return [Finding("ok", "media addresses", said)]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_CHECKS: Sequence[Callable[[Settings], Findings]] = (
+    _settings, _data, _codecs, _srtp, _limits, _tls, _addresses,
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ ports
+
+
+async def _ports(settings: Settings, running: bool) -> Findings:
+    if running:
+        said = f"a server is running on {settings.data.dir}; its ports are its own"
+        return [Finding("ok", "ports", said)]
+    return [_http_port(settings), *(_udp_port(settings, index) for index in range(settings.media.workers))]
+
+
+def _http_port(settings: Settings) -> Finding:
+    host, port = settings.http.host, settings.http.port
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as tcp:
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    tcp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                tcp.bind(address)
+                tcp.listen()
+    except OSError as error:
+        detail = f"port {port} of {host} cannot be opened: {error.strerror}"
+        return Finding("problem", "HTTP", detail, "end what uses it, or choose http.host and http.port")
+    return Finding("ok", "HTTP", f"port {port or '(any)'} of {host} is free")
+
+
+def _udp_port(settings: Settings, index: int) -> Finding:
+    media = settings.media
+    number = media.port + index if media.port else 0
+    matter = f"media worker {index}"
+    try:
+        port = Port(media.ip, number, {}, lambda data, address: None, lambda: None, media.gso)
+    except (StartError, OSError, OverflowError) as error:
+        return Finding("problem", matter, str(error), "end what uses it, or choose media.ip and media.port")
+    gso, opened = port.gso, port.port
+    port.close()
+    said = f"UDP port {opened if number else '(any)'} of {media.ip} is free"
+    if media.gso and not gso:
+        return Finding("note", matter, f"{said}, but the kernel cannot segment UDP", "sending costs more CPU")
+    return Finding("ok", matter, f"{said}, {'with' if gso else 'without'} segmentation offload")
+
+
+# ------------------------------------------------------------------------------------------ what is beside
+
+
+async def _answer(matter: str, where: str, advice: str, asking: Awaitable[None]) -> Finding:
+    try:
+        await asking
+    except (StartError, Problem, OSError, ValueError) as error:
+        return Finding("problem", matter, f"{where}: {error}" if where else str(error), advice)
+    return Finding("ok", matter, f"{where or 'the database'} answers")
+
+
+async def _documents(settings: Settings) -> Finding:
+    directory = settings.data.dir / "documents"
+    if settings.mongodb.uri == EMBEDDED and not await is_running(directory):
+        return Finding("ok", "documents", f"the embedded document server, started with the server in {directory}")
+
+    async def ask() -> None:
+        mongodb = settings.mongodb
+        database = await Database.open(mongodb.uri, mongodb.database, directory, mongodb.timeout_s)
+        await database.close()
+
+    where = "the embedded document server" if settings.mongodb.uri == EMBEDDED else ""
+    return await _answer("documents", where, "see mongodb.uri", ask())
+
+
+async def _objects(settings: Settings) -> Finding:
+    if settings.objects.backend == "local":
+        return Finding("ok", "objects", f"files under {settings.data.dir / 'objects'}")
+
+    async def ask() -> None:
+        store = await open_objects(settings.objects, settings.data.dir)
+        await store.close()
+
+    return await _answer("objects", f"bucket {settings.objects.bucket}", "see the section [objects]", ask())
+
+
+async def _redis(settings: Settings) -> Finding:
+    if not settings.redis.url:
+        return Finding("ok", "redis", "not used: rate limits are counted in the server")
+
+    async def ask() -> None:
+        counters = RedisCounters(settings.redis.url)
+        try:
+            await counters.peek("doctor", 1, 1.0)
+        finally:
+            await counters.close()
+
+    where = urlsplit(settings.redis.url)
+    return await _answer("redis", f"{where.hostname}:{where.port or 6379}", "see redis.url", ask())
