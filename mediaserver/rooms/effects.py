@@ -122,7 +122,7 @@ class Save(Effect):
     """Persist what changed of a participant."""
 
     participant: str
-    changes: dict[str, bool] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

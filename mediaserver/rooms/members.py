@@ -29,6 +29,9 @@ class Person:
     can_publish: bool
     login_id: str
     joined_at: datetime
+    is_admin: bool = False
+    promoted: bool = False
+    """A moderator of a broadcast let them publish."""
 
 
 @dataclass(slots=True)
@@ -68,6 +71,8 @@ class Member:
     login_id: str
     joined_at: datetime
     socket: str | None
+    is_admin: bool = False
+    promoted: bool = False
     mute: bool = False
     video_visible: bool = False
     cast_screen: bool = False

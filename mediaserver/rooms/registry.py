@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mediaserver.base.errors import Conflict, Forbidden, Problem
@@ -20,10 +21,11 @@ from mediaserver.rooms.members import Member
 from mediaserver.rooms.ports import Worker
 from mediaserver.rooms.record import recording_cut_off, recording_wire, stop_recording
 from mediaserver.usecases import events as happened
-from mediaserver.usecases import sessions
+from mediaserver.usecases import sessions, users
 
 log = logging.getLogger(__name__)
 
+_NOBODY = Actor(user_id="", username="", role="student", login_id="")
 _SWEEP_S = 5.0
 _DRAIN_S = 10.0
 
@@ -149,6 +151,8 @@ class Rooms:
         on(happened.SessionEnded, lambda event: self._over(event.session, "ended"))
         on(happened.SessionDeleted, lambda event: self._over(event.session, "deleted"))
         on(happened.SessionUpdated, self._session_updated)
+        on(happened.UserUpdated, self._person_changed)
+        on(happened.RoleChanged, self._role_changed)
         on(happened.UserDeactivated, lambda event: self._out(event.user_id, None, "deactivated", "deactivated"))
         on(happened.LoginRevoked, lambda event: self._out(event.user_id, event.login_id, "login_revoked", "left"))
         on(happened.MessageStored, self._message_stored)
@@ -163,14 +167,34 @@ class Rooms:
     def _session_updated(self, event: happened.SessionUpdated) -> None:
         session = event.session
         host = self.get(session.kind, session.id)
-        if host is not None and host.actors:
-            reader = next(iter(host.actors.values()))  # a session is the same for every reader
+        if host is None:
+            return
 
-            async def tell() -> None:
-                (wire,) = await sessions.describe(self.ctx, reader, [session])
-                host.tell(lambda now: host.room.session_updated(session, wire))
+        async def tell() -> None:
+            (wire,) = await sessions.describe(self.ctx, _NOBODY, [session])  # the same for every reader
+            host.tell(lambda now: host.room.session_updated(session, wire, now))
 
-            host.chat.lane.put(tell)
+        host.chat.lane.put(tell)
+
+    def _person_changed(self, event: happened.UserUpdated) -> None:
+        for host in self._where(event.user_id):
+            host.chat.lane.put(lambda host=host: self._tell_of(host, event.user_id))  # type: ignore[misc]
+
+    async def _tell_of(self, host: Host, user_id: str) -> None:
+        name, face = (await users.names(self.ctx, [user_id]))[user_id], await users.face(self.ctx, user_id)
+        host.tell(lambda now: host.room.person_changed(user_id, name, face))
+
+    def _role_changed(self, event: happened.RoleChanged) -> None:
+        is_admin = event.role == "admin"
+        for host in self._where(event.user_id):
+            for participant, actor in host.actors.items():
+                if actor.user_id == event.user_id:
+                    host.actors[participant] = replace(actor, role=event.role)
+            host.tell(lambda now, host=host: host.room.role_changed(event.user_id, is_admin, now))  # type: ignore[misc]
+
+    def _where(self, user_id: str) -> list[Host]:
+        """The rooms in which somebody is."""
+        return [h for h in self._hosts.values() if any(m.user_id == user_id for m in h.room.members.values())]
 
     def _out(self, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason) -> None:
         """A person (with that login, when one is named) may not be here any more."""

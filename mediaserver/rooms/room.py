@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mediaserver.base.errors import Conflict, Forbidden, NotFound
+from mediaserver.domain.participants import ParticipantRole
 from mediaserver.domain.sessions import MediaKind, Session
 from mediaserver.rooms import effects as fx
 from mediaserver.rooms.members import FLAG_OF, Member, Person
@@ -52,6 +53,7 @@ class Room:
         member = Member(
             person.participant_id, self.session.kind, self.session.id, person.user_id, person.username,
             person.profile_image_url, person.role, person.can_publish, person.login_id, person.joined_at, socket,
+            person.is_admin, person.promoted,
         )  # fmt: skip
         self.members[member.id] = member
         self.empty_since = None
@@ -215,12 +217,14 @@ class Room:
             raise Conflict("not_allowed", "promoting is for listeners of a broadcast")
         if member.can_publish == may:
             return []
-        member.can_publish = may
+        member.can_publish = member.promoted = may
         done: Effects = [self._participant("participant.updated", member), fx.Save(member.id, {"promoted": may})]
-        if not may:
-            for track in list(member.tracks.values()):
-                done += self.stage.unpublish(member, track, now)
-        return done + self.stage.rebalance(now)
+        return done + self._end_forbidden(member, now) + self.stage.rebalance(now)
+
+    def _end_forbidden(self, member: Member, now: float) -> Effects:
+        """Who may not publish has no tracks."""
+        ended = [] if member.can_publish else list(member.tracks.values())
+        return [effect for track in ended for effect in self.stage.unpublish(member, track, now)]
 
     def _set_flags(self, member: Member, changes: Mapping[str, bool], now: float) -> Effects:
         changed = {
@@ -235,7 +239,46 @@ class Room:
             done.append(fx.Save(member.id, lasting))
         return done + self.stage.rebalance(now)
 
-    # --------------------------------------------------------------- recording and session
+    # --------------------------------------------------------------- what documents say anew
+
+    def person_changed(self, user_id: str, username: str, profile_image_url: str | None) -> Effects:
+        """Somebody has another name or picture."""
+        done: Effects = []
+        for member in [m for m in self.members.values() if m.user_id == user_id]:
+            before = member.wire()
+            member.username, member.profile_image_url = username, profile_image_url
+            if member.wire() != before:
+                done.append(self._participant("participant.updated", member))
+        return done
+
+    def role_changed(self, user_id: str, is_admin: bool, now: float) -> Effects:
+        """Admins moderate every session; somebody has become one, or is none any more."""
+        done: Effects = []
+        for member in [m for m in self.members.values() if m.user_id == user_id]:
+            member.is_admin = is_admin
+            done += self._settle_rights(member, now)
+        return done
+
+    def session_updated(self, session: Session, wire: dict[str, Any], now: float) -> Effects:
+        """Its title, plan, type or moderator: the last two change what people may do."""
+        self.session = session
+        done: Effects = [self._numbered("session.updated", {"session": wire})]
+        for member in list(self.members.values()):
+            done += self._settle_rights(member, now)
+        return done
+
+    def _settle_rights(self, member: Member, now: float) -> Effects:
+        moderates = member.is_admin or member.user_id == self.session.moderator_user_id
+        role: ParticipantRole = "moderator" if moderates else "participant"
+        may_publish = moderates or member.promoted or self.session.everyone_publishes()
+        if (role, may_publish) == (member.role, member.can_publish):
+            return []
+        done: Effects = [] if role == member.role else [fx.Save(member.id, {"role": role})]
+        member.role, member.can_publish = role, may_publish
+        done.append(self._participant("participant.updated", member))
+        return done + self._end_forbidden(member, now) + self.stage.rebalance(now)
+
+    # --------------------------------------------------------------- recording
 
     def recording_changed(self, event: str, recording: dict[str, Any], reason: str | None = None) -> Effects:
         """`recording.started`, `.stopped`, `.ready` or `.failed`; an earlier recording's leave this one be."""
@@ -249,10 +292,6 @@ class Room:
             self.stage.recording = False
             self.recording = recording if event == "recording.stopped" else None
         return done
-
-    def session_updated(self, session: Session, wire: dict[str, Any]) -> Effects:
-        self.session = session
-        return [self._numbered("session.updated", {"session": wire})]
 
     # --------------------------------------------------------------- seeing
 

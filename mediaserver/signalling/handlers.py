@@ -9,6 +9,7 @@ from typing import Any
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.participants import ParticipantRole
 from mediaserver.domain.sessions import Session
 from mediaserver.rooms.host import Host
 from mediaserver.rooms.ice_servers import ice_servers
@@ -19,7 +20,7 @@ from mediaserver.rooms.registry import Rooms
 from mediaserver.rooms.resume import Since
 from mediaserver.rooms.slots import Wish
 from mediaserver.signalling import messages as c
-from mediaserver.usecases import chat, participants, sessions
+from mediaserver.usecases import chat, participants, sessions, users
 from mediaserver.usecases.context import Context
 
 Wire = dict[str, Any]
@@ -63,13 +64,15 @@ async def join(services: Services, client: Client, message: c.SessionJoin) -> Re
     if client.host is not None:
         await _leave(client)
     admission = await sessions.admit(ctx, client.actor, message.kind, message.session_id)
-    session, role = admission.session, "moderator" if admission.is_moderator else "participant"
+    session = admission.session
+    role: ParticipantRole = "moderator" if admission.is_moderator else "participant"
     host = await services.rooms.enter(session)
     host.room.check_may_join(client.actor.user_id)  # before a document says that they were here
-    document = await participants.enter(ctx, client.actor, session, role, ctx.clock())  # type: ignore[arg-type]
+    document = await participants.enter(ctx, client.actor, session, role, ctx.clock())
     person = Person(
-        document.id, client.actor.user_id, client.actor.username, None, role, admission.can_publish,  # type: ignore[arg-type]
-        client.actor.login_id, document.joined_at,
+        document.id, client.actor.user_id, client.actor.username, await users.face(ctx, client.actor.user_id),
+        role, admission.can_publish, client.actor.login_id, document.joined_at,
+        client.actor.is_admin, document.promoted,
     )  # fmt: skip
     since = Since(message.since.chat, message.since.epoch, message.since.n)
     try:

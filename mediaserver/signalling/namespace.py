@@ -4,6 +4,7 @@ Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothin
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import engineio.payload
@@ -20,7 +21,7 @@ from mediaserver.signalling.handlers import HANDLERS, Client, Services
 from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import LoginRevoked, UserDeactivated
+from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Signalling:
         self.audience.server.on("connect", self._connect)
         self.audience.server.on("disconnect", self._disconnect)
         ctx.events.subscribe(LoginRevoked, lambda e: self._end_login(e.user_id, e.login_id, "login_revoked"))
+        ctx.events.subscribe(RoleChanged, self._role_changed)
         ctx.events.subscribe(UserDeactivated, lambda e: self._end_login(e.user_id, None, "deactivated"))
 
     def attach(self, app: web.Application) -> None:
@@ -98,6 +100,11 @@ class Signalling:
                 if client.host is None:  # else its room tells it
                     self.audience.send(client.socket, "session.replaced", {"reason": reason})
                 asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.audience.close, client.socket)
+
+    def _role_changed(self, event: RoleChanged) -> None:
+        for client in self._clients.values():
+            if client.actor.user_id == event.user_id:
+                client.actor = replace(client.actor, role=event.role)
 
     # --------------------------------------------------------------- events
 

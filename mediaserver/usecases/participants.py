@@ -76,9 +76,11 @@ async def save_state(
     video_visible: bool | None = None,
     cast_screen: bool | None = None,
     promoted: bool | None = None,
+    role: ParticipantRole | None = None,
 ) -> Participant:
     """Store what the room decided; None leaves a field as it is."""
-    state = {"mute": mute, "videoVisible": video_visible, "castScreen": cast_screen, "promoted": promoted}
+    flags = {"mute": mute, "videoVisible": video_visible, "castScreen": cast_screen}
+    state = {**flags, "promoted": promoted, "role": role}
     changes = {name: value for name, value in state.items() if value is not None}
     return await ctx.participants.update(participant_id, set=changes)
 

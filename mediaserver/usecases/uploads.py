@@ -22,6 +22,9 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import Arrived, receive
 
 KEY_PREFIX = "uploads"
+ANYONE = "anyone"
+"""In the place of a person in URLs that are not made for one."""
+_FACE_TTL_S = 7 * 86400
 _MAX_NAME = 200
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SWEEP = 100
@@ -70,9 +73,11 @@ async def release(ctx: Context, upload_id: str, by: Use) -> None:
 
 
 async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
-    """Whether an active person may have the bytes; asked anew at each request."""
-    user = await ctx.users.find_one({"_id": user_id})
+    """Whether an active person may have the bytes; asked anew at each request. `ANYONE` may have faces."""
     upload = await ctx.uploads.find_one({"_id": upload_id})
+    if user_id == ANYONE:
+        return upload is not None and upload.status == "ready" and _is_face(upload)
+    user = await ctx.users.find_one({"_id": user_id})
     if user is None or not user.active or upload is None or upload.status != "ready":
         return False
     return await _readable(ctx, user_id, user.role == "admin", upload)
@@ -91,6 +96,13 @@ def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
         "duration": upload.duration_s,
         "url": ctx.signer.url(upload.object_key, person, ctx.clock(), ttl_s, upload.name),
     }
+
+
+def face_url(ctx: Context, upload: Upload) -> str:
+    """A profile picture's URL for every reader: people in a room are described to all with the same words.
+
+    It works for days, but only as long as the picture is somebody's: that is asked at each request."""
+    return ctx.signer.url(upload.object_key, ANYONE, ctx.clock(), _FACE_TTL_S, upload.name)
 
 
 async def expire_unused(ctx: Context, now: datetime) -> int:
@@ -174,6 +186,10 @@ async def _discard(ctx: Context, upload: Upload) -> bool:
     await ctx.objects.delete(upload.object_key)
     await ctx.uploads.delete_many({"_id": upload.id})
     return True
+
+
+def _is_face(upload: Upload) -> bool:
+    return any(use.kind == "profile" for use in upload.used_by)
 
 
 async def _readable(ctx: Context, user_id: str, is_admin: bool, upload: Upload) -> bool:

@@ -33,6 +33,15 @@ async def by_name(ctx: Context, username: str) -> User:
     return user
 
 
+async def face(ctx: Context, user_id: str) -> str | None:
+    """The URL of a person's picture, the same for every reader; None without one."""
+    user = await ctx.users.find_one({"_id": user_id})
+    if user is None or user.profile_image is None:
+        return None
+    image = await ctx.uploads.find_one({"_id": user.profile_image, "status": "ready"})
+    return uploads.face_url(ctx, image) if image else None
+
+
 async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, Any]) -> User:
     """Change a person: themselves their profile and picture, an admin also `role` and `active`.
 

@@ -171,6 +171,20 @@ async def test_a_right_that_ended_ends_the_url(ctx: Context, anna: Actor, client
     assert await refusal(client, url) == (403, "forbidden")
 
 
+async def test_a_face_is_served_to_everyone_who_has_its_url_while_it_is_one(
+    ctx: Context, anna: Actor, client: Client
+) -> None:
+    upload, use = await keep(ctx, anna, PNG), Use(kind="profile", id=anna.user_id)
+    url = URL(uploads.face_url(ctx, upload))
+    assert await refusal(client, url) == (403, "forbidden")
+    await uploads.mark_used(ctx, upload.id, use)
+    async with client.get(url) as answer:
+        assert (answer.status, await answer.read()) == (200, PNG)
+    assert await refusal(client, url.update_query(person=anna.user_id)) == (403, "bad_signature")
+    await uploads.release(ctx, upload.id, use)
+    assert await refusal(client, url) == (403, "forbidden")
+
+
 async def test_keys_that_nobody_judges_are_refused(ctx: Context, anna: Actor, client: Client) -> None:
     await ctx.objects.put_bytes("secret/1/x", b"x", "text/plain")
     url = URL(ctx.signer.url("secret/1/x", anna.user_id, ctx.clock(), 60))

@@ -9,10 +9,11 @@ import socketio
 from socketio.exceptions import ConnectionError as Refused
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.domain.uploads import Upload
 from mediaserver.media import messages as m
 from mediaserver.signalling import messages
 from mediaserver.signalling.handlers import HANDLERS
-from mediaserver.usecases import identity, sessions
+from mediaserver.usecases import identity, sessions, uploads, users
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 
@@ -299,6 +300,66 @@ async def test_a_changed_title_is_told(live: Live) -> None:
     stored = await sessions.find(live.ctx, "video", session.id)
     await sessions.update(live.ctx, mia.actor, stored, {"title": "Geometry"})
     assert (await mia.hears("session.updated"))["session"]["title"] == "Geometry"
+
+
+async def test_another_type_of_session_changes_who_may_publish(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia, "live", type="meeting")
+    await mia.join(session)
+    await ben.join(session)
+    assert (await publish(ben))["ok"]
+    stored = await sessions.find(live.ctx, "live", session.id)
+    stored = await sessions.update(live.ctx, mia.actor, stored, {"type": "broadcast"})
+    await mia.hears("track.unpublished", 3)
+    assert (await ben.hears("participant.updated"))["participant"]["canPublish"] is False
+    assert (await publish(ben, generation=2))["error"]["code"] == "not_allowed"
+    await sessions.update(live.ctx, mia.actor, stored, {"type": "meeting"})
+    await until(lambda: ben.events("participant.updated")[-1]["participant"]["canPublish"])
+    assert (await publish(ben, generation=2))["ok"]
+
+
+async def test_who_becomes_an_admin_moderates_at_once_and_who_is_none_any_more_does_not(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    target = (await mia.join(session))["participantId"]
+    await ben.join(session)
+    mute = {"participantId": target, "action": "mute"}
+    assert (await ben.ask("participant.moderate", mute))["error"]["code"] == "forbidden"
+    await identity.set_role(live.ctx, ben.actor.user_id, "admin")
+    assert (await mia.hears("participant.updated"))["participant"]["role"] == "moderator"
+    assert (await ben.ask("participant.moderate", mute))["ok"]
+    assert (await ben.ask("recording.start"))["ok"]
+    await identity.set_role(live.ctx, ben.actor.user_id, "instructor")
+    await until(lambda: mia.events("participant.updated")[-1]["participant"]["role"] == "participant")
+    assert (await ben.ask("recording.stop"))["error"]["code"] == "forbidden"
+    host = live.rooms.get("video", session.id)
+    assert host is not None
+    await host.drain(5)
+    stored = await live.ctx.participants.find({"sessionId": session.id, "userId": ben.actor.user_id})
+    assert [one.role for one in stored] == ["participant"]
+
+
+async def test_a_new_picture_is_shown_to_all_and_an_old_one_is_no_longer_served(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    assert (await mia.join(session))["snapshot"]["participants"][0]["profileImageUrl"] is None
+    stamp = live.ctx.stamp()
+    picture = await live.ctx.uploads.add(
+        Upload(
+            **stamp, owner_user_id=ben.actor.user_id, content_type="image/png", size=3, name="ben.png",
+            object_key=f"uploads/{stamp['id']}/ben.png", status="ready",
+        )
+    )  # fmt: skip
+    assert not await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
+    user = await live.ctx.users.get(ben.actor.user_id)
+    user = await users.update(live.ctx, ben.actor, user, {"profile_image": picture.id})
+    await ben.join(session)
+    shown = (await mia.hears("participant.joined"))["participant"]["profileImageUrl"]
+    assert f"/files/{picture.object_key}?person=anyone" in shown
+    assert await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
+    await users.update(live.ctx, ben.actor, user, {"profile_image": None})
+    assert (await mia.hears("participant.updated"))["participant"]["profileImageUrl"] is None
+    assert not await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
 
 
 # ------------------------------------------------------------------- chat
