@@ -32,7 +32,6 @@ unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
 # The DTLS server chooses (RFC 5764 section 4.1.2): GCM is the fastest with AES instructions, CM-80 is everywhere.
 _PROFILES: Final = [rtcdtlstransport.SRTP_AEAD_AES_128_GCM, rtcdtlstransport.SRTP_AES128_CM_SHA1_80]
 TAGS: Final = (16, 10)
-_TAGS: Final = {b"SRTP_AEAD_AES_128_GCM": 16, b"SRTP_AES128_CM_SHA1_80": 10}
 
 
 class DatagramPath(Protocol):
@@ -77,11 +76,12 @@ class Keys:
 
 
 def make_keys(profile: int, rx_key: bytes, tx_key: bytes) -> Keys:
-    """Keys without DTLS, as tests and the self-test need them."""
+    """Fresh sessions. They never encrypt one packet number twice, whoever asks: with other bytes, that would
+    repeat a GCM nonce and give the authentication key away (RFC 7714 section 8.4)."""
     sessions = []
     for key, direction in ((rx_key, Policy.SSRC_ANY_INBOUND), (tx_key, Policy.SSRC_ANY_OUTBOUND)):
         policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile)
-        policy.allow_repeat_tx = True
+        policy.allow_repeat_tx = False
         policy.window_size = 1024
         sessions.append(Session(policy))
     tag = 16 if profile == Policy.SRTP_PROFILE_AEAD_AES_128_GCM else 10
@@ -97,9 +97,17 @@ def dtls_server(path: DatagramPath, certificate: RTCCertificate) -> RTCDtlsTrans
 
 
 def take_keys(dtls: RTCDtlsTransport) -> Keys:
-    """The SRTP sessions of a connected DTLS transport. From here on it sees DTLS records only."""
-    rx, tx = dtls._rx_srtp, dtls._tx_srtp
-    return Keys(rx._srtp[0], tx._srtp[0], _TAGS[dtls._ssl.get_selected_srtp_profile()], (rx, tx))
+    """SRTP sessions with a connected DTLS transport's keys (RFC 5764 section 4.2), in place of its own, which let
+    packet numbers be repeated. From here on it sees DTLS records only."""
+    dtls._rx_srtp = dtls._tx_srtp = None
+    selected = dtls._ssl.get_selected_srtp_profile()
+    profile = next(one for one in _PROFILES if one.openssl_profile == selected)
+    material = dtls._ssl.export_keying_material(
+        b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
+    )
+    client, server = profile.get_key_and_salt(material, 0), profile.get_key_and_salt(material, 1)
+    rx_key, tx_key = (client, server) if dtls._role == "server" else (server, client)
+    return make_keys(profile.libsrtp_profile, rx_key, tx_key)
 
 
 def self_test() -> None:
@@ -130,6 +138,7 @@ def _test_names() -> None:
     assert dtls._role == "server", "_role"
     assert dtls._rx_srtp is None and dtls._tx_srtp is None, "_rx_srtp, _tx_srtp"
     assert dtls._ssl is None, "_ssl"
+    assert all(len(one.get_key_and_salt(bytes(60), 1)) == one.key_length + one.salt_length for one in _PROFILES)
 
 
 def _test_round_trip(profile: int, key_length: int) -> None:
@@ -150,3 +159,6 @@ def _test_round_trip(profile: int, key_length: int) -> None:
         memory.view[: len(protected)] = protected
         length[0] = len(protected)
         assert unlock(there.rx, memory.pointer(0), length) != 0, "replay protection"
+    memory.view[:12] = b"\x80\x60\x00\x01" + bytes(8)
+    length[0] = 12
+    assert protect(here.tx, memory.pointer(0), length) != 0, "a number twice"

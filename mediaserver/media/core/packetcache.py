@@ -1,6 +1,7 @@
 """The last packets of one incoming stream, kept by sequence number to be sent again.
 
-A packet is stored once: a second one with its number is refused, however it came (network or retransmission).
+A packet is stored once: a second one with its number is refused, however it came (network or retransmission) and
+however late. Slots rely on it: what they sent under a number never goes out again with other bytes.
 """
 
 from mediaserver.media.core.buffers import Readable
@@ -29,11 +30,10 @@ class PacketCache:
         """Keep a copy of `packet`. False: it is here already or older than the ring, so not worth forwarding."""
         index = sequence & self._mask
         held = self._sequences[index]
-        if (
-            held >= 0
-            and now - self._times[index] <= self._max_age_s
-            and (held - sequence) & 0xFFFF < 0x8000  # the same, or one that came a ring's length later
-        ):
+        if held == sequence:
+            return False
+        is_late = held >= 0 and (held - sequence) & 0xFFFF < 0x8000  # what is here came a ring's length later
+        if is_late and now - self._times[index] <= self._max_age_s:
             return False
         self._sequences[index] = sequence
         self._times[index] = now

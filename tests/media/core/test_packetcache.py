@@ -28,8 +28,15 @@ def test_what_is_too_old_is_not_given_out_and_gives_way() -> None:
     assert cache.insert(5, b"a", 1.0)
     assert cache.get(5, 3.0) == b"a"
     assert cache.get(5, 3.1) is None
-    assert cache.insert(5, b"a wrap later", 3.1)
-    assert cache.get(5, 3.1) == b"a wrap later"
+    assert cache.insert(13, b"of a stream that began anew", 3.1)
+    assert cache.insert(5, b"before that", 9.0)
+    assert cache.get(5, 9.0) == b"before that"
+
+
+def test_a_number_is_refused_again_however_late() -> None:
+    cache = PacketCache(8, max_age_s=2.0)
+    assert cache.insert(5, b"a", 1.0)
+    assert not cache.insert(5, b"b", 1000.0)
 
 
 def test_a_cleared_cache_takes_any_number() -> None:
