@@ -162,6 +162,10 @@ class Taps:
         for one in self._sockets.values():
             one.flush(now)
 
+    def close_all(self) -> None:
+        for one in self._sockets.values():
+            one.close()
+
     @property
     def overflowed(self) -> int:
         return sum(one.overflowed for one in self._sockets.values())

@@ -95,7 +95,7 @@ class Reports:
             missing = stream.losses.due(now, transport.rtt_s)
             if missing:
                 transport.send_rtcp(rtcp.build_nack(SENDER_SSRC, stream.ssrc, missing))
-        if stream.losses.take_keyframe_wish() and stream.groups:
+        if stream.losses.take_keyframe_wish() and stream.is_wanted:
             self._router.want_keyframe(stream)
         if stream.keyframes.wanted:
             self._router.repeat_keyframe_wish(stream, now)

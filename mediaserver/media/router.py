@@ -71,6 +71,8 @@ class Router:
             self._dropped["payload_type"] += 1
         elif rtp.is_padding_only(header):
             self._skip(stream, header, now)
+            if track.taps:  # a recorder counts in the publisher's numbers: what is missing is lost to it
+                self._tap(stream, tapframe.RTP, data, begins=False)
         elif stream.cache.insert(header.sequence, data, now):
             self._accept(stream, data, header, now)
 

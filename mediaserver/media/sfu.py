@@ -69,6 +69,7 @@ class Sfu:
         await asyncio.gather(self._ticking, *self._closing, return_exceptions=True)
         await close_all(list(self._transports.values()))
         self._taps.flush(time.monotonic())
+        self._taps.close_all()
         self._port.close()
 
     # ------------------------------------------------------------------------------------------ requests

@@ -56,6 +56,11 @@ class Stream:
         self.bitrate_bps = 0
         self.bytes_before = 0
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a slot or a tap gets its packets."""
+        return bool(self.groups) or any(tap.stream is self for tap in self.track.taps.values())
+
     def measure(self, elapsed_s: float) -> None:
         """Update the bitrate; called about every second."""
         self.bitrate_bps = int((self.stats.bytes - self.bytes_before) * 8 / elapsed_s)

@@ -18,15 +18,16 @@ class Egress:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(path)
         self._listening.listen(1)
+        self._listening.setblocking(False)
         self._connection: socket.socket | None = None
         self._bytes = b""
 
     def read(self) -> list[Record]:
         """All records of the batches that are there by now."""
-        if self._connection is None:
-            self._connection, _ = self._listening.accept()
-            self._connection.setblocking(False)
         try:
+            if self._connection is None:
+                self._connection, _ = self._listening.accept()
+                self._connection.setblocking(False)
             while data := self._connection.recv(1 << 20):
                 self._bytes += data
         except BlockingIOError:

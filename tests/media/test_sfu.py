@@ -9,6 +9,8 @@ import pytest
 from mediaserver.base.errors import Conflict, NotFound
 from mediaserver.media import messages as m
 from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core.packetcache import VIDEO_SLOTS
+from mediaserver.media.tapframe import Record
 from tests.media.conftest import LocalWorker
 from tests.media.peers import until
 from tests.media.test_egress_tap import Egress
@@ -79,6 +81,26 @@ async def test_a_lost_packet_is_asked_for_and_its_retransmission_forwarded(anna:
     assert headers[4].sequence == headers[0].sequence + 2 & 0xFFFF
     assert headers[4].payload_type == 101
     assert ben.rtp[4].endswith(b"mended")
+
+
+async def test_a_publisher_cannot_have_a_number_encrypted_twice(
+    anna: WirePeer, ben: WirePeer, sfu: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two packets under one number would repeat a GCM nonce (RFC 7714 section 8.4)."""
+    await subscribe(ben, await publish(anna, ssrcs=[SSRC], rtx_ssrcs={SSRC + 1: SSRC}))
+    for sequence in (10, 11, 12 + VIDEO_SLOTS):
+        anna.send_rtp(SSRC, KEYFRAME if sequence == 10 else DELTA, sequence=sequence)
+    await ben.got_rtp(3)
+    later = sfu._loop.time() + 60  # so that the packet cache holds on to nothing
+    monkeypatch.setattr(sfu._router, "_clock", lambda: later)
+    for number in (10, 11, 12):  # 12 is new, and gives its place in the cache up for it
+        anna.send_rtp(SSRC + 1, number.to_bytes(2, "big") + DELTA + b"other", 97, sequence=number)
+    await ben.got_rtp(4)
+    anna.send_rtp(SSRC + 1, (12 + VIDEO_SLOTS).to_bytes(2, "big") + DELTA + b"other", 97, sequence=20)
+    await until(lambda: sfu._port.dropped["protect"] == 1)
+    ben.receive()
+    numbers = [rtp.FIXED_HEADER.unpack_from(packet)[2] for packet in ben.rtp]
+    assert len(set(numbers)) == len(numbers) == 4
 
 
 async def test_a_nack_of_a_subscriber_is_answered_by_rtx(anna: WirePeer, ben: WirePeer) -> None:
@@ -289,6 +311,48 @@ async def test_a_tap_gets_the_publishers_own_packets(anna: WirePeer, sfu: LocalW
     await until(there)
     assert [(one.tap, one.kind, one.data) for one in records] == [(4, 0, packet), (4, 1, report)]
     await sfu.untap_track(m.UntapTrack(track=track, tap=4))
+    egress.close()
+
+
+async def test_a_tap_gets_padding_too_since_it_numbers_as_the_publisher_does(
+    anna: WirePeer, sfu: LocalWorker, tmp_path: Path
+) -> None:
+    egress = Egress(str(tmp_path / "egress"))
+    track = await publish(anna)
+    await sfu.tap_track(m.TapTrack(track=track, tap=4, path=str(tmp_path / "egress")))
+    first = anna.packet(SSRC, KEYFRAME)
+    padding = bytearray(anna.packet(SSRC, bytes(9) + b"\x0a"))
+    padding[0] |= 0x20
+    last = anna.packet(SSRC, DELTA)
+    for packet in (first, bytes(padding), last):
+        anna.send(anna.keys.sessions[1].protect(packet))
+    records: list[Record] = []
+
+    def there() -> bool:
+        records.extend(egress.read())
+        return len(records) == 3
+
+    await until(there)
+    assert [one.data for one in records] == [first, padding, last]
+    egress.close()
+
+
+async def test_loss_that_stays_asks_for_a_keyframe_for_a_tap_alone(
+    anna: WirePeer, sfu: LocalWorker, tmp_path: Path
+) -> None:
+    egress = Egress(str(tmp_path / "egress"))
+    track = await publish(anna)
+    anna.send_rtp(SSRC, KEYFRAME, sequence=10)
+    await until(lambda: anna.transport.reception.streams)
+    await sfu.tap_track(m.TapTrack(track=track, tap=4, path=str(tmp_path / "egress")))
+    await anna.got_rtcp(rtcp.Pli)
+    anna.send_rtp(SSRC, KEYFRAME, sequence=11)
+    await until(lambda: not anna.transport.reception.streams[SSRC].keyframes.wanted)
+    anna.receive()
+    anna.rtcp.clear()
+    for sequence in (13, 14):
+        anna.send_rtp(SSRC, DELTA, sequence=sequence)
+    assert (await anna.got_rtcp(rtcp.Pli)).media_ssrc == SSRC
     egress.close()
 
 
