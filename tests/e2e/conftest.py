@@ -11,8 +11,6 @@ from tests.e2e.attendee import Attendee
 from tests.e2e.browsers import Chromium, Firefox
 from tests.e2e.server import Person, Server
 
-pytest_plugins: list[str] = []
-
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def chromium() -> AsyncIterator[Chromium]:
