@@ -98,6 +98,8 @@ class Host:
             self._execute(command, future)
 
     def _execute(self, command: Command, future: asyncio.Future[None] | None) -> None:
+        if future is not None and future.cancelled():
+            return  # who asked has given up, and has been told so
         try:
             for effect in command(self._clock()):
                 _PERFORM[type(effect)](self, effect)

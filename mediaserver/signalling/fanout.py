@@ -29,7 +29,8 @@ MAX_ACKNOWLEDGEMENTS = 512
 _LAST_WORDS_S = 2.0
 _BINARY = (str(packet.BINARY_EVENT), str(packet.BINARY_ACK))
 
-ClientEvent = Callable[[str, str, list[Any]], Awaitable["Answer"]]
+ClientEvent = Callable[[str, str, list[Any]], Awaitable["Answer | asyncio.Task[Answer]"]]
+"""A task is not waited for: the client's next events come first, its answer goes out when it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,21 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if not (isinstance(data, list) and data and isinstance(data[0], str)):
             raise ValueError("an event needs a name")
         answer = await self._on_event(sid, data[0], data[1:])
+        if isinstance(answer, Answer):
+            self._answer(eio_sid, namespace, id, answer)
+        else:
+            answer.add_done_callback(lambda done: self._answer_later(eio_sid, namespace, id, done))
+
+    def _answer_later(
+        self, eio_sid: str, namespace: str | None, id: int | None, done: "asyncio.Task[Answer]"
+    ) -> None:
+        if done.cancelled():
+            error = {"code": "not_in_session", "message": "you left the session before this was done"}
+            self._answer(eio_sid, namespace, id, Answer({"ok": False, "error": error}))
+        else:
+            self._answer(eio_sid, namespace, id, done.result())
+
+    def _answer(self, eio_sid: str, namespace: str | None, id: int | None, answer: Answer) -> None:
         if id is not None:
             self.put(eio_sid, packet.Packet(packet.ACK, namespace=namespace, id=id, data=[answer.data]).encode())
         if answer.then is not None:

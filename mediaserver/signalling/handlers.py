@@ -1,9 +1,10 @@
 """What each client event does: one handler a message, which asks a room or a use case and answers.
 
-Handlers of one client run one after another; what they raise as `Problem` becomes the refusal."""
+Handlers of one client run one after another, those in `LANES` beside the others; what they raise as `Problem`
+becomes the refusal."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem
@@ -20,6 +21,7 @@ from mediaserver.rooms.registry import Rooms
 from mediaserver.rooms.resume import Since
 from mediaserver.rooms.slots import Wish
 from mediaserver.signalling import messages as c
+from mediaserver.signalling.lanes import Lane, LaneName
 from mediaserver.usecases import chat, participants, sessions, users
 from mediaserver.usecases.context import Context
 
@@ -38,6 +40,7 @@ class Client:
     participant: str = ""
     window_s: int = 0
     events_in_window: int = 0
+    lanes: dict[LaneName, Lane] = field(default_factory=dict)
 
     def place(self) -> Host:
         if self.host is None:

@@ -12,12 +12,13 @@ from aiohttp import web
 from pydantic import ValidationError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from mediaserver.base.errors import FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
+from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
 from mediaserver.base.logs import log_context
 from mediaserver.base.origins import Origins
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.fanout import Answer, Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
+from mediaserver.signalling.lanes import LANES, Lane, LaneName
 from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
@@ -37,6 +38,7 @@ class Signalling:
         self._ctx = ctx
         self._services: Services | None = None
         self._clients: dict[str, Client] = {}
+        self._under_way: set[asyncio.Task[Answer]] = set()
         origins = Origins(ctx.settings.http)
         # Browsers flush many packets in one polling request; the default allows 16.
         engineio.payload.Payload.max_decode_packets = EVENTS_PER_SECOND
@@ -65,6 +67,9 @@ class Signalling:
     async def shutdown(self) -> None:
         """Tell all clients and close their connections."""
         await self.audience.shutdown()
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     # --------------------------------------------------------------- connecting
 
@@ -90,8 +95,12 @@ class Signalling:
 
     def _detached(self, socket: str, room: str) -> None:
         client = self._clients.get(socket)
-        if client is not None and client.host is not None and client.host.key == room:
+        if client is None:
+            return
+        if client.host is not None and client.host.key == room:
             client.host = None
+        if media := client.lanes.get("media"):  # a negotiation under way is of no use any more
+            media.cancel()
 
     def _end_login(self, user_id: str, login_id: str | None, reason: str) -> None:
         """Tell the sockets of a login (or of all logins) that they are out, then close them."""
@@ -108,14 +117,36 @@ class Signalling:
 
     # --------------------------------------------------------------- events
 
-    async def _event(self, sid: str, name: str, arguments: list[Any]) -> Answer:
+    async def _event(self, sid: str, name: str, arguments: list[Any]) -> Answer | asyncio.Task[Answer]:
         client = self._clients.get(sid)
         if client is None:
             return _refusal(Unauthenticated("unauthenticated", "this connection is over"))
+        try:
+            _count(client)
+            message = _parse(name, arguments)
+            if (lane := LANES.get(type(message))) is not None:
+                return self._beside(client, lane, message)
+        except Problem as problem:
+            return _refusal(problem)
+        return await self._handle(client, message)
+
+    def _beside(self, client: Client, lane: LaneName, message: ClientMessage) -> asyncio.Task[Answer]:
+        """Do it after what is in the lane, if the client is still where it was when it asked."""
+        host = client.place()
+
+        async def work() -> Answer:
+            if client.host is not host:
+                return _refusal(Conflict("not_in_session", "you left the session before this was done"))
+            return await self._handle(client, message)
+
+        task = client.lanes.setdefault(lane, Lane()).put(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _handle(self, client: Client, message: ClientMessage) -> Answer:
         with log_context(user=client.actor.user_id):
             try:
-                _count(client)
-                message = _parse(name, arguments)
                 if self._services is None:
                     raise Unavailable("starting", "the server is starting")
                 reply = await HANDLERS[type(message)](self._services, client, message)
@@ -124,10 +155,9 @@ class Signalling:
             except TimeoutError:
                 return _refusal(Unavailable("busy", "this took too long; try again"))
             except Exception:
-                log.exception("a handler failed", extra={"event": name})
-                return Answer(
-                    {"ok": False, "error": {"code": "internal", "message": "something went wrong here"}}
-                )
+                log.exception("a handler failed", extra={"event": message.event})
+                error = {"code": "internal", "message": "something went wrong here"}
+                return Answer({"ok": False, "error": error})
         return Answer({"ok": True, **reply.data}, reply.then)
 
 

@@ -527,6 +527,40 @@ async def test_a_worker_that_dies_during_a_negotiation_is_unavailable_for_a_mome
     assert (await publish(mia))["ok"]
 
 
+async def test_a_slow_media_worker_holds_up_nothing_but_media(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    await ben.join(session)
+    live.workers.worker.hold = asyncio.Event()
+    negotiating = asyncio.create_task(publish(mia))
+    subscribing = asyncio.create_task(mia.ask("media.subscribe", {"slots": [{"mid": "3", "trackId": "auto"}]}))
+    said = await mia.ask("chat.send", {"clientId": "1", "contentType": "Text", "content": "still here"})
+    assert said["ok"] and (await ben.hears("chat.message"))["content"] == "still here"
+    assert (await mia.ask("participant.update", {"mute": True}))["participant"]["mute"] is True
+    assert not negotiating.done() and not subscribing.done()
+    live.workers.worker.hold.set()
+    assert (await negotiating)["ok"] and (await subscribing)["ok"]  # in order: the slot is of this offer
+    microphone = live.workers.worker.of(m.SetTrack)[0]
+    assert microphone.source == "microphone" and not microphone.enabled  # muted meanwhile
+
+
+async def test_media_that_is_under_way_ends_when_its_client_leaves(live: Live) -> None:
+    mia = await live.connected("mia")
+    session = await live.session(mia)
+    await mia.join(session)
+    worker = live.workers.worker
+    worker.hold = asyncio.Event()
+    asked = [asyncio.create_task(publish(mia)) for _ in range(9)]
+    assert (await asked[8])["error"]["code"] == "busy"
+    assert (await mia.ask("session.leave"))["ok"]
+    assert {answer["error"]["code"] for answer in await asyncio.gather(*asked[:8])} == {"not_in_session"}
+    worker.hold.set()
+    assert (await mia.join(session))["media"]["generation"] == 0
+    assert (await publish(mia))["ok"]
+    assert (await mia.ask("session.leave"))["ok"]
+
+
 async def test_a_transport_that_fails_is_made_anew_and_one_that_the_client_closed_is_not(live: Live) -> None:
     mia = await live.connected("mia")
     await mia.join(await live.session(mia))
