@@ -33,16 +33,22 @@ bench: $(MARK)/dev
 soak: $(MARK)/dev $(MARK)/system
 	$(BIN)/pytest -m soak --soak
 
-# Debian calls it python3.11 or python3; both are fine when it is 3.11 or newer.
-$(BIN)/python:
-	@py=$$(command -v $(PYTHON) || command -v python3); "$$py" -m venv .venv 2>/dev/null || { \
-	  rm -rf .venv; [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv && "$$py" -m venv .venv; }
+# Debian calls it python3.11 or python3, and keeps its venv module in a package of its own.
+$(BIN)/pip:
+	@for py in $(PYTHON) python3.12 python3 ""; do \
+	  [ -n "$$py" ] && "$$py" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && break; \
+	done; \
+	[ -n "$$py" ] || { echo "Python 3.11 or 3.12 is needed (Debian: apt install python3 python3-venv); PYTHON=… names it" >&2; exit 1; }; \
+	"$$py" -c 'import ensurepip' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "$$py has no venv module; as root: apt install python3-venv" >&2; exit 1; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv; } && \
+	"$$py" -m venv --clear .venv
 
-$(MARK)/runtime: pyproject.toml | $(BIN)/python
+$(MARK)/runtime: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install -q --disable-pip-version-check -e .
 	@mkdir -p $(MARK) && touch $@
 
-$(MARK)/dev: pyproject.toml | $(BIN)/python
+$(MARK)/dev: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	@mkdir -p $(MARK) && touch $@ $(MARK)/runtime
 
