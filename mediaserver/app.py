@@ -174,7 +174,9 @@ async def _start(
     await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
 
     metrics = CollectorRegistry()
-    metrics.register(Gauges(rooms, signalling, workers))
+    gauges = Gauges(rooms, signalling, workers)
+    metrics.register(gauges)
+    await stack.enter_async_context(_running("gauges", gauges.run()))
     app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
     build_api(app, Services(context, rooms, _readiness(database, context, workers, recorder), metrics))

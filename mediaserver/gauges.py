@@ -1,18 +1,37 @@
-"""Numbers of the running server for `/metrics`, read when they are asked for."""
+"""Numbers of the running server for `/metrics`: read when asked for, those of media workers every 2 s."""
 
+import asyncio
 from collections.abc import Iterator
+from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mediaserver.base.errors import Problem
 from mediaserver.media.client import MediaWorkers
+from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 
+_EVERY_S: Final = 2.0
+
 
 class Gauges(Collector):
+    """`run` must be running: a collector cannot wait for other processes."""
+
     def __init__(self, rooms: Rooms, signalling: Signalling, workers: MediaWorkers) -> None:
         self._rooms, self._signalling, self._workers = rooms, signalling, workers
+        self._stats: dict[int, Stats] = {}
+
+    async def run(self) -> None:
+        """Ask the media workers for their counters again and again, until cancelled."""
+        while True:
+            for worker in self._workers.workers:
+                try:
+                    self._stats[worker.index] = await worker.get_stats()
+                except (Problem, TimeoutError):  # it is being restarted; its counters begin again
+                    self._stats.pop(worker.index, None)
+            await asyncio.sleep(_EVERY_S)
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("mediaserver_rooms", "Rooms that are open", self._rooms.rooms)
@@ -29,3 +48,24 @@ class Gauges(Collector):
             transports.add_metric([str(worker.index)], worker.load)
         yield restarts
         yield transports
+        yield from self._of_media()
+
+    def _of_media(self) -> Iterator[Metric]:
+        dropped = CounterMetricFamily(
+            "mediaserver_media_dropped", "Datagrams thrown away, by reason", labels=["worker", "reason"]
+        )
+        packets = CounterMetricFamily(
+            "mediaserver_media_packets", "Media packets received and sent", labels=["worker", "direction"]
+        )
+        octets = CounterMetricFamily(
+            "mediaserver_media_bytes", "Bytes of media received and sent", labels=["worker", "direction"]
+        )
+        for index, stats in self._stats.items():
+            worker = str(index)
+            for reason, count in stats.dropped.items():
+                dropped.add_metric([worker, reason], count)
+            packets.add_metric([worker, "in"], stats.packets_in)
+            packets.add_metric([worker, "out"], stats.packets_out)
+            octets.add_metric([worker, "in"], stats.bytes_in)
+            octets.add_metric([worker, "out"], stats.bytes_out)
+        yield from (dropped, packets, octets)

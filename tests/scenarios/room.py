@@ -60,7 +60,8 @@ class Room:
         """Microphone and, unless told otherwise, camera; sent until the end of the scenario."""
         sources: list[tuple[str, Source]] = [("microphone", OpusClip(300 + 60 * hue))]
         if video:
-            sources.append(("camera", Vp8Clip(hue)))
+            # In a thread: encoding takes a while, and the bots' connections want to be answered meanwhile.
+            sources.append(("camera", await asyncio.to_thread(Vp8Clip, hue, frames=30)))
         await bot.negotiate(self._certificate, sources, 1, 1, generation)
         self._playing.append(asyncio.create_task(bot.play()))
 
