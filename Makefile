@@ -11,7 +11,7 @@ MARK := .make
 .PHONY: run test check format bench soak clean
 
 run: $(MARK)/runtime
-	@exec $(BIN)/mediaserver serve --http.host $(HOST) --http.port $(PORT) --data.dir $(DATA)
+	@exec $(BIN)/mediaserver serve --http.host $(HOST) --http.port $(PORT) --data.dir $(DATA) $(ARGS)
 
 test: $(MARK)/dev $(MARK)/system check
 	$(BIN)/pytest -m "slow or browser"
