@@ -17,13 +17,18 @@ export function chooseDevice(kind, deviceId) {
   localStorage.setItem(KEY, JSON.stringify({ ...chosenDevices(), [kind]: deviceId }));
 }
 
-export async function openMicrophone(deviceId = chosenDevices().audioinput) {
-  return first(await capture({ audio: { ...wanted(deviceId), echoCancellation: true, noiseSuppression: true, autoGainControl: true } }));
+export async function openMicrophone(deviceId) {
+  return first(await capture({ audio: microphone(deviceId) }));
 }
 
-export async function openCamera(deviceId = chosenDevices().videoinput) {
-  const size = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
-  return first(await capture({ video: { ...wanted(deviceId), ...size } }));
+export async function openCamera(deviceId) {
+  return first(await capture({ video: camera(deviceId) }));
+}
+
+/** Both with one question of the browser. */
+export async function openBoth() {
+  const stream = await capture({ audio: microphone(), video: camera() });
+  return { microphone: stream.getAudioTracks()[0], camera: stream.getVideoTracks()[0] };
 }
 
 export async function openScreen() {
@@ -33,6 +38,12 @@ export async function openScreen() {
   return { video, audio: stream.getAudioTracks()[0] ?? null };
 }
 
+const microphone = (deviceId = chosenDevices().audioinput) => ({
+  ...wanted(deviceId), echoCancellation: true, noiseSuppression: true, autoGainControl: true,
+});
+const camera = (deviceId = chosenDevices().videoinput) => ({
+  ...wanted(deviceId), width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 },
+});
 // "ideal", not "exact": a device that was unplugged since must not keep anybody out.
 const wanted = (deviceId) => (deviceId ? { deviceId: { ideal: deviceId } } : {});
 const first = (stream) => stream.getTracks()[0];
@@ -49,8 +60,12 @@ function capture(constraints) {
  */
 export function devicePickers(kinds, changed) {
   const element = h('div', { class: 'stack device-pickers' });
+  let drawn = '';
   const draw = async () => {
     const all = await (navigator.mediaDevices?.enumerateDevices() ?? []);
+    const state = JSON.stringify(all);
+    if (state === drawn) return; // a select that is in use stays
+    drawn = state;
     const usable = kinds.filter((kind) => kind !== 'audiooutput' || 'setSinkId' in HTMLMediaElement.prototype);
     fill(element, usable.map((kind) => picker(kind, all.filter((each) => each.kind === kind && each.deviceId), changed)));
   };

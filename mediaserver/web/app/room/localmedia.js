@@ -4,8 +4,12 @@
  * Emits `change` and `problem` {text}.
  */
 import { Emitter } from '../../sdk/emitter.js';
+import { sleep } from '../../sdk/errors.js';
 import { deviceSentence, sentence } from '../sentences.js';
-import { openCamera, openMicrophone, openScreen } from './devices.js';
+import { openBoth, openCamera, openMicrophone, openScreen } from './devices.js';
+
+/** Whoever joins at once has devices that are just opening; whoever leaves a question unanswered joins without them. */
+const PATIENCE_MS = 3000;
 
 export class LocalMedia extends Emitter {
   constructor() {
@@ -17,15 +21,36 @@ export class LocalMedia extends Emitter {
     this.muted = false;
     this.casting = false;
     this.busy = new Set();
+    this.closed = false;
+    this.preparing = null;
   }
 
   get cameraOn() {
     return this.camera !== null;
   }
 
+  /** Open what there is, for a look before joining; each device that cannot be had is a `problem`. */
+  prepare({ audioOnly }) {
+    this.preparing = this.#prepare(audioOnly).finally(() => {
+      this.preparing = null;
+      this.emit('change');
+    });
+  }
+
+  async #prepare(audioOnly) {
+    if (!audioOnly) {
+      const both = await openBoth().catch(() => null); // one of them may still work
+      if (both) return void (this.#take('microphone', both.microphone), this.#take('camera', both.camera));
+    }
+    await this.openMicrophone().catch((error) => this.#tell(deviceSentence(error, 'microphone')));
+    if (!audioOnly) await this.openCamera().catch((error) => this.#tell(deviceSentence(error, 'camera')));
+  }
+
   /** Give what is open to a session that was just joined. */
   async attach(session) {
     this.session = session;
+    await Promise.race([this.preparing, sleep(PATIENCE_MS)]);
+    if (this.closed) return;
     this.undo = [
       session.on('unpublished', ({ source, error }) => this.#lost(source, error)),
       session.on('participants', () => this.#follow()),
@@ -80,6 +105,7 @@ export class LocalMedia extends Emitter {
     await this.#once('screen', async () => {
       if (this.screen) return this.#stopScreen();
       this.screen = await openScreen();
+      if (this.closed) return this.#stopScreen();
       this.screen.video.addEventListener('ended', () => this.screen && this.#stopScreen());
       const { video, audio } = this.screen;
       await this.session.publish('screen', video);
@@ -90,9 +116,7 @@ export class LocalMedia extends Emitter {
 
   async openMicrophone(deviceId) {
     const track = await openMicrophone(deviceId);
-    this.microphone?.stop();
-    this.microphone = track;
-    track.enabled = !this.muted;
+    if (!this.#take('microphone', track)) return;
     if (this.session?.media.publications.has('microphone')) await this.session.replaceTrack('microphone', track);
     this.emit('change');
   }
@@ -102,10 +126,23 @@ export class LocalMedia extends Emitter {
     this.camera?.stop();
     this.camera = null;
     const track = await openCamera(deviceId);
-    this.camera = track;
-    track.addEventListener('ended', () => this.camera === track && this.toggleCamera());
+    if (!this.#take('camera', track)) return;
     if (this.session?.media.publications.has('camera')) await this.session.replaceTrack('camera', track);
     this.emit('change');
+  }
+
+  /** @returns {boolean} false: too late, everything was closed meanwhile */
+  #take(source, track) {
+    if (this.closed) {
+      track.stop();
+      return false;
+    }
+    this[source]?.stop();
+    this[source] = track;
+    if (source === 'microphone') track.enabled = !this.muted;
+    else track.addEventListener('ended', () => this.camera === track && this.toggleCamera());
+    this.emit('change');
+    return true;
   }
 
   /** Change the device in use. @param {'audioinput' | 'videoinput'} kind */
@@ -115,6 +152,7 @@ export class LocalMedia extends Emitter {
   }
 
   close() {
+    this.closed = true;
     this.undo?.forEach((undo) => undo());
     this.session = null;
     for (const track of [this.microphone, this.camera, this.screen?.video, this.screen?.audio]) track?.stop();

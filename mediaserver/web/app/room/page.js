@@ -1,6 +1,7 @@
 /** A session's page through its stations: look at oneself, wait for the moderator, be in the room, see how it ended. */
 import { Session } from '../../sdk/index.js';
 import { fill, h } from '../dom.js';
+import { dateTime } from '../format.js';
 import { icon } from '../icons.js';
 import { spinner } from '../parts.js';
 import { reasonSentence, sentence } from '../sentences.js';
@@ -34,7 +35,7 @@ class RoomPage {
       return;
     }
     document.title = `${this.document.title} · Mediaserver`;
-    if (this.document.status === 'ended') this.#over(reasonSentence('ended'));
+    if (this.document.status === 'ended') this.#over(reasonSentence('ended'), { recorded: true });
     else if (!this.closed) this.#prejoin();
   }
 
@@ -84,7 +85,7 @@ class RoomPage {
 
   #refused(error) {
     if (error.code === 'not_started') return this.#wait();
-    if (['ended', 'removed', 'forbidden', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error));
+    if (['ended', 'removed', 'forbidden', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error), { recorded: error.code === 'ended' });
     toast(sentence(error), { error: true });
     return this.#prejoin();
   }
@@ -94,6 +95,7 @@ class RoomPage {
     if (!this.waiting) {
       this.waiting = true;
       this.#show({ element: h('div', { class: 'lobby' }, h('div', { class: 'card stack' }, h('span', { class: 'pulse' }, icon('calendar', 32)), h('h1', { text: this.document.title }),
+        this.document.startTime && h('p', { class: 'planned', text: dateTime(this.document.startTime) }),
         h('p', { text: 'The moderator has not started this session yet. You join by yourself as soon as it begins.' }),
         h('a', { class: 'button', href: '#/sessions', text: 'Back to sessions' }))) });
     }
@@ -112,13 +114,13 @@ class RoomPage {
     this.session = null;
     this.local.close();
     this.local = new LocalMedia();
-    if (!this.closed) this.#over(reasonSentence(reason), reason === 'another_tab');
+    if (!this.closed) this.#over(reasonSentence(reason), { mayReturn: reason === 'another_tab', recorded: reason === 'ended' });
   }
 
-  #over(text, mayReturn = false) {
+  #over(text, { mayReturn = false, recorded = false } = {}) {
     this.#show({ element: h('div', { class: 'lobby' }, h('div', { class: 'card stack' }, h('h1', { text: this.document?.title ?? 'Session' }), h('p', { text }),
       h('div', { class: 'row center wrap' }, mayReturn && h('button', { class: 'button primary', onclick: () => this.#prejoin(), text: 'Use it here' }),
-        this.document && h('a', { class: 'button', href: `#/recordings/${this.kind}/${this.id}` }, icon('play', 18), h('span', { text: 'Recordings' })),
+        recorded && h('a', { class: 'button', href: `#/recordings/${this.kind}/${this.id}` }, icon('play', 18), h('span', { text: 'Recordings' })),
         h('a', { class: 'button', href: '#/sessions', text: 'Sessions' })))) });
   }
 }

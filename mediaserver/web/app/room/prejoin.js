@@ -2,7 +2,6 @@
 import { fill, h, show } from '../dom.js';
 import { icon } from '../icons.js';
 import { avatar } from '../parts.js';
-import { deviceSentence } from '../sentences.js';
 import { KIND_NAMES } from '../views/sessions.js';
 import { devicePickers } from './devices.js';
 
@@ -22,36 +21,38 @@ export function prejoin({ session, user, local, join }) {
     const note = h('p', { text: 'You join as a listener. Raise your hand when you want to speak; the moderator can bring you on stage.' });
     return { element: h('div', { class: 'prejoin' }, h('section', { class: 'card stack' }, head, note, joinButton, back)), close() {} };
   }
-  const preview = h('div', { class: audioOnly ? 'preview voice' : 'preview' });
   const pickers = devicePickers(audioOnly ? ['audioinput', 'audiooutput'] : ['audioinput', 'videoinput', 'audiooutput'],
     (kind, deviceId) => local.useDevice(kind, deviceId));
-  const draw = () => fill(preview, ...previewContent(local, user, audioOnly));
-  const undo = [local.on('change', draw), local.on('problem', ({ text }) => { problem.textContent = text; })];
-  const open = async () => {
-    await local.openMicrophone().catch((error) => { problem.textContent = deviceSentence(error, 'microphone'); });
-    if (!audioOnly) {
-      await local.openCamera().catch((error) => { problem.textContent ||= deviceSentence(error, 'camera'); });
-    }
-    draw();
-    pickers.refresh();
-  };
-  draw();
-  open();
-  const element = h('div', { class: 'prejoin' }, preview, h('section', { class: 'card stack' }, head, pickers.element, problem, joinButton, back));
+  const preview = previewOf(local, user, audioOnly);
+  const tell = ({ text }) => { problem.textContent = [...new Set([problem.textContent, text])].filter(Boolean).join(' '); };
+  const undo = [local.on('change', () => { preview.draw(); pickers.refresh(); }), local.on('problem', tell)];
+  if (!local.microphone && !local.camera) local.prepare({ audioOnly });
+  const element = h('div', { class: 'prejoin' }, preview.element, h('section', { class: 'card stack' }, head, pickers.element, problem, joinButton, back));
   return { element, close() { undo.forEach((each) => each()); pickers.close(); } };
 }
 
-function previewContent(local, user, audioOnly) {
+function previewOf(local, user, audioOnly) {
   const video = h('video', { muted: true, autoplay: true, playsInline: true });
-  if (local.camera) video.srcObject = new MediaStream([local.camera]);
-  show(video, local.cameraOn);
-  const on = local.microphone && !local.muted;
-  return [
+  const microphone = h('button', { type: 'button', onclick: () => local.toggleMicrophone() });
+  const camera = h('button', { type: 'button', onclick: () => local.toggleCamera() });
+  const draw = () => {
+    const [track] = video.srcObject?.getTracks() ?? [];
+    if (local.camera !== (track ?? null)) video.srcObject = local.camera && new MediaStream([local.camera]);
+    show(video, local.cameraOn);
+    const heard = Boolean(local.microphone && !local.muted);
+    set(microphone, heard ? 'mic' : 'micOff', heard, heard ? 'Mute' : 'Unmute');
+    set(camera, local.cameraOn ? 'camera' : 'cameraOff', local.cameraOn, local.cameraOn ? 'Camera off' : 'Camera on');
+  };
+  draw();
+  const element = h('div', { class: audioOnly ? 'preview voice' : 'preview' },
     h('div', { class: 'preview-face' }, avatar(user.username, { size: 'huge' })), video,
-    h('div', { class: 'preview-controls' },
-      toggle(on ? 'mic' : 'micOff', on, on ? 'Mute' : 'Unmute', () => local.toggleMicrophone()),
-      !audioOnly && toggle(local.cameraOn ? 'camera' : 'cameraOff', local.cameraOn, local.cameraOn ? 'Camera off' : 'Camera on', () => local.toggleCamera())),
-  ];
+    h('div', { class: 'preview-controls' }, microphone, !audioOnly && camera));
+  return { element, draw };
 }
 
-const toggle = (symbol, on, label, onclick) => h('button', { class: on ? 'round' : 'round off', 'aria-label': label, title: label, onclick }, icon(symbol));
+function set(button, symbol, on, label) {
+  button.className = on ? 'round' : 'round off';
+  button.title = label;
+  button.setAttribute('aria-label', label);
+  fill(button, icon(symbol));
+}

@@ -78,6 +78,7 @@ function announce(session, local) {
         toast('You are on stage now: you may speak and show your camera.');
         local.muted = true;
         local.publish();
+        if (me.handRaised) session.setHand(false).catch(() => {}); // what it asked for has come
       }
       if (!me.canPublish && could) toast('You are in the audience now.');
       if (me.mute && muted === false && !local.muted) toast('The moderator muted you.');

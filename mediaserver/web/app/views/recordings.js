@@ -97,8 +97,8 @@ function downloads(recording, names) {
   const link = (url, label, size) => h('a', { class: 'button small', href: url, download: true }, icon('download', 16),
     h('span', { text: label }), Boolean(size) && h('span', { class: 'hint', text: bytes(size) }));
   const tracks = (recording.tracks ?? []).filter(({ url }) => url);
-  const name = (track) => [names.get(track.userId), SOURCE_NAMES[track.source] ?? track.source].filter(Boolean).join(', ');
+  const name = (track) => [SOURCE_NAMES[track.source] ?? track.source, names.get(track.userId)].filter(Boolean).join(' · ');
   return [link(recording.videoFileUrl, 'Whole recording', recording.size), ...tracks.map((track) => link(track.url, name(track), track.size))];
 }
 
-const SOURCE_NAMES = { microphone: 'voice', camera: 'camera', screen: 'screen', screenAudio: 'screen sound' };
+const SOURCE_NAMES = { microphone: 'Voice', camera: 'Camera', screen: 'Screen', screenAudio: 'Screen sound' };

@@ -23,8 +23,8 @@ function form(app, mode, drawMode) {
   const input = (name, props) => h('input', { class: 'input', name, required: true, ...props });
   const passwordHint = register ? 'At least 8 characters.' : '';
   const element = h('form', { class: 'stack' },
-    register && field('Username', input('username', { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
-    register && field('Email', input('email', { type: 'email', autocomplete: 'email' })),
+    register && field('Username', input('username', { minlength: 3, maxlength: 32, autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
+    register && field('Email', input('email', { type: 'email', maxlength: 254, autocomplete: 'email' })),
     !register && field('Username or email', input('login', { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
     field('Password', input('password', { type: 'password', minlength: register ? 8 : null, autocomplete: register ? 'new-password' : 'current-password' }), passwordHint),
     error,
