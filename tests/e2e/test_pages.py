@@ -54,7 +54,8 @@ async def test_people_meet_chat_and_watch_their_recording(visit: Visit) -> None:
     await ann.page.get_by_role("link", name="Recordings").click()
     await ann.button("Play").click(timeout=60_000)
     played = await ann.page.locator(".player video").evaluate(
-        "(video) => new Promise((done, failed) => { video.playbackRate = 3; video.onended = () => done(video.currentTime);"
+        "(video) => new Promise((done, failed) => { video.playbackRate = 3;"
+        " video.onended = () => done(video.currentTime);"
         " setTimeout(() => failed(new Error(`at ${video.currentTime}`)), 40000); })"
     )
     assert played >= 1
