@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import getpass
 import logging
+import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,6 +17,9 @@ from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.logs import configure_logging
 from mediaserver.base.settings import Settings, load_settings, names
 
+_SECRET = re.compile(r"(://[^:@/]*:)[^@/]+@")
+"""A password within a URL."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments, overrides = _parse(sys.argv[1:] if argv is None else argv)
@@ -22,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings = load_settings(arguments.config, overrides)
         configure_logging(settings.log.level, settings.log.format)
         status = arguments.run(arguments, settings)
+        sys.stdout.flush()
     except StartError as error:
         sys.exit(f"mediaserver: {error}")
     except Problem as problem:
@@ -29,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"mediaserver: {problem.detail}{faults}")
     except KeyboardInterrupt:
         status = 130
+    except BrokenPipeError:  # `mediaserver settings | head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     sys.exit(status)
 
 
@@ -83,7 +92,9 @@ def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
 def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
     for name, field in names().items():
         section, key = name.split(".")
-        print(f"{name} = {getattr(getattr(settings, section), key)!r}\n    {field.description}")
+        value = getattr(getattr(settings, section), key)
+        shown = _SECRET.sub(r"\1***@", repr(value)) if field.repr or not value else "'***'"
+        print(f"{name} = {shown}\n    {field.description}")
     return 0
 
 
