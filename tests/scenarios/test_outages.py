@@ -207,3 +207,28 @@ async def _until_refused(bot: Any) -> str:
             return str(refused)
         await asyncio.sleep(0.02)
     raise AssertionError("nothing was refused")
+
+
+async def test_ending_without_the_database(
+    tmp_path: Path, database: Door, http: aiohttp.ClientSession, room: Room
+) -> None:
+    """What cannot be written is not waited for without end; the capture is closed and found at the next start."""
+    settings = {
+        **SMALL, "mongodb.uri": f"mongodb://127.0.0.1:{database.port}/?directConnection=true",
+        "mongodb.timeout_s": "2",
+    }  # fmt: skip
+    async with Server.running(tmp_path / "data", settings) as server:
+        moderator = await room.open(server.url)
+        await room.publish(moderator, video=False)
+        recording = (await moderator.call("recording.start", {}))["recording"]["id"]
+        await asyncio.sleep(2)  # something to record
+        await database.shut()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert await server.stop() == 0
+        assert loop.time() - began < 20
+        assert events(moderator, "session.closing") == [{"reason": "shutdown"}]
+        await room.silence()
+        await database.open()
+        await server.start()
+        assert (await recording_ready(http, server.url, moderator.token, recording))["duration"] > 1.5
