@@ -1,16 +1,18 @@
-"""The hot path: packets of one stream to all slots that it feeds, encrypted in place and sent in runs.
+"""The hot path: packets of one stream to all slots that it feeds, encrypted in place and sent at once.
 
-Per packet and subscriber this does what differs between subscribers and nothing else: the fixed header, perhaps a
-transport-wide number and a VP8 descriptor, encryption. All else was done once for all of them.
+Per packet and subscriber this does what differs between subscribers and nothing else: for most a header of their
+own, encryption and sending (`_send_alone`); for some a transport-wide number or a VP8 descriptor, too (`_fill`).
 """
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from mediaserver.media import srtp
 from mediaserver.media.core import rtp
 from mediaserver.media.core.runs import MAX_BYTES, split_runs
 from mediaserver.media.port import SLOT, Port
-from mediaserver.media.wiring import Prepared
+from mediaserver.media.steady import Line, Steady
+from mediaserver.media.wiring import Prepared, Wiring
 
 if TYPE_CHECKING:
     from mediaserver.media.slot import Slot
@@ -26,6 +28,7 @@ class Forwarder:
         self._port = port
         self._memory = srtp.Memory(MAX_BYTES + SLOT)
         self._length = srtp.length_cell()
+        self._packers: dict[int, Any] = {}
         self.packets = self.bytes = 0
 
     def forward(self, stream: "Stream", now: float) -> None:
@@ -38,57 +41,126 @@ class Forwarder:
                 if (one := wiring.prepare(data, header, descriptor, now))
             ]
             if len(prepared) == 1:
-                self._send_one(prepared[0], slots, now)
+                self._send_run(prepared, stream, wiring, slots, now)
                 continue
             in_order(prepared)
             for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
-                self._send_run(prepared[start:end], slots, now)
+                self._send_run(prepared[start:end], stream, wiring, slots, now)
 
-    def _send_one(self, one: Prepared, slots: "list[Slot]", now: float) -> None:
-        """A packet that came alone, as most do: `_send_run` with everything unrolled."""
-        size, first, second, sequence, timestamp, body, transport_cc_at, _, _ = one
-        view, pointer, length = self._memory.view, self._memory.pointer(0), self._length
-        protect, pack = srtp.protect, _pack_header
-        behind_header = view[12:size]
-        datagrams = {tag: view[: size + tag] for tag in srtp.TAGS}
+    def _send_run(
+        self, run: list[Prepared], stream: "Stream", wiring: Wiring, slots: "list[Slot]", now: float
+    ) -> None:
+        """A run of packets of equal size, the last perhaps shorter: most runs are of one packet."""
+        steady = stream.steady.get(wiring)
+        octets = sum(one.size for one in run)
+        last = run[-1]
+        if steady is not None and steady.advance(
+            run[0].sequence, last.sequence, last.timestamp, len(run), octets, now
+        ):
+            for tag, lines in steady.lines.items():
+                if len(run) == 1:
+                    self._send_alone(last, tag, lines)
+                else:
+                    self._send_together(run, tag, lines)
+                self.packets += len(run) * len(lines)
+                self.bytes += octets * len(lines)
+            for slot in steady.others:
+                self._send_to(run, slot, now)
+            return
+        if steady is not None:
+            steady.book()
+            del stream.steady[wiring]
+        self._send_to_all(run, stream, wiring, slots, now)
+
+    def _send_to_all(
+        self, run: list[Prepared], stream: "Stream", wiring: Wiring, slots: "list[Slot]", now: float
+    ) -> None:
+        """Ask each slot anew how it numbers; once all know, they are steady for the next run."""
+        steady = Steady(run[-1].sequence, now)
+        complete = not wiring.numbers_transport
         for slot in slots:
             path = slot.transport.path
             if path is None:
                 continue
-            shift = slot.rewriter.rewrite_run(sequence, sequence, timestamp, now)
-            if shift is None or slot.special or transport_cc_at:
-                self._send_shifted([one], slot, shift, now)
-                continue
-            tx, leg, tag = path
-            outgoing = sequence + shift[0] & 0xFFFF
-            pack(view, 0, first, second, outgoing, timestamp + shift[1] & 0xFFFFFFFF, slot.ssrc)
-            behind_header[:] = body
+            shift = self._send_to(run, slot, now)
+            if slot.special:
+                steady.others.append(slot)
+            elif shift is None:
+                complete = False
+            else:
+                steady.add(slot, path, shift)
+        if complete:
+            stream.steady[wiring] = steady
+
+    # ------------------------------------------------------------------------------------------ steady slots
+
+    def _packer(self, size: int) -> Any:
+        """Writes header and body of a packet of `size` bytes in one call."""
+        packer = self._packers.get(size)
+        if packer is None:
+            packer = self._packers[size] = struct.Struct(f"!BBHII{size - 12}s").pack_into
+        return packer
+
+    def _send_alone(self, one: Prepared, tag: int, lines: list[Line]) -> None:
+        """The innermost loop of all: nothing in it that could be outside."""
+        size, first, second, sequence, timestamp, body, _, _, _ = one
+        view, pointer, length = self._memory.view, self._memory.pointer(0), self._length
+        pack, protect, datagram = self._packer(size), srtp.protect, self._memory.view[: size + tag]
+        for tx, send, ssrc, sequence_shift, timestamp_shift, slot, leg in lines:
+            outgoing = sequence + sequence_shift & 0xFFFF
+            pack(view, 0, first, second, outgoing, timestamp + timestamp_shift & 0xFFFFFFFF, ssrc, body)
             length[0] = size
             if protect(tx, pointer, length):  # never send what is not encrypted
-                self._port.dropped["protect"] += 1
+                self._not_sent(slot, 1, size)
                 continue
-            leg.send(datagrams[tag])
-            slot.packets += 1
-            slot.octets += size
-            self.packets += 1
-            self.bytes += size
+            try:
+                send(datagram)
+            except OSError as error:
+                leg.lost(error, 1)
 
-    def _send_run(self, run: list[Prepared], slots: "list[Slot]", now: float) -> None:
-        first, last, last_timestamp = run[0].sequence, run[-1].sequence, run[-1].timestamp
-        for slot in slots:
-            if slot.transport.path is not None:
-                shift = slot.rewriter.rewrite_run(first, last, last_timestamp, now)
-                self._send_shifted(run, slot, shift, now)
+    def _send_together(self, run: list[Prepared], tag: int, lines: list[Line]) -> None:
+        """As `_send_alone`, for packets that came together."""
+        stride = run[0].size + tag
+        view, length, protect = self._memory.view, self._length, srtp.protect
+        cells = [
+            (at, self._memory.pointer(at), self._packer(one.size), *one[:6])
+            for at, one in zip(range(0, stride * len(run), stride), run, strict=True)
+        ]
+        datagrams = view[: stride * (len(run) - 1) + run[-1].size + tag]
+        for tx, _, ssrc, sequence_shift, timestamp_shift, slot, leg in lines:
+            failed = 0
+            for at, pointer, pack, size, first, second, sequence, timestamp, body in cells:
+                outgoing = sequence + sequence_shift & 0xFFFF
+                pack(view, at, first, second, outgoing, timestamp + timestamp_shift & 0xFFFFFFFF, ssrc, body)
+                length[0] = size
+                failed |= protect(tx, pointer, length)
+            if failed:
+                self._not_sent(slot, len(run), sum(one.size for one in run))
+            else:
+                leg.send_run(datagrams, stride)
 
-    def _send_shifted(self, run: list[Prepared], slot: "Slot", shift: tuple[int, int] | None, now: float) -> None:
-        """A run with one shift for all its packets; where it is not simply the next one, each has its own."""
+    def _not_sent(self, slot: "Slot", packets: int, octets: int) -> None:
+        self._port.dropped["protect"] += packets
+        slot.packets -= packets
+        slot.octets -= octets
+        self.packets -= packets
+        self.bytes -= octets
+
+    # ------------------------------------------------------------------------------------------ other slots
+
+    def _send_to(self, run: list[Prepared], slot: "Slot", now: float) -> tuple[int, int] | None:
+        """Send a run with one shift for all its packets and return that; None: each packet had its own."""
+        if slot.transport.path is None:
+            return None
+        shift = slot.rewriter.rewrite_run(run[0].sequence, run[-1].sequence, run[-1].timestamp, now)
         if shift is not None:
             self._send_filled(run, slot, shift[0], shift[1])
-            return
+            return shift
         for one in run:
             numbers = slot.rewriter.rewrite(one.sequence, one.timestamp, now)
             if numbers is not None:
                 self._send_filled([one], slot, numbers[0] - one.sequence, numbers[1] - one.timestamp)
+        return None
 
     def _send_filled(self, run: list[Prepared], slot: "Slot", sequence_shift: int, timestamp_shift: int) -> None:
         path = slot.transport.path

@@ -108,6 +108,7 @@ class Router:
     def _skip(self, stream: Stream, header: rtp.RtpHeader, now: float) -> None:
         """Padding alone is for our bandwidth estimate: subscribers do not get it, nor see a gap."""
         self.flush_stream(stream, now)
+        stream.settle()
         for slots in stream.groups.values():
             for slot in slots:
                 slot.rewriter.skip(header.sequence)

@@ -288,6 +288,7 @@ def _track_stats(track: Track) -> m.TrackStats:
 
 
 def _slot_stats(slot: Slot) -> m.SlotStats:
+    slot.book()
     return m.SlotStats(
         transport=slot.transport.id,
         mid=slot.mid,

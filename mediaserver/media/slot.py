@@ -76,6 +76,7 @@ class Slot:
 
     def begin(self, stream: "Stream") -> None:
         """Carry `stream` from its next packet on, which starts a keyframe; all numbering goes on."""
+        stream.settle()
         if self.vp8 is not None:
             self.vp8.rebind()
         elif self._last_vp8 is not None:
@@ -88,10 +89,17 @@ class Slot:
 
     def end(self) -> "Stream | None":
         """Carry nothing; returns what was carried."""
+        if self.stream is not None:
+            self.stream.settle()
         stream, self.stream = self.stream, None
         if stream is not None and stream.last_vp8 is not None:
             self._last_vp8 = stream.last_vp8
         return stream
+
+    def book(self) -> None:
+        """Bring numbering and counters up to date, before they are read."""
+        if self.stream is not None:
+            self.stream.book()
 
     def keep(self, sequence: int, protected: bytes) -> None:
         """Remember what went out, for a subscriber without RTX."""
@@ -103,6 +111,7 @@ class Slot:
 
     def resend(self, sequences: tuple[int, ...], now: float) -> None:
         """Answer a NACK: by RTX where negotiated (RFC 4588), else with the very datagram that was lost."""
+        self.book()
         recent = {sequence for sequence, at in self._resent if now - at < _RESEND_INTERVAL_S}
         for sequence in sequences:
             if sequence not in recent and self._resend_one(sequence, now):
@@ -161,6 +170,7 @@ class Slot:
 
     def sender_report(self, now: float) -> bytes | None:
         """A sender report by the publisher's clock, so that its tracks stay in step at the subscriber."""
+        self.book()
         stream, offset = self.stream, self.rewriter.timestamp_offset
         if stream is None or offset is None or not self.packets:
             return None

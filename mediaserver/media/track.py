@@ -15,6 +15,7 @@ from mediaserver.media.core.sender_report import SenderClock
 from mediaserver.media.core.statistics import ReceiverStats
 from mediaserver.media.core.vp8 import Vp8Descriptor
 from mediaserver.media.messages import Codec, SetTrack
+from mediaserver.media.steady import Steady
 
 if TYPE_CHECKING:
     from mediaserver.media.egress_tap import TapSocket
@@ -32,7 +33,8 @@ class Stream:
 
     __slots__ = (
         "bitrate_bps", "bytes_before", "cache", "clock", "groups", "is_new", "keyframes",
-        "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "track", "waiting",
+        "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "steady", "track",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
@@ -45,6 +47,8 @@ class Stream:
         self.keyframes = KeyframeRequests()
         self.groups: dict[Wiring, list[Slot]] = {}
         """The slots that this stream feeds, by how they number."""
+        self.steady: dict[Wiring, Steady] = {}
+        """Of these, the ones that merely follow; made by `forward`."""
         self.waiting: list[Slot] = []
         """Slots that begin with the next keyframe (audio: with the next packet)."""
         self.is_new = True
@@ -60,6 +64,16 @@ class Stream:
     def is_wanted(self) -> bool:
         """Whether a slot or a tap gets its packets."""
         return bool(self.groups) or any(tap.stream is self for tap in self.track.taps.values())
+
+    def book(self) -> None:
+        """Bring the numbering and counters of its slots up to date: before anyone reads them."""
+        for steady in self.steady.values():
+            steady.book()
+
+    def settle(self) -> None:
+        """The same before anything about a slot changes: how it numbers, where it sends, whether it is fed."""
+        self.book()
+        self.steady.clear()
 
     def measure(self, elapsed_s: float) -> None:
         """Update the bitrate; called about every second."""

@@ -94,8 +94,9 @@ class Transport:
         self.state = "closed"
         await self._dtls.close()
         self._agents.close(self.agent)
+        self._set_path(None)
         self._leave()
-        self.keys = self.path = None
+        self.keys = None
 
     def check_signs(self, now: float) -> None:
         """Judge by its signs of life whether the client is there; called a few times a second."""
@@ -118,6 +119,7 @@ class Transport:
     def _route_changed(self) -> None:
         route = self.agent.selected
         if self._leg is not None and self._leg.route != route:
+            self._set_path(None)
             self._leave()
         if self._leg is None and route is not None:
             self._leg = self._port.open_leg(route)
@@ -132,7 +134,14 @@ class Transport:
         last_check = self.agent.last_check
         consent = last_check is not None and self._clock() - last_check < CONSENT_S
         keys, leg = self.keys, self._leg
-        self.path = (keys.tx, leg, keys.tag) if keys is not None and leg is not None and consent else None
+        self._set_path((keys.tx, leg, keys.tag) if keys is not None and leg is not None and consent else None)
+
+    def _set_path(self, path: tuple[Any, Leg, int] | None) -> None:
+        if path != self.path:
+            for slot in self.slots.values():  # steady ones hold on to their path
+                if slot.stream is not None:
+                    slot.stream.settle()
+            self.path = path
 
     def _connected(self, keys: srtp.Keys) -> None:
         self.keys = keys

@@ -30,7 +30,9 @@ class Prepared(NamedTuple):
 class Wiring:
     """The translation from one publisher's numbers to one subscriber's; `codecs` is empty when none fits."""
 
-    __slots__ = ("_abs_send_time", "_extensions", "_payload_types", "_transport_cc", "codecs")
+    __slots__ = (
+        "_abs_send_time", "_extensions", "_payload_types", "_transport_cc", "codecs", "numbers_transport",
+    )  # fmt: skip
 
     def __init__(
         self, codecs_in: list[Codec], ext_in: dict[str, int], codecs_out: list[Codec], ext_out: dict[str, int]
@@ -45,6 +47,8 @@ class Wiring:
         self._extensions = rtp.extension_map(ext_in, ext_out)
         self._abs_send_time = ext_out.get(rtp.ABS_SEND_TIME, 0) if rtp.ABS_SEND_TIME in ext_in else 0
         self._transport_cc = ext_out.get(rtp.TRANSPORT_CC, 0) if rtp.TRANSPORT_CC in ext_in else 0
+        self.numbers_transport = bool(self._transport_cc)
+        """Packets carry a transport-wide number, another for each subscriber."""
 
     def prepare(
         self, data: bytes, header: rtp.RtpHeader, descriptor: Vp8Descriptor | None, now: float

@@ -231,6 +231,31 @@ async def test_a_client_that_moves_is_followed(anna: WirePeer, ben: WirePeer) ->
     await ben.got_rtp(1)
 
 
+async def test_steady_slots_follow_moves_and_answer_nacks(
+    anna: WirePeer, ben: WirePeer, cara: WirePeer, sfu: LocalWorker
+) -> None:
+    track = await publish(anna)
+    for peer in (ben, cara):
+        await subscribe(peer, track)
+    for count in range(1, 6):
+        anna.send_rtp(SSRC, KEYFRAME if count == 1 else DELTA)
+        for peer in (ben, cara):
+            await peer.got_rtp(count)
+    assert anna.transport.reception.streams[SSRC].steady
+    last = (await ben.got_rtp(5))[4].sequence
+    ben.send_rtcp(rtcp.build_nack(7, 0x5000, [last]))
+    headers = await ben.got_rtp(6)
+    assert ben.rtp[5][headers[5].header_length :] == last.to_bytes(2, "big") + DELTA
+    ben.move()
+    await ben.check(nominate=True)
+    anna.send_rtp(SSRC, DELTA)
+    assert (await ben.got_rtp(7))[6].sequence == last + 1 & 0xFFFF
+    await sfu.close_transport(m.CloseTransport(transport="ben"))
+    anna.send_rtp(SSRC, DELTA)
+    await cara.got_rtp(7)
+    assert [one.packets for one in (await sfu.get_stats(m.GetStats())).slots] == [7]
+
+
 async def test_an_ice_restart_keeps_the_media_flowing(anna: WirePeer, ben: WirePeer) -> None:
     await subscribe(ben, await publish(anna))
     anna.send_rtp(SSRC, KEYFRAME)
