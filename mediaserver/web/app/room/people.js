@@ -16,7 +16,7 @@ export function peoplePanel(session) {
     if (state === drawn || list.querySelector('[popover]:popover-open')) return;
     drawn = state;
     people.sort((a, b) => Number(b.handRaised) - Number(a.handRaised) || Number(b.role === 'moderator') - Number(a.role === 'moderator')
-      || a.username.localeCompare(b.username));
+      || a.username.localeCompare(b.username, undefined, { numeric: true }));
     const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
     fill(list, people.map((person) => row(session, person, draw)));
     // The rows are new: whoever was at one of their buttons stays there.
