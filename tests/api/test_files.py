@@ -16,7 +16,7 @@ from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from tests.api.served import Client, served
-from tests.store.conftest import shared_server
+from tests.store.conftest import engine, shared_server, uri
 from tests.store.objects.conftest import s3_admin, s3_endpoint, s3_settings
 from tests.usecases.stored_context import (
     PNG,
@@ -27,13 +27,13 @@ from tests.usecases.stored_context import (
     stored_context,
 )
 
-__all__ = ["s3_admin", "s3_endpoint", "s3_settings", "shared_server"]
+__all__ = ["engine", "s3_admin", "s3_endpoint", "s3_settings", "shared_server", "uri"]
 
 
 @pytest.fixture(params=["local", "s3"])
-async def ctx(request: pytest.FixtureRequest, shared_server: str, tmp_path: Path) -> AsyncIterator[Context]:
+async def ctx(request: pytest.FixtureRequest, uri: str, tmp_path: Path) -> AsyncIterator[Context]:
     objects = Objects() if request.param == "local" else request.getfixturevalue("s3_settings")
-    async with stored_context(shared_server, tmp_path / "data", objects=objects) as made:
+    async with stored_context(uri, tmp_path / "data", objects=objects) as made:
         yield made
 
 

@@ -11,20 +11,20 @@ from mediaserver.domain.uploads import Use
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from tests.api.served import Client, served, signed_in
-from tests.store.conftest import shared_server
+from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.stored_context import PNG, add_person, stored_context
 
-__all__ = ["shared_server"]
+__all__ = ["engine", "shared_server", "uri"]
 
 UPLOADS = "/api/v1/uploads"
 
 
 @pytest.fixture
-async def ctx(shared_server: str, tmp_path: Path) -> AsyncIterator[Context]:
+async def ctx(uri: str, tmp_path: Path) -> AsyncIterator[Context]:
     limits = config.Uploads(
         max_image_bytes=1000, max_video_bytes=500_000, max_audio_bytes=1000, max_file_bytes=500_000
     )
-    async with stored_context(shared_server, tmp_path / "data", uploads=limits) as made:
+    async with stored_context(uri, tmp_path / "data", uploads=limits) as made:
         yield made
 
 

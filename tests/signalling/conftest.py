@@ -35,9 +35,9 @@ from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
 from tests.rooms.fakes import FakeRecorder, FakeWorkers, until
-from tests.store.conftest import shared_server
+from tests.store.conftest import engine, shared_server, uri
 
-__all__ = ["shared_server"]
+__all__ = ["engine", "shared_server", "uri"]
 DOCUMENTS = (User, Login, Session, Participant, ChatMessage, Recording, Upload)
 
 
@@ -153,11 +153,11 @@ def media() -> tuple[Any, tuple[str, ...]]:
 
 @pytest.fixture
 async def live(
-    shared_server: str, tmp_path: Path, overrides: dict[str, str], media: tuple[Any, tuple[str, ...]]
+    uri: str, tmp_path: Path, overrides: dict[str, str], media: tuple[Any, tuple[str, ...]]
 ) -> AsyncIterator[Live]:
     cheap = {"auth.argon2_time_cost": "1", "auth.argon2_memory_kib": "8", "rooms.grace_s": "0.4"}
     settings = load_settings(overrides={**cheap, **overrides}, environ={})
-    async with context(shared_server, tmp_path, settings) as ctx:
+    async with context(uri, tmp_path, settings) as ctx:
         (workers, addresses), signalling, recorder = media, Signalling(ctx), FakeRecorder()
         rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, addresses))
         signalling.serve(rooms)

@@ -87,6 +87,7 @@ async def test_a_stopped_server_leaves_one_file(directory: Path) -> None:
         assert await server.channel.request("ping", {}) == {}
 
 
+@pytest.mark.slow  # SQLite waits for the lock before it gives up
 async def test_a_second_server_on_the_same_file_is_refused(directory: Path) -> None:
     async with embedded_server(directory) as first:
         second = EmbeddedServer(directory)

@@ -138,6 +138,7 @@ async def test_add_if_absent_adds_once(database: Database, lines: Repository[Cha
     assert sorted(await asyncio.gather(*(next_sequence(database, "n") for _ in range(20)))) == list(range(1, 21))
 
 
+@pytest.mark.slow
 async def test_a_lost_server_is_unavailable_and_comes_back(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as server:
         database = await Database.open(server.uri, "t", start_timeout_s=1)

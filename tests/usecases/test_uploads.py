@@ -15,7 +15,7 @@ from mediaserver.domain.uploads import Upload, Use
 from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
-from tests.store.conftest import shared_server
+from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.stored_context import (
     NOW,
     PNG,
@@ -27,13 +27,13 @@ from tests.usecases.stored_context import (
     stored_context,
 )
 
-__all__ = ["shared_server"]
+__all__ = ["engine", "shared_server", "uri"]
 
 
 @pytest.fixture
-async def ctx(shared_server: str, tmp_path: Path) -> AsyncIterator[Context]:
+async def ctx(uri: str, tmp_path: Path) -> AsyncIterator[Context]:
     limits = config.Uploads(max_image_bytes=1000, max_file_bytes=2000, max_audio_bytes=50_000, unused_ttl_s=3600)
-    async with stored_context(shared_server, tmp_path / "data", uploads=limits) as made:
+    async with stored_context(uri, tmp_path / "data", uploads=limits) as made:
         yield made
 
 

@@ -57,12 +57,14 @@ class World:
 
     async def person(self, name: str, role: Role = "student") -> Actor:
         """A signed-in user."""
-        await identity.create_user(self.ctx, name, f"{name}@example.org", PASSWORD, role)
-        return (await identity.login(self.ctx, name, PASSWORD, "192.0.2.1")).actor
+        return (await self._signed_in(name, role)).actor
 
     async def token(self, name: str, role: Role = "student") -> str:
-        await self.person(name, role)
-        return (await identity.login(self.ctx, name, PASSWORD, "192.0.2.1")).access_token
+        return (await self._signed_in(name, role)).access_token
+
+    async def _signed_in(self, name: str, role: Role) -> identity.SignedIn:
+        await identity.create_user(self.ctx, name, f"{name}@example.org", PASSWORD, role)
+        return await identity.login(self.ctx, name, PASSWORD, "192.0.2.1")
 
     async def live_session(self, moderator: Actor, kind: SessionKind = "video", **fields: object) -> Session:
         made = await sessions.create(self.ctx, moderator, kind, {"title": "A session", **fields})
