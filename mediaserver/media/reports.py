@@ -80,7 +80,7 @@ class Reports:
     # ------------------------------------------------------------------------------------------ to clients
 
     def repair(self, transport: "Transport", now: float) -> None:
-        """Every 20 ms: ask again for what is lost, for keyframes that did not come, and tell of arrivals."""
+        """Every 20 to 30 ms: ask again for losses and for keyframes that did not come, and tell of arrivals."""
         for stream in list(transport.reception.streams.values()):
             if stream.primary is None:
                 self._repair_stream(transport, stream, now)

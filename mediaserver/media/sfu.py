@@ -5,6 +5,7 @@ Everything runs in one event loop without awaiting in between, so a request sees
 
 import asyncio
 import logging
+import math
 import resource
 import time
 from collections.abc import Callable
@@ -29,6 +30,11 @@ from mediaserver.media.transport import Transport, close_all
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.02
+"""How often losses, feedback and keyframe wishes are looked at."""
+GRACE_S: Final = 0.01
+"""A tick that is due waits so long for a packet to come along with: waking up costs more than the tick."""
+IDLE_S: Final = 0.25
+"""The interval of a worker without transports."""
 
 
 class Sfu:
@@ -54,7 +60,8 @@ class Sfu:
         self._transports: dict[str, Transport] = {}
         self._last_report = 0.0
         self._closing: set[asyncio.Task[None]] = set()
-        self._ticking = self._loop.create_task(self._tick_forever(), name="tick")
+        self._tick_due_s = self._clock()
+        self._timer = self._loop.call_soon(self._tick_now)
         self._port.start()
 
     def configured(self) -> m.Configured:
@@ -65,8 +72,9 @@ class Sfu:
 
     async def close(self) -> None:
         """Say goodbye to all clients (DTLS close_notify) and let go of the port."""
-        self._ticking.cancel()
-        await asyncio.gather(self._ticking, *self._closing, return_exceptions=True)
+        self._timer.cancel()
+        self._tick_due_s = math.inf
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await close_all(list(self._transports.values()))
         self._taps.flush(time.monotonic())
         self._taps.close_all()
@@ -208,23 +216,30 @@ class Sfu:
         return self._agents.receive(data, route, self._clock())
 
     def _drained(self) -> None:
-        self._router.flush(self._clock())
+        now = self._clock()
+        self._router.flush(now)
+        if now >= self._tick_due_s:
+            self._tick_now()
 
     def _unsupported(self, slot: Slot, track: Track) -> None:
         self._emit(m.SlotUnsupported(transport=slot.transport.id, mid=slot.mid, track=track.id))
 
-    async def _tick_forever(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                self._tick(self._clock())
-            except Exception:  # one transport's trouble must not stop the others' timers
-                log.exception("tick failed")
+    def _tick_now(self) -> None:
+        now = self._clock()
+        self._timer.cancel()
+        self._tick_due_s = now + TICK_S
+        at = self._tick_due_s + GRACE_S if self._transports else now + IDLE_S
+        self._timer = self._loop.call_at(at, self._tick_now)
+        try:
+            self._tick(now)
+        except Exception:  # one transport's trouble must not stop the others' timers
+            log.exception("tick failed")
 
     def _tick(self, now: float) -> None:
         transports = list(self._transports.values())
         for transport in transports:
-            self._reports.repair(transport, now)
+            if transport.reception.streams:
+                self._reports.repair(transport, now)
         self._taps.flush(time.monotonic())
         self._speakers.tick(now)
         if now - self._last_report >= REPORT_S:
