@@ -68,7 +68,7 @@ class MongoDB(Section):
 
 class Redis(Section):
     url: str = ""
-    """`redis://…` for shared counters and events; empty: kept in this process."""
+    """`redis://…` for counters (rate limits) that several servers share; empty: kept in this process."""
 
 
 class Objects(Section):
