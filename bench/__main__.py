@@ -6,7 +6,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from bench import forwarding
+from bench import fanout, forwarding
 
 RESULTS = Path(__file__).parent / "results.md"
 
@@ -36,6 +36,14 @@ subscribers; the reference is a bare loop of libsrtp and sendmsg in the same run
 Latency is from the publisher's send call to the subscriber's receive callback, both in the bots' process.
 
 {forwarding.main()}
+
+## Fan-out
+
+One chat message to {fanout.CLIENTS:,} Socket.IO clients in one room: user + system of the main process, all that
+a message costs included (its storing too), divided by deliveries, beside a process that only writes a ready frame
+to as many connections (bench/bare_writes.py).
+
+{fanout.main()}
 """
     sys.stdout.write(text)
     RESULTS.write_text(text)
