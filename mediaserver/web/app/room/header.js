@@ -15,6 +15,7 @@ export function roomHeader(session) {
   const draw = () => {
     const { session: document_, participants, recording } = session.room;
     title.textContent = document_?.title ?? '';
+    title.title = title.textContent;
     const since = document_?.startedAt ? duration((Date.now() - Date.parse(document_.startedAt)) / 1000) : '';
     count.textContent = plural(participants.size, 'person', 'people');
     clock.textContent = since;
