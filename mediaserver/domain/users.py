@@ -65,10 +65,15 @@ class User(Document):
 POLICY = Policy(create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=nobody)
 
 
+REPEATABLE_S = 60
+"""How long a used refresh token may come again, for a client that did not get the answer."""
+
+
 class Login(Document):
     """One signed-in device: a family of refresh tokens of which only the newest is good.
 
-    A token that was good before and comes again was stolen or copied: the whole family is revoked then.
+    A token that was good before and comes again was stolen or copied: the whole family is revoked then. The one
+    before the newest may come again for `REPEATABLE_S` while the newest is unused: its answer may be lost.
     """
 
     collection: ClassVar[str] = "logins"
@@ -79,6 +84,10 @@ class Login(Document):
 
     user_id: str
     token_hash: str = Field(exclude=True, repr=False)
+    previous_hash: str | None = Field(default=None, exclude=True, repr=False)
+    """Of the token before the newest."""
+    previous_used_at: Moment | None = None
+    """First; asking again with it does not move this."""
     last_used_at: Moment
     expires_at: Moment
     revoked_at: Moment | None = None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, TooMany, Unauthenticated
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.users import Login, User, folded, is_login_email
+from mediaserver.domain.users import REPEATABLE_S, Login, User, folded, is_login_email
 from mediaserver.store.counters import Verdict
 from mediaserver.usecases import tokens
 from mediaserver.usecases.context import Context
@@ -78,18 +78,16 @@ async def login(ctx: Context, name: str, password: str, address: str) -> SignedI
 async def refresh(ctx: Context, token: str) -> SignedIn:
     """A new pair of tokens for the newest refresh token of a login; it is used up by that.
 
-    An older one means that two hold the login: it is revoked then, and its sockets end.
+    The one before it is taken again for a minute, while its successor is unused: the answer may have been lost.
+    That successor is void then. An older one, or one that comes later, means that two hold the login: it is
+    revoked then, and its sockets end.
     """
     now = ctx.clock()
     login = await ctx.logins.find_one({"_id": tokens.login_of(token)})
     if login is None or not login.alive(now):
         raise Unauthenticated("bad_refresh_token", "this login is over; sign in again")
     new_token, new_hash = tokens.new_refresh_token(login.id)
-    changes = {"tokenHash": new_hash, "lastUsedAt": now, "expiresAt": now + _life(ctx)}
-    mine = {"_id": login.id, "tokenHash": tokens.hash_refresh_token(token), "revokedAt": None}
-    if (
-        await ctx.logins.update_one(mine, set=changes) is None
-    ):  # one winner, also when the same token comes twice at once
+    if not await _rotate(ctx, login, tokens.hash_refresh_token(token), new_hash):
         await _revoke(ctx, login)
         raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
     user = await ctx.users.find_one({"_id": login.user_id})
@@ -167,6 +165,19 @@ async def _sign_in(ctx: Context, user: User) -> SignedIn:
 def _signed_in(ctx: Context, user: User, login: Login, refresh_token: str) -> SignedIn:
     actor = Actor(user.id, user.username, user.role, login.id)
     return SignedIn(user, actor, ctx.tokens.issue(actor, ctx.clock()), ctx.tokens.ttl_s, refresh_token)
+
+
+async def _rotate(ctx: Context, login: Login, used: str, successor: str) -> bool:
+    """Put `successor` in the place of `used`, or of its unused successor. Each way is one step in the store: of
+    the same token twice at once, one goes the first way and the other the second."""
+    now = ctx.clock()
+    changes = {"tokenHash": successor, "lastUsedAt": now, "expiresAt": now + _life(ctx)}
+    newest = {"_id": login.id, "revokedAt": None, "tokenHash": used}
+    if await ctx.logins.update_one(newest, set={**changes, "previousHash": used, "previousUsedAt": now}):
+        return True
+    since = now - timedelta(seconds=REPEATABLE_S)
+    before = {"_id": login.id, "revokedAt": None, "previousHash": used, "previousUsedAt": {"$gt": since}}
+    return await ctx.logins.update_one(before, set=changes) is not None
 
 
 async def _revoke(ctx: Context, login: Login) -> None:

@@ -39,6 +39,8 @@ async def test_a_reused_refresh_token_ends_the_login(client: Client) -> None:
     first = await (await client.post("/api/v1/auth/register", json=NEW)).json()
     old = {"refreshToken": first["refreshToken"]}
     second = await (await client.post("/api/v1/auth/refresh", json=old)).json()
+    newer = {"refreshToken": second["refreshToken"]}
+    assert (await client.post("/api/v1/auth/refresh", json=newer)).status == 200
     reused = await client.post("/api/v1/auth/refresh", json=old)
     assert reused.status == 401 and (await reused.json())["code"] == "refresh_token_reused"
     assert (await client.get("/api/v1/auth/me", headers=bearer(second["accessToken"]))).status == 401

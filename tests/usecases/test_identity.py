@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, TooMany, Unauthenticated
-from mediaserver.usecases import identity
+from mediaserver.usecases import identity, tokens
 from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
 from tests.usecases.world import PASSWORD, World
 
@@ -111,13 +111,26 @@ async def test_refresh_tokens_rotate(world: World) -> None:
     assert (await identity.authenticate(world.ctx, third.access_token)).login_id == first.actor.login_id
 
 
-async def test_a_refresh_token_that_comes_again_ends_the_login(world: World) -> None:
+async def test_a_lost_answer_is_made_up_for_by_asking_again(world: World) -> None:
     first = await register(world)
-    second = await identity.refresh(world.ctx, first.refresh_token)
-    with pytest.raises(Unauthenticated) as reused:
-        await identity.refresh(world.ctx, first.refresh_token)
-    assert reused.value.code == "refresh_token_reused"
-    assert world.happened(LoginRevoked) == [LoginRevoked(first.user.id, first.actor.login_id)]
+    lost = await identity.refresh(world.ctx, first.refresh_token)
+    world.clock.pass_s(30)
+    also_lost = await identity.refresh(world.ctx, first.refresh_token)
+    world.clock.pass_s(29)
+    arrived = await identity.refresh(world.ctx, first.refresh_token)
+    assert len({lost.refresh_token, also_lost.refresh_token, arrived.refresh_token}) == 3
+    following = await identity.refresh(world.ctx, arrived.refresh_token)
+    assert (await identity.authenticate(world.ctx, following.access_token)).login_id == first.actor.login_id
+    assert world.happened(LoginRevoked) == []
+
+
+async def test_a_refresh_token_that_comes_again_after_a_minute_ends_the_login(world: World) -> None:
+    first = await register(world)
+    await identity.refresh(world.ctx, first.refresh_token)
+    world.clock.pass_s(30)
+    second = await identity.refresh(world.ctx, first.refresh_token)  # does not prolong the minute
+    world.clock.pass_s(30)
+    await refused_as_reused(world, first, first.refresh_token)
     for token in (first.access_token, second.access_token):
         with pytest.raises(Unauthenticated):
             await identity.authenticate(world.ctx, token)
@@ -125,12 +138,38 @@ async def test_a_refresh_token_that_comes_again_ends_the_login(world: World) -> 
         await identity.refresh(world.ctx, second.refresh_token)
 
 
-async def test_of_two_refreshes_at_once_at_most_one_wins(world: World) -> None:
+async def test_a_refresh_token_whose_successor_was_used_ends_the_login(world: World) -> None:
     first = await register(world)
-    results = await asyncio.gather(
-        *(identity.refresh(world.ctx, first.refresh_token) for _ in range(5)), return_exceptions=True
-    )
-    assert sum(isinstance(result, identity.SignedIn) for result in results) == 1
+    second = await identity.refresh(world.ctx, first.refresh_token)
+    third = await identity.refresh(world.ctx, second.refresh_token)
+    await refused_as_reused(world, first, first.refresh_token)
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, third.refresh_token)
+
+
+async def test_a_void_successor_that_comes_after_all_ends_the_login(world: World) -> None:
+    """Somebody else asked again: the thief or the owner, whoever holds the void one shows it."""
+    first = await register(world)
+    owners = await identity.refresh(world.ctx, first.refresh_token)
+    thiefs = await identity.refresh(world.ctx, first.refresh_token)
+    await refused_as_reused(world, first, owners.refresh_token)
+    with pytest.raises(Unauthenticated):
+        await identity.refresh(world.ctx, thiefs.refresh_token)
+
+
+async def test_of_refreshes_at_once_one_successor_is_good(world: World) -> None:
+    first = await register(world)
+    results = await asyncio.gather(*(identity.refresh(world.ctx, first.refresh_token) for _ in range(5)))
+    newest = (await world.ctx.logins.get(first.actor.login_id)).token_hash
+    assert [tokens.hash_refresh_token(one.refresh_token) for one in results].count(newest) == 1
+    assert len({one.refresh_token for one in results}) == 5
+
+
+async def refused_as_reused(world: World, signed_in: identity.SignedIn, token: str) -> None:
+    with pytest.raises(Unauthenticated) as reused:
+        await identity.refresh(world.ctx, token)
+    assert reused.value.code == "refresh_token_reused"
+    assert world.happened(LoginRevoked) == [LoginRevoked(signed_in.user.id, signed_in.actor.login_id)]
 
 
 @pytest.mark.parametrize("token", ["", ".", "nonsense", "01ARZ3NDEKTSV4RRFFQ69G5FAV.x", "a\x00b", "\ud800.x"])
