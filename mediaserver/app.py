@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
@@ -180,7 +181,7 @@ async def _start(
     app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
     build_api(app, Services(context, rooms, _readiness(database, context, workers, recorder), metrics))
-    pages.setup(app)
+    pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()
     url = await _listen(settings, app, stack)
@@ -245,9 +246,19 @@ def _readiness(
         if not recorder.alive:
             raise Unavailable("egress_unavailable", "the egress process is down")
 
+    async def disk() -> None:
+        free = shutil.disk_usage(context.settings.data.dir).free
+        if free < context.settings.recording.min_free_bytes:
+            raise Unavailable("disk_full", f"the data directory has only {free >> 20} MiB left")
+
+    async def counters() -> None:
+        await context.counters.peek("readyz", 1, 1.0)
+
     return {
         "documents": database.ping,
         "objects": context.objects.check,
+        "counters": counters,
+        "disk": disk,
         "media": media,
         "egress": egress,
     }

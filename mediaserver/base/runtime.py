@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import IO
 
 from mediaserver.base.errors import StartError
-from mediaserver.base.secrets import private_directory
 
 
 def lock_data(data_dir: Path) -> IO[str]:
     """Hold the data directory; raises `StartError` when another server does. Close the file to let it go."""
     try:
-        file = (private_directory(data_dir) / "lock").open("a+")
+        # One that is there already may be others' too; what must be private in it has directories of its own.
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (data_dir / "lock").open("a+")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()

@@ -94,13 +94,14 @@ async def find(ctx: Context, actor: Actor, recording_id: str) -> Recording:
 
 
 async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
-    """Its moderator, those who took part in the session, and admins."""
+    """Its moderator, those who took part in the session and were not removed from it, and admins."""
     if actor.is_admin or actor.user_id in (recording.moderator_user_id, recording.started_by_user_id):
         return True
     part = {
         "sessionKind": recording.session_kind,
         "sessionId": recording.session_id,
         "userId": actor.user_id,
+        "removedAt": None,
     }
     return await ctx.participants.find_one(part) is not None
 

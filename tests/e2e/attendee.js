@@ -44,19 +44,25 @@
       return stream ? kit.watch(stream, ms) : null;
     }
 
-    // Which tones are heard in all that this session plays: {"who/source": dB}.
+    // Which tones are heard, by whose tile they come from and in all that is played:
+    // {all: {"who/source": dB}, tiles: {username: {microphone: {"who/source": dB}, screenAudio: …}}}.
     async hear(whos, ms = 700) {
       const names = whos.flatMap((who) => Object.keys(SOURCE_TONES).map((source) => [who, source]));
-      const heard = Object.fromEntries(names.map(([who, source]) => [`${who}/${source}`, -200]));
       const tones = names.map(([who, source]) => toneFor(who, source));
-      const all = await Promise.all(this.session.audioStreams.map((stream) => kit.hear(stream, tones, ms)));
-      for (const levels of all) {
-        names.forEach(([who, source], i) => {
-          const name = `${who}/${source}`;
-          heard[name] = Math.max(heard[name], levels[i]);
-        });
-      }
-      return heard;
+      const listen = async (stream) => {
+        const levels = await kit.hear(stream, tones, ms);
+        return Object.fromEntries(names.map(([who, source], i) => [`${who}/${source}`, levels[i]]));
+      };
+      const tiles = {};
+      const waiting = this.session.tiles.flatMap(({ participant, audio, screenAudio }) =>
+        Object.entries({ microphone: audio, screenAudio }).filter(([, stream]) => stream).map(async ([source, stream]) => {
+          tiles[participant.username] = { ...tiles[participant.username], [source]: await listen(stream) };
+        }));
+      const streams = Promise.all(this.session.audioStreams.map(listen));
+      await Promise.all(waiting);
+      const all = Object.fromEntries(names.map(([who, source]) => [`${who}/${source}`, -200]));
+      for (const levels of await streams) for (const name in levels) all[name] = Math.max(all[name], levels[name]);
+      return { all, tiles };
     }
 
     // Until `username` is seen moving under the right name; the time that it took in ms, or null.

@@ -15,8 +15,11 @@ HEARD_DB, SILENT_DB = -40.0, -50.0
 class Attendee:
     """One person in one page; `who` is the code in their picture and the pitch of their tone."""
 
-    def __init__(self, page: Page, person: Person, who: int) -> None:
+    def __init__(self, page: Page, person: Person, who: int, known: dict[str, int] | None = None) -> None:
         self.page, self.person, self.who = page, person, who
+        self._known = {} if known is None else known
+        """Whose pictures and tones belong to which name, of everybody in this scenario."""
+        self._known[self.name] = who
         self.participant_id = ""
 
     @property
@@ -86,14 +89,24 @@ class Attendee:
         return seen
 
     async def hears(self, whos: set[int], source: str = "microphone", timeout_s: float = 15) -> None:
-        """Wait until exactly these tones are heard (of the first eight people, from one kind of source)."""
+        """Wait until just these people's tones are heard (of the first five), each in the tile of its name.
+
+        A tone in somebody else's tile fails at once, whatever is waited for.
+        """
 
         async def right() -> bool:
-            levels = await self.do("hear", list(range(5)))
-            loud = {who for who in range(5) if levels[f"{who}/{source}"] > HEARD_DB}
-            quiet = {who for who in range(5) if levels[f"{who}/{source}"] < SILENT_DB}
-            self._heard = json.dumps(levels)
-            return loud == whos and quiet == set(range(5)) - whos
+            heard = await self.do("hear", list(range(5)))
+            self._heard = json.dumps(heard)
+            by_name = set()
+            for name, sources in heard["tiles"].items():
+                for kind, levels in sources.items():
+                    tones = {tone for tone, level in levels.items() if level > HEARD_DB}
+                    own = f"{self._known[name]}/{kind}"
+                    assert tones <= {own}, f"{self.name} hears {tones} under {name}'s name ({kind})"
+                    by_name |= {self._known[name]} if kind == source and tones else set()
+            loud = {who for who in range(5) if heard["all"][f"{who}/{source}"] > HEARD_DB}
+            quiet = {who for who in range(5) if heard["all"][f"{who}/{source}"] < SILENT_DB}
+            return loud == by_name == whos and quiet == set(range(5)) - whos
 
         try:
             await wait_until(right, timeout_s, f"{self.name} hears {whos} ({source})")

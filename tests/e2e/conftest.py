@@ -47,10 +47,11 @@ async def enter(
 ) -> AsyncIterator[Enter]:
     """`await enter(server_or_url, person, who)` opens a page for somebody; all pages close at the end."""
     opened: list[Attendee] = []
+    known: dict[str, int] = {}
 
     async def one(url: str, person: Person, who: int, browser: Chromium | Firefox | None = None) -> Attendee:
         page = await (browser or chromium).page()
-        attendee = await Attendee(page, person, who).open(url)
+        attendee = await Attendee(page, person, who, known).open(url)
         opened.append(attendee)
         return attendee
 

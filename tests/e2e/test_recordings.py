@@ -35,12 +35,9 @@ PLAY = """async (url) => {
 }"""
 
 
-@pytest.fixture(params=["local", "s3"])
-def objects(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """Settings of a store: a directory, or a bucket on a real S3 server (moto's)."""
-    if request.param == "local":
-        yield {}
-        return
+@pytest.fixture
+def bucket() -> Iterator[dict[str, str]]:
+    """Settings of a bucket on a real S3 server (moto's)."""
     moto = ThreadedMotoServer("127.0.0.1", 0)
     moto.start()
     host, port = moto.get_host_and_port()
@@ -51,6 +48,13 @@ def objects(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         "objects.access_key": "key", "objects.secret_key": "secret",
     }  # fmt: skip
     moto.stop()
+
+
+@pytest.fixture(params=["local", "s3"])
+def objects(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of a store: a directory, or a bucket."""
+    settings: dict[str, str] = {} if request.param == "local" else request.getfixturevalue("bucket")
+    return settings
 
 
 async def test_a_recording_plays_from_its_url(
@@ -78,7 +82,8 @@ async def test_a_recording_plays_from_its_url(
         program = check_program(await download(http, url, tmp_path / "program.mp4"), {0, 1}, 2, took_s - 0.5)
         assert abs(program.duration_s - took_s) <= 0.5
         assert abs(recording["duration"] - took_s) <= 0.5
-        await _each_track_holds_its_own(http, server, recording, tmp_path)
+        whos = {str(ann.user["id"]): 0, str(ben.user["id"]): 1}
+        await _each_track_holds_its_own(http, server, recording, whos, tmp_path)
 
         whole = (tmp_path / "program.mp4").read_bytes()
         async with http.get(url, headers={"Range": "bytes=1000-1999"}) as answer:
@@ -95,6 +100,25 @@ async def test_a_recording_plays_from_its_url(
             async with http.get(bad) as answer:
                 assert answer.status == 403, bad
                 assert answer.content_type == "application/problem+json"
+
+
+async def test_a_recording_plays_where_requests_are_redirected_to_s3(
+    bucket: dict[str, str], http: aiohttp.ClientSession, enter: Enter, tmp_path: Path
+) -> None:
+    async with Server.running(tmp_path / "data", bucket | {"objects.redirect": "true"}) as server:
+        ann = await Person.register(http, server.url, "ann")
+        session = (await ann.post("/video-sessions", {"title": "Redirected"}))["id"]
+        teacher = await enter(server.url, ann, 0)
+        await teacher.join("video", session)
+        await teacher.do("publish", "camera")
+        took_s = await record(teacher, 3)
+        recording = await ready(ann, "video", session)
+        url = server.url + recording["videoFileUrl"]
+        async with http.get(url, allow_redirects=False) as answer:
+            assert answer.status == 302
+            assert answer.headers["Location"].startswith(bucket["objects.endpoint_url"])
+        played = await teacher.page.call(PLAY, url)
+        assert abs(played["duration"] - took_s) <= 0.5 and played["pictures"] > 5
 
 
 def _altered(server: Server, url: str, stranger: Person) -> list[str]:
@@ -117,7 +141,7 @@ def _altered(server: Server, url: str, stranger: Person) -> list[str]:
 
 
 async def _each_track_holds_its_own(
-    http: aiohttp.ClientSession, server: Server, recording: dict[str, object], folder: Path
+    http: aiohttp.ClientSession, server: Server, recording: dict[str, object], whos: dict[str, int], folder: Path
 ) -> None:
     tracks = recording["tracks"]
     assert isinstance(tracks, list)
@@ -127,9 +151,11 @@ async def _each_track_holds_its_own(
         file = Recording.read(await download(http, server.url + track["url"], folder / f"track{number}"))
         if track["source"] == "microphone":
             (who,) = [who for who in range(4) if file.loudness_db(tone_of(who), 3, 8) > -20]
+            assert who == whos[track["userId"]]
             heard.add(who)
         else:
             codes = [code for _, picture in file.video if (code := read_code(picture))]
             assert len({code[0] for code in codes}) == 1 and len(codes) > 20
+            assert codes[0][0] == whos[track["userId"]]
             seen.add(codes[0][0])
     assert heard == seen == {0, 1}

@@ -105,6 +105,17 @@ async def test_those_who_took_part_may_play_it_and_the_deactivated_may_not(world
     assert not await recordings.may_read(world.ctx, ada.user_id, "missing")
 
 
+async def test_who_was_removed_from_the_session_plays_nothing_of_it(world: World) -> None:
+    ada, bob = await world.person("ada"), await world.person("bob")
+    recording = await recorded(world, ada, bob)
+    stay = await world.ctx.participants.find_one({"userId": bob.user_id})
+    assert stay is not None
+    await participants.remove(world.ctx, stay.id, world.clock.now)
+    assert not await recordings.may_read(world.ctx, bob.user_id, recording.id)
+    with pytest.raises(Forbidden):
+        await recordings.find(world.ctx, bob, recording.id)
+
+
 async def test_deleting_takes_the_objects_along(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     recording = await recorded(world, ada, eve)

@@ -1,25 +1,15 @@
 """The web client: `/` is its page, `/web/…` the files beside it; nothing on them comes from other hosts."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 import mediaserver
+from mediaserver.base.settings import Settings
 
 _WEB = Path(mediaserver.__file__).parent / "web"
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' blob: data:",
-        "media-src 'self' blob: mediastream:",
-        "connect-src 'self' ws: wss:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
@@ -28,16 +18,50 @@ _HEADERS = {
 }
 
 
-def setup(app: web.Application) -> None:
+def setup(app: web.Application, settings: Settings) -> None:
+    headers = _HEADERS | {"Content-Security-Policy": policy(settings)}
+
+    async def protect(request: web.Request, response: web.StreamResponse) -> None:
+        if request.path == "/" or request.path.startswith("/web/"):
+            response.headers.update(headers)
+
     app.router.add_get("/", _index)
     app.router.add_static("/web/", _WEB, append_version=False)
-    app.on_response_prepare.append(_protect)
+    app.on_response_prepare.append(protect)
+
+
+def policy(settings: Settings) -> str:
+    """Everything from the server itself; pictures and films also from where object requests are redirected to."""
+    files = " ".join(["'self'", "blob:", *_file_origins(settings)])
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"img-src {files} data:",
+            f"media-src {files} mediastream:",
+            "connect-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _file_origins(settings: Settings) -> list[str]:
+    objects, found = settings.objects, []
+    if settings.http.public_url:
+        found.append(_origin(settings.http.public_url))
+    if objects.backend == "s3" and objects.redirect:
+        amazon = f"https://{objects.bucket}.s3.{objects.region}.amazonaws.com"
+        found.append(_origin(objects.endpoint_url or amazon))
+        if not objects.endpoint_url:
+            found.append(f"https://{objects.bucket}.s3.amazonaws.com")
+    return found
 
 
 async def _index(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(_WEB / "index.html")
 
 
-async def _protect(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path == "/" or request.path.startswith("/web/"):
-        response.headers.update(_HEADERS)
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -17,7 +17,7 @@ export function profileView(app) {
     app.go('/signin');
   };
   const element = h('div', { class: 'narrow' }, h('div', { class: 'card profile' },
-    avatar(user.username, { size: 'large', imageUrl: user.profileImageUrl ?? null }), h('h1', { text: user.username }),
+    avatar(user.username, { size: 'large', imageUrl: user.profileImage?.url ?? null }), h('h1', { text: user.username }),
     h('dl', {}, h('dt', { text: 'Email' }), email, h('dt', { text: 'Role' }), role),
     h('button', { class: 'button', onclick: signOut, text: 'Sign out' })));
   return { title: 'Profile', element };
