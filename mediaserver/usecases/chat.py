@@ -1,10 +1,11 @@
 """Chat of a session: stored before it is sent, numbered without gaps, once per `clientId` however often sent."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mediaserver.base.errors import Conflict, FieldError, Invalid, NotFound
+from mediaserver.base.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.messages import ChatMessage, ContentType, fits
 from mediaserver.domain.sessions import Session, SessionKind
@@ -63,8 +64,11 @@ async def send(
 
     try:
         stored = await ctx.messages.add_numbered(message, _of(session))
-    except Conflict:  # the same `clientId` came twice at once and the other was stored
-        if known := await _known(ctx, session, actor, client_id):
+    except Exception as error:
+        if upload:
+            await _let_go(ctx, session, upload)
+        # The same `clientId` may have come twice at once and the other was stored.
+        if isinstance(error, Conflict) and (known := await _known(ctx, session, actor, client_id)):
             return known, False
         raise
     ctx.events.publish(MessageStored(stored, actor.username, upload))
@@ -155,6 +159,13 @@ async def _content(
         raise _invalid(f"is of type {upload.content_type}, which is no {content_type}")
     # Before the message is stored: an upload that expires meanwhile is never referred to.
     return await uploads.mark_used(ctx, upload.id, Use(kind="session", id=session.id))
+
+
+async def _let_go(ctx: Context, session: Session, upload: Upload) -> None:
+    """Release what no message came to show. When the store cannot tell it stays: better kept than missing."""
+    with contextlib.suppress(Unavailable):
+        if not await ctx.messages.exists(_of(session) | {"content": upload.id}):
+            await uploads.release(ctx, upload.id, Use(kind="session", id=session.id))
 
 
 def _invalid(message: str) -> Invalid:

@@ -1,12 +1,14 @@
 """Chat: numbered without gaps, stored once per clientId, whatever comes at once."""
 
 import asyncio
+from typing import NoReturn
 
 import pytest
 
-from mediaserver.base.errors import Conflict, Forbidden, Invalid
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, Unavailable
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import Session
+from mediaserver.domain.uploads import Upload
 from mediaserver.usecases import chat, participants, sessions
 from mediaserver.usecases.events import MessageStored
 from tests.usecases.world import World
@@ -91,6 +93,45 @@ async def test_a_picture_is_its_senders_own_and_shown_with_a_url(world: World) -
         with pytest.raises(Invalid):
             await chat.send(world.ctx, sender, "video", session.id, "c2", content_type, picture.id)  # type: ignore[arg-type]
     await chat.send(world.ctx, ada, "video", session.id, "c3", "File", picture.id)
+
+
+async def used(world: World, upload: Upload) -> tuple[bool, int]:
+    now = await world.ctx.uploads.get(upload.id)
+    return now.used, len(now.used_by)
+
+
+async def test_a_picture_whose_message_was_not_stored_is_not_in_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, (ada,) = await room(world, "ada")
+    picture = await world.upload(ada)
+
+    async def refuse(*_: object) -> NoReturn:
+        assert await used(world, picture) == (True, 1)
+        raise Unavailable("store_unavailable", "the document store does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.ctx.messages, "add_numbered", refuse)
+        with pytest.raises(Unavailable):
+            await chat.send(world.ctx, ada, "video", session.id, "c1", "Image", picture.id)
+    assert await used(world, picture) == (False, 0)
+    await chat.send(world.ctx, ada, "video", session.id, "c1", "Image", picture.id)
+    assert await used(world, picture) == (True, 1)
+    monkeypatch.setattr(world.ctx.messages, "add_numbered", refuse)
+    with pytest.raises(Unavailable):
+        await chat.send(world.ctx, ada, "video", session.id, "c2", "Image", picture.id)
+    assert await used(world, picture) == (True, 1), "the first message shows it"
+
+
+async def test_of_two_pictures_under_one_client_id_at_once_one_is_in_use(world: World) -> None:
+    session, (ada,) = await room(world, "ada")
+    pictures = [await world.upload(ada), await world.upload(ada)]
+    sent = await asyncio.gather(
+        *(chat.send(world.ctx, ada, "video", session.id, "c1", "Image", one.id) for one in pictures)
+    )
+    (shown,) = {message.content for message, _ in sent}
+    for picture in pictures:
+        assert await used(world, picture) == ((True, 1) if picture.id == shown else (False, 0))
 
 
 async def test_history_goes_both_ways(world: World) -> None:
