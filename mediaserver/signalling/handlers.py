@@ -3,6 +3,7 @@
 Handlers of one client run one after another, those in `LANES` beside the others; what they raise as `Problem`
 becomes the refusal."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,9 @@ from mediaserver.rooms.negotiation import negotiate
 from mediaserver.rooms.record import start_recording, stop_recording
 from mediaserver.rooms.registry import Rooms
 from mediaserver.rooms.resume import Since
+from mediaserver.rooms.room import Room
 from mediaserver.rooms.slots import Wish
+from mediaserver.rooms.stage import Effects
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
 from mediaserver.usecases import chat, participants, sessions, users
@@ -41,11 +44,37 @@ class Client:
     window_s: int = 0
     events_in_window: int = 0
     lanes: dict[LaneName, Lane] = field(default_factory=dict)
+    gone: bool = False
+    """The connection is over; a handler may still be under way."""
 
     def place(self) -> Host:
-        if self.host is None:
+        """The room in which this very socket is the participant's."""
+        if self.host is None or not self.owns(self.host):
             raise Conflict("not_in_session", "join a session first")
         return self.host
+
+    def owns(self, host: Host) -> bool:
+        member = host.room.members.get(self.participant)
+        return member is not None and member.socket == self.socket
+
+    def check_still_in(self, host: Host) -> None:
+        """Raise when the socket broke, was replaced or turned out while its join waited for something."""
+        if self.gone:
+            raise Conflict("not_in_session", "the connection is over")
+        if self.host is not host or not self.owns(host):
+            host.room.check_may_join(self.actor.user_id)  # ended or removed
+            raise Conflict("replaced", "another connection of yours has joined meanwhile")
+
+    async def command(self, decide: Callable[[Room, float], Effects]) -> Host:
+        """Have the room do it, unless the participant has become another socket's by its turn."""
+        host = self.place()
+
+        def decide_for_owner(now: float) -> Effects:
+            self.place()
+            return decide(host.room, now)
+
+        await host.command(decide_for_owner)
+        return host
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +94,8 @@ class Reply:
 async def join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
     ctx = services.ctx
     if client.host is not None:
-        await _leave(client)
+        with contextlib.suppress(Conflict):  # it was put out at this very moment
+            await _leave(client)
     admission = await sessions.admit(ctx, client.actor, message.kind, message.session_id)
     session = admission.session
     role: ParticipantRole = "moderator" if admission.is_moderator else "participant"
@@ -78,17 +108,13 @@ async def join(services: Services, client: Client, message: c.SessionJoin) -> Re
         client.actor.is_admin, document.promoted,
     )  # fmt: skip
     since = Since(message.since.chat, message.since.epoch, message.since.n)
+    resumed, state = await _take_place(ctx, client, host, person, since)
     try:
-        resumed, state = await host.join(client.actor, person, client.socket, since)
-    except Problem:
-        if document.id not in host.room.members:
-            await participants.leave(ctx, document.id, ctx.clock())
-        raise
-    client.host, client.participant = host, document.id
-    try:
+        client.check_still_in(host)
         history = await _missed_chat(ctx, session, since.chat)
         (session_wire,) = await sessions.describe(ctx, client.actor, [session])
         messages = await chat.describe(ctx, client.actor, history.messages)
+        client.check_still_in(host)
     except BaseException:
         client.host = None
         host.lost(client.socket)
@@ -105,6 +131,22 @@ async def join(services: Services, client: Client, message: c.SessionJoin) -> Re
         "chat": {"messages": messages, "lastSequence": history.last_sequence, "truncated": history.truncated},
     }
     return Reply(answer, then=lambda: host.open_gate(client.socket, seen))
+
+
+async def _take_place(
+    ctx: Context, client: Client, host: Host, person: Person, since: Since
+) -> tuple[bool, Wire]:
+    """`(resumed, state)`; whoever does not get in has no open stay in the documents."""
+    try:
+        if client.gone:  # it must not take the place of a connection that lives
+            raise Conflict("not_in_session", "the connection is over")
+        joined = await host.join(client.actor, person, client.socket, since)
+    except (Problem, TimeoutError):
+        if person.participant_id not in host.room.members:
+            await participants.leave(ctx, person.participant_id, ctx.clock())
+        raise
+    client.host, client.participant = host, person.participant_id
+    return joined
 
 
 async def _missed_chat(ctx: Context, session: Session, seen: int | None) -> chat.History:
@@ -134,14 +176,13 @@ def _media(ctx: Context, host: Host, participant: str) -> Wire:
 
 
 async def leave(services: Services, client: Client, message: c.SessionLeave) -> Reply:
-    client.place()
     await _leave(client)
     return Reply({})
 
 
 async def _leave(client: Client) -> None:
-    host, client.host = client.place(), None
-    await host.command(lambda now: host.room.leave(client.participant, "left", now))
+    await client.command(lambda room, now: room.leave(client.participant, "left", now))
+    client.host = None
 
 
 async def end(services: Services, client: Client, message: c.SessionEnd) -> Reply:
@@ -156,7 +197,6 @@ async def negotiate_media(services: Services, client: Client, message: c.MediaNe
 
 
 async def subscribe(services: Services, client: Client, message: c.MediaSubscribe) -> Reply:
-    host = client.place()
     mids = [slot.mid for slot in message.slots]
     if len(set(mids)) < len(mids):
         raise Invalid("invalid", "a slot is named twice", [FieldError("slots", "names a slot twice")])
@@ -164,23 +204,23 @@ async def subscribe(services: Services, client: Client, message: c.MediaSubscrib
         Wish(slot.mid, slot.track_id, slot.max_width, slot.max_height, slot.priority, slot.paused)
         for slot in message.slots
     ]
-    await host.command(lambda now: host.room.stage.subscribe(host.room.member(client.participant), wishes, now))
+    host = await client.command(
+        lambda room, now: room.stage.subscribe(room.member(client.participant), wishes, now)
+    )
     slots = host.room.member(client.participant).slots.by_mid
     named = [slots[mid] for mid in mids if mid in slots]
     return Reply({"slots": [{"mid": s.mid, "trackId": s.track, "revision": s.revision} for s in named]})
 
 
 async def update(services: Services, client: Client, message: c.ParticipantUpdate) -> Reply:
-    host = client.place()
     changes = message.model_dump(exclude_none=True)
-    await host.command(lambda now: host.room.update(client.participant, changes, now))
+    host = await client.command(lambda room, now: room.update(client.participant, changes, now))
     return Reply({"participant": host.room.member(client.participant).wire()})
 
 
 async def moderate(services: Services, client: Client, message: c.ParticipantModerate) -> Reply:
-    host = client.place()
     target, action = message.participant_id, message.action
-    await host.command(lambda now: host.room.moderate(client.participant, target, action, now))
+    await client.command(lambda room, now: room.moderate(client.participant, target, action, now))
     return Reply({})
 
 
@@ -194,8 +234,7 @@ async def send_chat(services: Services, client: Client, message: c.ChatSend) -> 
 
 
 async def typing(services: Services, client: Client, message: c.ChatTyping) -> Reply:
-    host = client.place()
-    await host.command(lambda now: host.room.typing(client.participant, now))
+    await client.command(lambda room, now: room.typing(client.participant, now))
     return Reply({})
 
 

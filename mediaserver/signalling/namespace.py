@@ -90,7 +90,10 @@ class Signalling:
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
         self.audience.disconnected(sid)
-        if client is not None and client.host is not None:
+        if client is None:
+            return
+        client.gone = True  # a join under way sees this
+        if client.host is not None:
             client.host.lost(sid)
 
     def _detached(self, socket: str, room: str) -> None:

@@ -1,0 +1,104 @@
+"""Joins that something crosses: a broken connection, another tab, the end of the session or of its room."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mediaserver.domain.sessions import Session
+from mediaserver.rooms.host import Host
+from mediaserver.signalling import handlers
+from mediaserver.usecases import identity
+from tests.rooms.fakes import until
+from tests.signalling.conftest import Live
+
+
+class Held:
+    """Replaces a function of a module: its calls wait, before or after they are done, until `go` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: bool = False) -> None:
+        self.go, self.waiting = asyncio.Event(), 0
+        self._real: Callable[..., Any] = getattr(module, name)
+        self._after = after
+        monkeypatch.setattr(module, name, self._call)
+
+    async def _call(self, *args: Any, **kwargs: Any) -> Any:
+        if self._after:
+            found = await self._real(*args, **kwargs)
+            await self._hold()
+            return found
+        await self._hold()
+        return await self._real(*args, **kwargs)
+
+    async def _hold(self) -> None:
+        self.waiting += 1
+        await self.go.wait()
+
+
+def host_of(live: Live, session: Session) -> Host:
+    host = live.rooms.get(session.kind, session.id)
+    assert host is not None
+    return host
+
+
+@pytest.mark.parametrize("where", ["store", "room", "answer"])
+async def test_who_goes_while_joining_does_not_stay_as_a_ghost(
+    live: Live, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    host = host_of(live, session)
+    held = {
+        "store": lambda: Held(monkeypatch, handlers.participants, "enter"),
+        "room": lambda: Held(monkeypatch, host, "command", after=True),
+        "answer": lambda: Held(monkeypatch, handlers.chat, "describe"),
+    }[where]()
+    joining = asyncio.create_task(ben.join(session))
+    await until(lambda: held.waiting)
+    await identity.logout(live.ctx, ben.refresh_token)
+    await until(lambda: live.signalling.connections == 1)
+    held.go.set()
+    joining.cancel()
+    async with asyncio.timeout(5):
+        while (
+            await live.ctx.participants.find_one({"userId": ben.actor.user_id, "leftAt": {"$ne": None}}) is None
+        ):
+            await asyncio.sleep(0.01)
+    assert len(host.room.members) == 1
+
+
+async def test_of_two_tabs_that_join_at_once_one_is_in_and_the_other_cannot_act(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = await live.connected("mia")
+    twin = await live.again(mia).connect()
+    session = await live.session(mia)
+    held = Held(monkeypatch, handlers.participants, "enter")
+    joining = [asyncio.create_task(tab.join(session)) for tab in (mia, twin)]
+    await until(lambda: held.waiting == 2)
+    held.go.set()
+    answers = await asyncio.gather(*joining)
+    assert sorted(answer["ok"] for answer in answers) == [False, True]
+    out, inside = (mia, twin) if answers[1]["ok"] else (twin, mia)
+    refused = answers[0] if out is mia else answers[1]
+    assert refused["error"]["code"] == "replaced"
+    assert (await out.ask("session.leave"))["error"]["code"] == "not_in_session"
+    assert (await inside.ask("participant.update", {"mute": True}))["ok"]
+    await out.close()
+    assert (await inside.ask("chat.typing"))["ok"]
+
+
+async def test_a_replaced_tab_that_has_not_noticed_removes_nobody(live: Live) -> None:
+    mia = await live.connected("mia")
+    session = await live.session(mia)
+    await mia.join(session)
+    twin = await live.again(mia).connect()
+    await twin.join(session)
+    host = host_of(live, session)
+    stale = next(c for c in live.signalling._clients.values() if c.host is None)
+    stale.host = host  # as if the word of it were still under way
+    for event in ("session.leave", "chat.typing", "session.end", "recording.start"):
+        assert (await mia.ask(event))["error"]["code"] == "not_in_session"
+    assert len(host.room.members) == 1 and (await twin.ask("chat.typing"))["ok"]
