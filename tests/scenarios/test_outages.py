@@ -177,7 +177,7 @@ async def test_a_full_disk(small_disk: Path, http: aiohttp.ClientSession, room: 
 
         assert "store_unavailable" in await _until_refused(moderator)
         status, found = await parts(http, server.url)
-        assert status == 503 and "MiB left" in found["disk"]
+        assert status == 503 and found["disk"] != "ok"
         assert "unavailable" in await refusal(moderator.call("recording.start", {}))
         headers = {"Authorization": f"Bearer {moderator.token}"}
         sessions = f"{server.url}/api/v1/video-sessions"
