@@ -1,18 +1,16 @@
 """What the HTTP shell is given by whoever composes the server."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from mediaserver.api.readiness import Check, Readings
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import SessionKind
 from mediaserver.usecases.context import Context
-
-Check = Callable[[], Awaitable[None]]
-"""Returns when a part is fit for work, raises when it is not."""
 
 
 class RunningRooms(Protocol):
@@ -34,6 +32,7 @@ class Services:
     readiness: Mapping[str, Check] = field(default_factory=dict)
     """By name, for `/readyz`."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    readings: Readings = field(default_factory=Readings)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -1,5 +1,6 @@
 """Health, readiness, metrics, and who may call from another origin."""
 
+import asyncio
 from typing import Any
 
 from mediaserver.base.errors import Unavailable
@@ -33,6 +34,35 @@ async def test_ready_only_when_every_part_is(client: Client, parts: dict[str, An
         "objects": "unavailable",
         "workers": "unavailable",
     }
+
+
+async def test_a_part_is_asked_once_a_second_however_many_ask(
+    client: Client, parts: dict[str, Any], world: World
+) -> None:
+    asked, fit = 0, True
+
+    async def check() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        if not fit:
+            raise Unavailable("store_unavailable", "the document store does not answer")
+
+    async def statuses() -> set[int]:
+        answers = await asyncio.gather(*(client.get("/readyz") for _ in range(5)))
+        return {answer.status for answer in answers}
+
+    parts["documents"] = check
+    assert (await statuses(), asked) == ({200}, 1)
+    fit = False
+    world.clock.pass_s(0.999)
+    assert (await statuses(), asked) == ({200}, 1)
+    world.clock.pass_s(0.001)
+    assert (await statuses(), asked) == ({503}, 2)
+    fit = True
+    assert (await statuses(), asked) == ({503}, 2)
+    world.clock.pass_s(-3600)
+    assert (await statuses(), asked) == ({200}, 3), "a clock that was set back keeps nothing alive"
 
 
 async def test_metrics_count_requests_by_route(client: Client, world: World) -> None:
