@@ -21,7 +21,7 @@ from mediaserver.rooms.members import Person
 from mediaserver.rooms.negotiation import Link
 from mediaserver.rooms.ports import Audience, Recorder, Worker, Workers
 from mediaserver.rooms.resume import Since
-from mediaserver.rooms.room import Room, Rules
+from mediaserver.rooms.room import Room, RoomClosed, Rules
 from mediaserver.rooms.sdp_answer import VideoCodec
 from mediaserver.rooms.taps import Taps
 from mediaserver.usecases import participants
@@ -72,6 +72,7 @@ class Host:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._mailbox: asyncio.Queue[tuple[Command, asyncio.Future[None] | None]] = asyncio.Queue()
         self._gates: dict[str, list[_Sent]] = {}
+        self._running = True  # commands may wait for the task's first turn
         self._media = Lane(f"{self.key} media")
         self._documents = Lane(f"{self.key} documents", patient=True)
         self.taps = Taps(self, around.recorder)
@@ -82,14 +83,18 @@ class Host:
     async def run(self) -> None:
         """Handle commands and time until cancelled."""
         with log_context(room=self.key):
-            async with asyncio.TaskGroup() as group:
-                for lane in (self._media, self._documents, self.taps.lane, self.chat.lane):
-                    group.create_task(lane.run())
-                group.create_task(self._run())
+            self._running = True
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for lane in (self._media, self._documents, self.taps.lane, self.chat.lane):
+                        group.create_task(lane.run())
+                    group.create_task(self._run())
+            finally:
+                self._stop()
 
     async def _run(self) -> None:
         while True:
-            deadline = self.room.deadline(self._clock())
+            deadline = None if self.room.closed else self.room.deadline(self._clock())
             wait_s = None if deadline is None else max(0.0, deadline - self._clock())
             try:
                 command, future = await asyncio.wait_for(self._mailbox.get(), wait_s)
@@ -112,8 +117,18 @@ class Host:
             if future is not None and not future.done():
                 future.set_result(None)
 
+    def _stop(self) -> None:
+        """Nobody reads the mailbox any more: whoever waits for an answer gets one."""
+        self._running, self.room.closed = False, True
+        while not self._mailbox.empty():
+            _, future = self._mailbox.get_nowait()
+            if future is not None and not future.done():
+                future.set_exception(RoomClosed())
+
     async def command(self, command: Command) -> None:
-        """Have the room's task run a client's command; raises what it raises."""
+        """Have the room's task run a client's command; raises what it raises, and `RoomClosed`."""
+        if not self._running:
+            raise RoomClosed
         if self._mailbox.qsize() >= MAX_WAITING:
             raise Unavailable("busy", "this session has too much to do just now")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

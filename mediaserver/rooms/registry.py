@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden, Problem
+from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import Recording
@@ -41,6 +41,7 @@ class Rooms:
         self._hosts: dict[str, Host] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
+        self._down = False
         self._subscribe()
         around.workers.listen(self._worker_event, self._worker_died)
         around.recorder.listen(self._recorder_is_back)
@@ -48,17 +49,33 @@ class Rooms:
     # --------------------------------------------------------------- finding
 
     async def enter(self, session: Session) -> Host:
-        """The session's room, made when there is none; its chat position is known."""
+        """The session's room, made when there is none; its chat position is known.
+
+        Conflict `ended` when it has ended since `session` was read; Unavailable when the server ends."""
         key = f"{session.kind}:{session.id}"
         while closing := self._closing.get(key):
-            await asyncio.shield(closing)
+            await asyncio.wait([closing])
+        if self._down:
+            raise Unavailable("closing", "the server is being shut down")
         host = self._hosts.get(key)
         if host is None:
             host = self._hosts[key] = Host(session, new_id(), self._around)
             self._tasks[key] = asyncio.create_task(host.run(), name=f"room {key}")
             log.info("room opened", extra={"room": key})
+            await self._check_live(host, session)
         await host.chat.start()
         return host
+
+    async def _check_live(self, host: Host, session: Session) -> None:
+        """From now on the room hears of the session's end; one that came before can only be read."""
+        try:
+            sessions.require_live(await sessions.find(self.ctx, session.kind, session.id))
+        except (Conflict, NotFound):
+            self._over(session, "ended")
+            raise
+        except Problem:
+            self._close_if_empty(host, 0.0)
+            raise
 
     def get(self, kind: SessionKind, session_id: str) -> Host | None:
         """The running room; one that is being closed takes nothing more."""
@@ -103,16 +120,26 @@ class Rooms:
 
     async def run(self) -> None:
         """Close rooms that are over or long empty, until cancelled."""
-        loop, kept_s = asyncio.get_running_loop(), self.ctx.settings.rooms.empty_s
+        kept_s = self.ctx.settings.rooms.empty_s
         while True:
             await asyncio.sleep(min(_SWEEP_S, max(0.05, kept_s)))
             for host in list(self._hosts.values()):
-                empty = host.room.empty_since
-                if empty is not None and loop.time() - empty >= kept_s:
-                    self._close_later(host)
+                if host.room.empty_since is not None:
+                    self._close_if_empty(host, kept_s)
+
+    def _close_if_empty(self, host: Host, kept_s: float) -> None:
+        """The room's task decides: who joins before stays, who joins after enters a new room."""
+
+        def decide(now: float) -> list[fx.Effect]:
+            if host.room.close_if_empty(kept_s, now):
+                self._close_later(host)
+            return []
+
+        host.tell(decide)
 
     async def shutdown(self) -> None:
         """Stop recordings and close all rooms; what they want written is written. Sockets are told by others."""
+        self._down = True
         for host in list(self._hosts.values()):
             self._close_later(host)
         if self._closing:
@@ -130,8 +157,7 @@ class Rooms:
             await self._end_in_order(host)
         finally:
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await asyncio.wait([running])
             del self._hosts[host.key], self._closing[host.key]
             log.info("room closed", extra={"room": host.key})
 
@@ -143,7 +169,7 @@ class Rooms:
             log.exception("a recording was not stopped in order", extra={"room": host.key})
             host.taps.stop()
         try:
-            await host.command(lambda now: _everyone_leaves(host, now))
+            await host.command(host.room.close)
             await host.drain(_DRAIN_S)
         except (Problem, TimeoutError):
             log.exception("a room was not closed in order", extra={"room": host.key})
@@ -250,11 +276,3 @@ def _turn_out(
 
     found = [member for member in host.room.members.values() if concerned(member)]
     return [effect for member in found for effect in host.room.turn_out(member, why, reason, now)]
-
-
-def _everyone_leaves(host: Host, now: float) -> list[fx.Effect]:
-    """Without a word of their leaving to the others: the server is closing the room."""
-    done: list[fx.Effect] = []
-    for participant in list(host.room.members):
-        done += host.room.leave(participant, "ended", now)
-    return [effect for effect in done if not isinstance(effect, fx.Broadcast)]

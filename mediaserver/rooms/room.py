@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mediaserver.base.errors import Conflict, Forbidden, NotFound
+from mediaserver.base.errors import Conflict, Forbidden, NotFound, Unavailable
 from mediaserver.domain.participants import ParticipantRole
 from mediaserver.domain.sessions import MediaKind, Session
 from mediaserver.rooms import effects as fx
@@ -19,6 +19,13 @@ Action = Literal["mute", "hideVideo", "stopScreen", "lowerHand", "remove", "prom
 _FLAGS = ("mute", "video_visible", "cast_screen", "hand_raised")
 _HIDEABLE = ("video_visible", "cast_screen")
 TYPING_EVERY_S = 1.0
+
+
+class RoomClosed(Unavailable):
+    """The room is being closed, the session may go on: whoever wants in enters anew."""
+
+    def __init__(self) -> None:
+        super().__init__("closing", "this session's room is just being closed; try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class Room:
         """User ids that a moderator removed: they do not come back."""
         self.recording: dict[str, Any] | None = None
         self.ended = False
+        self.closed = False
+        """Takes nobody any more."""
         self.log = EventLog(epoch)
         self.stage = Stage(self.members, self.log, session.rules.sources)
         self.empty_since: float | None = now
@@ -64,6 +73,8 @@ class Room:
     def check_may_join(self, user_id: str) -> None:
         if self.ended:
             raise Conflict("ended", "this session has ended")
+        if self.closed:
+            raise RoomClosed
         if user_id in self.removed:
             raise Forbidden("removed", "a moderator removed you from this session")
         if any(member.user_id == user_id for member in self.members.values()):
@@ -141,6 +152,20 @@ class Room:
         for participant in list(self.members):
             done += self.leave(participant, "ended", now)
         return done
+
+    def close_if_empty(self, kept_s: float, now: float) -> bool:
+        """Close for good a room that has been empty for so long; False when somebody is in or just was."""
+        if self.empty_since is not None and now - self.empty_since >= kept_s:
+            self.closed = True
+        return self.closed
+
+    def close(self, now: float) -> Effects:
+        """Everyone leaves without a word to the others: the server closes the room."""
+        self.closed = True
+        done: Effects = []
+        for participant in list(self.members):
+            done += self.leave(participant, "ended", now)
+        return [effect for effect in done if not isinstance(effect, fx.Broadcast)]
 
     # --------------------------------------------------------------- what participants do
 

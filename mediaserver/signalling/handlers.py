@@ -20,7 +20,7 @@ from mediaserver.rooms.negotiation import negotiate
 from mediaserver.rooms.record import start_recording, stop_recording
 from mediaserver.rooms.registry import Rooms
 from mediaserver.rooms.resume import Since
-from mediaserver.rooms.room import Room
+from mediaserver.rooms.room import Room, RoomClosed
 from mediaserver.rooms.slots import Wish
 from mediaserver.rooms.stage import Effects
 from mediaserver.signalling import messages as c
@@ -92,10 +92,17 @@ class Reply:
 
 
 async def join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
-    ctx = services.ctx
     if client.host is not None:
         with contextlib.suppress(Conflict):  # it was put out at this very moment
             await _leave(client)
+    try:
+        return await _join(services, client, message)
+    except RoomClosed:  # between finding the room and getting in
+        return await _join(services, client, message)
+
+
+async def _join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
+    ctx = services.ctx
     admission = await sessions.admit(ctx, client.actor, message.kind, message.session_id)
     session = admission.session
     role: ParticipantRole = "moderator" if admission.is_moderator else "participant"

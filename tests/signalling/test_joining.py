@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from mediaserver.domain.sessions import Session
+from mediaserver.rooms import registry
 from mediaserver.rooms.host import Host
 from mediaserver.signalling import handlers
-from mediaserver.usecases import identity
+from mediaserver.usecases import identity, sessions
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live
 
@@ -102,3 +103,71 @@ async def test_a_replaced_tab_that_has_not_noticed_removes_nobody(live: Live) ->
     for event in ("session.leave", "chat.typing", "session.end", "recording.start"):
         assert (await mia.ask(event))["error"]["code"] == "not_in_session"
     assert len(host.room.members) == 1 and (await twin.ask("chat.typing"))["ok"]
+
+
+@pytest.mark.parametrize("somebody_is_in", [True, False])
+async def test_a_join_does_not_revive_a_session_that_ended_meanwhile(
+    live: Live, monkeypatch: pytest.MonkeyPatch, somebody_is_in: bool
+) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    if not somebody_is_in:
+        await mia.ask("session.leave")
+    held = Held(monkeypatch, handlers.sessions, "admit", after=True)
+    joining = asyncio.create_task(ben.join(session))
+    await until(lambda: held.waiting)
+    await sessions.end(live.ctx, mia.actor, session.kind, session.id)
+    await until(lambda: live.rooms.rooms == 0)
+    held.go.set()
+    assert (await joining)["error"]["code"] == "ended"
+    await until(lambda: live.rooms.rooms == 0)
+    assert await live.ctx.participants.find_one({"userId": ben.actor.user_id}) is None
+
+
+async def test_who_waits_for_a_room_to_close_does_not_open_it_again(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    admitted = Held(monkeypatch, handlers.sessions, "admit", after=True)
+    closing = Held(monkeypatch, registry, "stop_recording")
+    joining = asyncio.create_task(ben.join(session))
+    await until(lambda: admitted.waiting)
+    await sessions.end(live.ctx, mia.actor, session.kind, session.id)
+    await until(lambda: closing.waiting)
+    admitted.go.set()
+    closing.go.set()
+    assert (await joining)["error"]["code"] == "ended"
+    await until(lambda: live.rooms.rooms == 0)
+
+
+@pytest.mark.parametrize("overrides", [{"rooms.empty_s": "0.05"}])
+async def test_a_join_that_finds_its_room_swept_enters_a_new_one(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = await live.connected("mia")
+    session = await live.session(mia)
+    held = Held(monkeypatch, handlers.participants, "enter")
+    joining = asyncio.create_task(mia.join(session))
+    await until(lambda: held.waiting)
+    first = host_of(live, session)
+    sweeping = asyncio.create_task(live.rooms.run())
+    await until(lambda: live.rooms.rooms == 0)
+    sweeping.cancel()
+    held.go.set()
+    assert (await joining)["ok"]
+    assert live.rooms.rooms == 1 and host_of(live, session) is not first
+    stay = await live.ctx.participants.find_one({"userId": mia.actor.user_id})
+    assert stay is not None and stay.left_at is None
+    assert (await mia.ask("chat.typing"))["ok"]
+
+
+async def test_a_room_in_which_somebody_is_by_its_turn_is_not_swept(live: Live) -> None:
+    mia = await live.connected("mia")
+    session = await live.session(mia)
+    await mia.join(session)
+    host = host_of(live, session)
+    live.rooms._close_if_empty(host, 0.0)
+    assert (await mia.ask("chat.typing"))["ok"] and live.rooms.rooms == 1
