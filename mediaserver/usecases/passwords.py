@@ -53,10 +53,6 @@ class Passwords:
         fits = await self._run(self._verify, stored or self._nobody, password)
         return fits and stored is not None
 
-    def outdated(self, stored: str) -> bool:
-        """Whether `stored` was made with other costs than today's: hash anew when the password is at hand."""
-        return self._hasher.check_needs_rehash(stored)
-
     def close(self) -> None:
         self._pool.shutdown()
 
