@@ -174,6 +174,9 @@ def test_the_parts_share_their_secrets_and_addresses(compose: dict[str, Any], se
     assert f"--static-auth-secret={settings.media.turn_secret}" in turn
     assert f"--external-ip={settings.media.announced_ips[0]}" in turn
     assert f"--allowed-peer-ip={settings.media.announced_ips[0]}" in turn
+    assert {"--no-tcp-relay", "--no-multicast-peers"} < set(turn)
+    everyone = {"0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
+    assert {one.partition("=")[2] for one in turn if one.startswith("--denied-peer-ip")} == everyone
     relayed = {int(one.partition("=")[2]) for one in turn if one.startswith(("--min-port", "--max-port"))}
     assert published(services["coturn"], "udp") == {3478, *range(min(relayed), max(relayed) + 1)}
     assert services["minio"]["environment"]["MINIO_ROOT_USER"] == settings.objects.access_key
