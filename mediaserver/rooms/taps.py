@@ -2,7 +2,9 @@
 
 When a recorder process died, all present tracks are added anew."""
 
+import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from mediaserver.base.errors import Problem
@@ -15,6 +17,9 @@ from mediaserver.rooms.ports import Recorder
 if TYPE_CHECKING:
     from mediaserver.rooms.host import Host
 
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
 _AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 
@@ -59,6 +64,20 @@ class Taps:
                 self.begin_track(track)
 
     async def _add(self, track: str) -> None:
+        """Until it comes through: a track that is on the stage shall be in the recording."""
+        active = self.active
+        try:
+            await self._tap(track)
+        except TimeoutError:
+            self._taps.pop(track, None)
+            log.error("a track is not recorded yet", extra={"recording": active, "track": track})
+            asyncio.get_running_loop().call_later(RETRY_S, self._add_again, track, active)
+
+    def _add_again(self, track: str, active: str | None) -> None:
+        if self.active == active and track not in self._taps:
+            self.begin_track(track)
+
+    async def _tap(self, track: str) -> None:
         room, told = self._host.room, self._host.told.get(track)
         found = room.stage.tracks.get(track)
         if self.active is None or told is None or found is None:
@@ -78,10 +97,15 @@ class Taps:
         await self._recorder.end_track(recording_id=active, track_id=track)
 
     async def _stop(self, active: str) -> None:
-        for track in list(self._taps):
-            with contextlib.suppress(Problem):  # the worker or the track may be gone
-                await self._untap(track)
-        await self._recorder.stop(recording_id=active)
+        try:
+            for track in list(self._taps):
+                with contextlib.suppress(Problem):  # the worker or the track may be gone
+                    await self._untap(track)
+        except TimeoutError:  # the worker hangs, the others would take as long
+            log.error("tracks were not untapped in order", extra={"recording": active})
+        finally:
+            self._taps.clear()
+            await self._recorder.stop(recording_id=active)
 
     async def _untap(self, track: str) -> None:
         tap = self._taps.pop(track)

@@ -31,6 +31,8 @@ class FakeWorker:
         self.asked: list[m.Request] = []
         self.hold: asyncio.Event | None = None
         """When set, requests wait for it."""
+        self.times_out: set[type[m.Request]] = set()
+        """Requests that get no answer in time."""
 
     def of(self, kind: type[R]) -> list[R]:
         return [request for request in self.asked if isinstance(request, kind)]
@@ -40,6 +42,8 @@ class FakeWorker:
             await self.hold.wait()
         if not self.alive:
             raise ChannelClosed
+        if type(request) in self.times_out:
+            raise TimeoutError
         self.asked.append(request)
         return m.Empty()
 
@@ -82,6 +86,8 @@ class FakeRecorder:
     def __init__(self) -> None:
         self.said: list[tuple[str, str, Any]] = []
         self.refuses: Exception | None = None
+        self.hangs = False
+        """`add_track` gets no answer in time."""
 
     async def start(
         self, *, recording_id: str, session_kind: str, session_id: str, title: str, started_at: datetime
@@ -91,6 +97,8 @@ class FakeRecorder:
         self.said.append(("start", recording_id, session_id))
 
     async def add_track(self, *, recording_id: str, track_id: str, source: str, **rest: Any) -> tuple[int, str]:
+        if self.hangs:
+            raise TimeoutError
         self.said.append(("add", recording_id, source))
         return len(self.said), "/run/taps"
 
