@@ -12,7 +12,7 @@ from typing import Any
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.logs import log_context
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.sessions import Session
+from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.media import messages as m
 from mediaserver.rooms import effects as fx
 from mediaserver.rooms.chat_relay import ChatRelay
@@ -37,6 +37,10 @@ Command = Callable[[float], list[fx.Effect]]
 _Sent = tuple[str, dict[str, Any], Callable[[], None] | None]
 
 
+def room_key(kind: SessionKind, session_id: str) -> str:
+    return f"{kind}:{session_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all hosts share."""
@@ -54,7 +58,7 @@ class Host:
 
     def __init__(self, session: Session, epoch: str, around: Surroundings) -> None:
         settings = around.ctx.settings
-        self.key = f"{session.kind}:{session.id}"
+        self.key = room_key(session.kind, session.id)
         self._around = around
         self._clock = asyncio.get_running_loop().time
         self.room = Room(session, epoch, Rules(settings.rooms.capacity, settings.rooms.grace_s), self._clock())
@@ -165,6 +169,8 @@ class Host:
             return [effect for effect in done if not isinstance(effect, fx.Broadcast)]
 
         await self.command(join)
+        with log_context(room=self.key, participant=person.participant_id, user=person.user_id):
+            log.info("joined", extra={"resumed": resumed, "socket": socket})
         return resumed, answer
 
     def open_gate(self, socket: str, chat_seen: int) -> None:
@@ -310,7 +316,9 @@ class Host:
 
     def _gone(self, effect: fx.Gone) -> None:
         ctx, moment = self._around.ctx, self._around.ctx.clock()
-        self.actors.pop(effect.participant, None)
+        actor = self.actors.pop(effect.participant, None)
+        ids = {"participant": effect.participant, **({"user": actor.user_id} if actor else {})}
+        log.info("left", extra={**ids, "reason": effect.reason})
         self.links.pop(effect.participant, None)
         self._locks.pop(effect.participant, None)
         close = participants.remove if effect.reason == "removed" else participants.leave

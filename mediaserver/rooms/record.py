@@ -70,5 +70,6 @@ async def recording_cut_off(host: "Host", ctx: Context, recording_id: str) -> No
             return  # it was stopped meanwhile
         wire = {**shown, "status": "processing", "endTime": rfc3339(moment)}
         host.taps.stop()
+        log.info("recording stopped", extra={"recording": recording_id, "reason": "disk_full"})
         host.tell(lambda now: host.room.recording_changed("recording.stopped", wire, "disk_full"))
         host.write(lambda: recordings.stopped(ctx, recording_id, moment))

@@ -4,6 +4,7 @@ What use cases publish (ended, deactivated, messages, recordings…) reaches the
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,12 +12,13 @@ from typing import Any
 
 from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
 from mediaserver.base.ids import new_id
+from mediaserver.base.logs import log_context
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.media import messages as m
 from mediaserver.rooms import effects as fx
-from mediaserver.rooms.host import Host, Surroundings
+from mediaserver.rooms.host import Host, Surroundings, room_key
 from mediaserver.rooms.members import Member
 from mediaserver.rooms.ports import Worker
 from mediaserver.rooms.record import recording_cut_off, recording_wire, stop_recording
@@ -52,7 +54,7 @@ class Rooms:
         """The session's room, made when there is none; its chat position is known.
 
         Conflict `ended` when it has ended since `session` was read; Unavailable when the server ends."""
-        key = f"{session.kind}:{session.id}"
+        key = room_key(session.kind, session.id)
         while closing := self._closing.get(key):
             await asyncio.wait([closing])
         if self._down:
@@ -60,11 +62,16 @@ class Rooms:
         host = self._hosts.get(key)
         if host is None:
             host = self._hosts[key] = Host(session, new_id(), self._around)
-            self._tasks[key] = asyncio.create_task(host.run(), name=f"room {key}")
+            self._run(host)
             log.info("room opened", extra={"room": key})
             await self._check_live(host, session)
         await host.chat.start()
         return host
+
+    def _run(self, host: Host) -> None:
+        # In a context of its own: what the room logs is not about whoever came first.
+        own = contextvars.Context()
+        self._tasks[host.key] = asyncio.create_task(host.run(), name=f"room {host.key}", context=own)
 
     async def _check_live(self, host: Host, session: Session) -> None:
         """From now on the room hears of the session's end; one that came before can only be read."""
@@ -79,7 +86,7 @@ class Rooms:
 
     def get(self, kind: SessionKind, session_id: str) -> Host | None:
         """The running room; one that is being closed takes nothing more."""
-        return self._hosts.get(f"{kind}:{session_id}")
+        return self._hosts.get(room_key(kind, session_id))
 
     @property
     def rooms(self) -> int:
@@ -149,17 +156,20 @@ class Rooms:
 
     def _close_later(self, host: Host) -> None:
         if host.key not in self._closing:
-            self._closing[host.key] = asyncio.create_task(self._close(host), name=f"close {host.key}")
+            own = contextvars.Context()
+            closing = asyncio.create_task(self._close(host), name=f"close {host.key}", context=own)
+            self._closing[host.key] = closing
 
     async def _close(self, host: Host) -> None:
-        running = self._tasks.pop(host.key)
-        try:
-            await self._end_in_order(host)
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-            del self._hosts[host.key], self._closing[host.key]
-            log.info("room closed", extra={"room": host.key})
+        with log_context(room=host.key):
+            try:
+                await self._end_in_order(host)
+            finally:
+                running = self._tasks.pop(host.key)
+                running.cancel()
+                await asyncio.wait([running])
+                del self._hosts[host.key], self._closing[host.key]
+                log.info("room closed")
 
     async def _end_in_order(self, host: Host) -> None:
         try:

@@ -4,6 +4,7 @@ Handlers of one client run one after another, those in `LANES` beside the others
 becomes the refusal."""
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
 from mediaserver.usecases import chat, participants, sessions, users
 from mediaserver.usecases.context import Context
+
+log = logging.getLogger(__name__)
 
 Wire = dict[str, Any]
 _CHAT_PAGES = 5
@@ -228,6 +231,7 @@ async def update(services: Services, client: Client, message: c.ParticipantUpdat
 async def moderate(services: Services, client: Client, message: c.ParticipantModerate) -> Reply:
     target, action = message.participant_id, message.action
     await client.command(lambda room, now: room.moderate(client.participant, target, action, now))
+    log.info("moderated", extra={"target": target, "action": action})
     return Reply({})
 
 

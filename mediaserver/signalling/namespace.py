@@ -15,11 +15,12 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
 from mediaserver.base.logs import log_context
 from mediaserver.base.origins import Origins
+from mediaserver.rooms.host import room_key
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.fanout import Answer, Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
 from mediaserver.signalling.lanes import LANES, Lane, LaneName
-from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage
+from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage, SessionJoin
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
@@ -148,7 +149,7 @@ class Signalling:
         return task
 
     async def _handle(self, client: Client, message: ClientMessage) -> Answer:
-        with log_context(user=client.actor.user_id):
+        with log_context(**_ids(client, message)):
             try:
                 if self._services is None:
                     raise Unavailable("starting", "the server is starting")
@@ -162,6 +163,16 @@ class Signalling:
                 error = {"code": "internal", "message": "something went wrong here"}
                 return Answer({"ok": False, "error": error})
         return Answer({"ok": True, **reply.data}, reply.then)
+
+
+def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
+    """What the records of an event are about."""
+    ids = {"user": client.actor.user_id}
+    if isinstance(message, SessionJoin):
+        return {**ids, "room": room_key(message.kind, message.session_id)}
+    if client.host is not None:
+        return {**ids, "room": client.host.key, "participant": client.participant}
+    return ids
 
 
 def _count(client: Client) -> None:
