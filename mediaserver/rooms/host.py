@@ -85,7 +85,7 @@ class Host:
     # --------------------------------------------------------------- the task
 
     async def run(self) -> None:
-        """Handle commands and time until cancelled."""
+        """Handle commands and time until cancelled. When it failed, it may run once more, to close the room."""
         with log_context(room=self.key):
             self._running = True
             try:
@@ -218,6 +218,13 @@ class Host:
     def _detach(self, effect: fx.Detach) -> None:
         self._gates.pop(effect.socket, None)
         self._around.audience.detach(effect.socket, self.key)
+
+    def close_sockets(self, reason: str) -> None:
+        """Everyone's connection ends; their clients come back by themselves."""
+        for member in self.room.members.values():
+            if member.socket is not None:
+                self._around.audience.send(member.socket, "session.closing", {"reason": reason})
+                self._around.audience.close(member.socket)
 
     # --------------------------------------------------------------- media
 

@@ -100,6 +100,9 @@ class Audience(Protocol):
     def detach(self, socket: str, room: str) -> None:
         """It does not any more: it was replaced, turned out, or its session is over."""
 
+    def close(self, socket: str) -> None:
+        """End its connection once what was sent is out: its client connects anew."""
+
     def broadcast(self, room: str, event: str, data: dict[str, Any]) -> None: ...
 
     def send(

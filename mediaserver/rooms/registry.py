@@ -58,7 +58,7 @@ class Rooms:
         while closing := self._closing.get(key):
             await asyncio.wait([closing])
         if self._down:
-            raise Unavailable("closing", "the server is being shut down")
+            raise Unavailable("busy", "the server is being shut down")
         host = self._hosts.get(key)
         if host is None:
             host = self._hosts[key] = Host(session, new_id(), self._around)
@@ -71,7 +71,19 @@ class Rooms:
     def _run(self, host: Host) -> None:
         # In a context of its own: what the room logs is not about whoever came first.
         own = contextvars.Context()
-        self._tasks[host.key] = asyncio.create_task(host.run(), name=f"room {host.key}", context=own)
+        task = asyncio.create_task(host.run(), name=f"room {host.key}", context=own)
+        task.add_done_callback(lambda task: self._stopped(host, task))
+        self._tasks[host.key] = task
+
+    def _stopped(self, host: Host, task: asyncio.Task[None]) -> None:
+        """A room's task that failed: its people are sent away, to come back into a new room."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("a room's task failed", exc_info=error, extra={"room": host.key})
+        host.close_sockets("failed")
+        if host.key not in self._closing:
+            self._run(host)  # once more: it takes nobody, but it can be closed in order
+            self._close_later(host)
 
     async def _check_live(self, host: Host, session: Session) -> None:
         """From now on the room hears of the session's end; one that came before can only be read."""
@@ -175,13 +187,13 @@ class Rooms:
         try:
             with contextlib.suppress(Conflict):
                 await stop_recording(host, self.ctx, None)
-        except (Problem, TimeoutError):
+        except Exception:
             log.exception("a recording was not stopped in order", extra={"room": host.key})
             host.taps.stop()
         try:
             await host.command(host.room.close)
             await host.drain(_DRAIN_S)
-        except (Problem, TimeoutError):
+        except Exception:
             log.exception("a room was not closed in order", extra={"room": host.key})
 
     # --------------------------------------------------------------- what happened elsewhere

@@ -25,7 +25,7 @@ class RoomClosed(Unavailable):
     """The room is being closed, the session may go on: whoever wants in enters anew."""
 
     def __init__(self) -> None:
-        super().__init__("closing", "this session's room is just being closed; try again")
+        super().__init__("busy", "this session's room is just being closed; try again")
 
 
 @dataclass(frozen=True, slots=True)
