@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
+from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem
 from mediaserver.base.ids import new_id
 from mediaserver.base.logs import log_context
 from mediaserver.domain.actor import Actor
@@ -43,7 +43,6 @@ class Rooms:
         self._hosts: dict[str, Host] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
-        self._down = False
         self._subscribe()
         around.workers.listen(self._worker_event, self._worker_died)
         around.recorder.listen(self._recorder_is_back)
@@ -53,12 +52,10 @@ class Rooms:
     async def enter(self, session: Session) -> Host:
         """The session's room, made when there is none; its chat position is known.
 
-        Conflict `ended` when it has ended since `session` was read; Unavailable when the server ends."""
+        Conflict `ended` when it has ended since `session` was read."""
         key = room_key(session.kind, session.id)
         while closing := self._closing.get(key):
             await asyncio.wait([closing])
-        if self._down:
-            raise Unavailable("busy", "the server is being shut down")
         host = self._hosts.get(key)
         if host is None:
             host = self._hosts[key] = Host(session, new_id(), self._around)
@@ -158,7 +155,6 @@ class Rooms:
 
     async def shutdown(self) -> None:
         """Stop recordings and close all rooms; what they want written is written. Sockets are told by others."""
-        self._down = True
         for host in list(self._hosts.values()):
             self._close_later(host)
         if self._closing:
