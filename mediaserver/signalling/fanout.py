@@ -19,6 +19,7 @@ from engineio.async_drivers import aiohttp as eio_aiohttp
 from socketio import packet
 
 from mediaserver.base.errors import StartError
+from mediaserver.signalling.doorstep import Doorstep
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +96,23 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     def __init__(self, on_event: ClientEvent, on_ack: Callable[[str, int], None], **options: Any) -> None:
         super().__init__(async_handlers=False, **options)
         self._on_event, self._on_ack = on_event, on_ack
+        self._endings: set[asyncio.Task[None]] = set()
+        self.doorstep = Doorstep(self._end_later)
 
     def _engineio_server_class(self) -> type[_EngineServer]:
         return _EngineServer
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
+        if not self.doorstep.come(eio_sid):
+            return False
+        await super()._handle_eio_connect(eio_sid, environ)
+        return None
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        try:
+            await super()._handle_eio_disconnect(eio_sid, reason)
+        finally:
+            self.doorstep.leave(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
@@ -140,6 +155,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if sid is not None and id is not None:
             self._on_ack(sid, id)
 
+    def lives(self, eio_sid: str | None) -> bool:
+        socket = self.eio.sockets.get(eio_sid)
+        return socket is not None and not socket.closed and not socket.closing
+
+    def _end_later(self, eio_sid: str) -> None:
+        task = asyncio.ensure_future(self.end(eio_sid))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
     async def end(self, eio_sid: str) -> None:
         """Close a connection after what is queued; the peer's reading is not waited for."""
         if (socket := self.eio.sockets.get(eio_sid)) is not None:
@@ -173,11 +197,21 @@ class Fanout:
         self.too_slow = 0
         """Sockets closed because they did not keep up."""
 
-    def connected(self, socket: str) -> None:
-        self._peers[socket] = _Peer(self.server.manager.eio_sid_from_sid(socket, "/"))
+    def connected(self, socket: str) -> bool:
+        """Somebody has signed in; False when the connection is over already."""
+        eio_sid = self.server.manager.eio_sid_from_sid(socket, "/")
+        if not self.server.lives(eio_sid):
+            return False
+        self._peers[socket] = _Peer(eio_sid)
+        self.server.doorstep.leave(eio_sid)
+        return True
 
     def disconnected(self, socket: str) -> None:
-        self._peers.pop(socket, None)
+        peer = self._peers.pop(socket, None)
+        if peer is not None and self.server.lives(peer.eio_sid):  # it only left Socket.IO
+            others = [other for other in self._peers.values() if other.eio_sid == peer.eio_sid]
+            if not others:
+                self.server.doorstep.wait(peer.eio_sid)
         for room in [room for room, peers in self._rooms.items() if socket in peers]:
             self._forget(socket, room)
 
@@ -230,6 +264,7 @@ class Fanout:
         if self._closings:
             await asyncio.wait(self._closings, timeout=_LAST_WORDS_S)
         await self.server.shutdown()
+        self.server.doorstep.clear()
 
     # --------------------------------------------------------------- inside
 
@@ -314,7 +349,9 @@ def _look_inside() -> None:
     server = SocketServer(_no_event, lambda socket, number: None)
     assert isinstance(server.eio.create_queue(), _OutQueue), "engineio does not use our queue"
     assert server.eio._async["websocket"] is _WebSocket, "engineio does not use our WebSocket"
-    for name in ("_handle_eio_message", "_handle_event", "_handle_ack"):
+    for name in (
+        "_handle_eio_connect", "_handle_eio_disconnect", "_handle_eio_message", "_handle_event", "_handle_ack",
+    ):  # fmt: skip
         assert hasattr(socketio.AsyncServer, name), f"socketio has no {name}"
     assert hasattr(web.WebSocketResponse(), "_writer"), "aiohttp's WebSocketResponse has no _writer"
 

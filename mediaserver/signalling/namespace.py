@@ -85,8 +85,9 @@ class Signalling:
                 raise TooMany("too_many_connections", "too many connections of one person", 10.0)
         except Problem as problem:
             raise Refused(problem.code, {"code": problem.code, "message": problem.detail}) from None
+        if not self.audience.connected(sid):
+            raise Refused("gone")
         self._clients[sid] = Client(sid, actor)
-        self.audience.connected(sid)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
