@@ -17,7 +17,7 @@ export class SdkError extends Error {
 
 /** Codes after which the very same request may succeed a moment later. */
 const PASSING = new Set(['disconnected', 'timeout', 'offline', 'too_many', 'too_many_connections', 'unavailable',
-  'media_unavailable', 'internal']);
+  'media_unavailable', 'store_unavailable', 'busy', 'starting', 'internal']);
 
 export const isPassing = (error) => error instanceof SdkError && (PASSING.has(error.code) || error.status >= 502);
 
