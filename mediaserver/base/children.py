@@ -17,7 +17,8 @@ from mediaserver.base.errors import Problem
 log = logging.getLogger(__name__)
 
 _BACKOFF_S = (0.0, 0.2, 1.0, 3.0)
-_STABLE_S = 30.0
+_STABLE_S = 3.0
+"""One that ran so long is started again at once: only those that die early are held back."""
 
 
 class Child:
