@@ -3,7 +3,6 @@
 One certificate serves all workers, so a client sees the same fingerprint whichever worker carries its room.
 """
 
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mediaserver.base.errors import StartError
+from mediaserver.base.secrets import replace_file
 
 _VALID = timedelta(days=3650)
 _RENEW_BEFORE = timedelta(days=30)
@@ -28,14 +28,7 @@ def ensure_certificate(path: Path) -> None:
         except OSError as error:
             raise StartError(f"the DTLS certificate {path} cannot be read: {error.strerror}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed, so that a crash never leaves half a key.
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_make_pem())
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
+    replace_file(path, _make_pem())
 
 
 def load_certificate(path: Path) -> RTCCertificate:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.base.secrets import sync_directory
 from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key, opened
 
 R = TypeVar("R")
@@ -112,7 +113,7 @@ class LocalObjects:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        sync_directory(path.parent)
 
     def _stat(self, key: str) -> ObjectInfo:
         path = self._path(key)
@@ -169,11 +170,3 @@ def _writing(content: bytes) -> Callable[[BinaryIO], None]:
         file.write(content)
 
     return write
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
