@@ -17,10 +17,15 @@ _MAX_KEYS = 100_000
 
 
 class Verdict(NamedTuple):
-    """`retry_after_s` is 0 when allowed."""
+    """Whether there is room, and what the window looks like after this hit."""
 
     allowed: bool
     retry_after_s: float
+    """0 when allowed."""
+    remaining: int
+    """How many more hits the present window takes."""
+    reset_s: float
+    """Until the window ends; the whole window when none has begun."""
 
 
 class Counters(Protocol):
@@ -46,16 +51,16 @@ class MemoryCounters:
         now = self._clock()
         end, count = self._current(key, now, window_s)
         if count >= limit:
-            return Verdict(False, end - now)
+            return _verdict(False, 0, end - now)
         if key not in self._windows and len(self._windows) >= self._max_keys:
             self._sweep(now)
         self._windows[key] = (end, count + 1)
-        return Verdict(True, 0.0)
+        return _verdict(True, limit - count - 1, end - now)
 
     async def peek(self, key: str, limit: int, window_s: float) -> Verdict:
         now = self._clock()
         end, count = self._current(key, now, window_s)
-        return Verdict(True, 0.0) if count < limit else Verdict(False, end - now)
+        return _verdict(count < limit, max(0, limit - count), end - now)
 
     async def reset(self, key: str) -> None:
         self._windows.pop(key, None)
@@ -70,14 +75,21 @@ class MemoryCounters:
             del self._windows[next(iter(self._windows))]
 
 
+def _verdict(allowed: bool, remaining: int, reset_s: float) -> Verdict:
+    return Verdict(allowed, 0.0 if allowed else reset_s, remaining, reset_s)
+
+
 _HIT = """
+local limit, window_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local count = tonumber(redis.call('GET', KEYS[1]) or '0')
-if count >= tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
-if ARGV[3] == '1' then
-  redis.call('INCR', KEYS[1])
-  if count == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local allowed = count < limit
+if allowed and ARGV[3] == '1' then
+  count = redis.call('INCR', KEYS[1])
+  if count == 1 then redis.call('PEXPIRE', KEYS[1], window_ms) end
 end
-return -1000
+local left_ms = redis.call('PTTL', KEYS[1])
+if left_ms < 0 then left_ms = window_ms end
+return {allowed and 1 or 0, math.max(0, limit - count), left_ms}
 """
 
 
@@ -106,12 +118,14 @@ class RedisCounters:
 
     async def _ask(self, key: str, limit: int, window_s: float, count: bool) -> Verdict:
         if limit <= 0:
-            return Verdict(False, window_s)
+            return _verdict(False, 0, window_s)
         try:
-            wait_ms = await self._script([self._prefix + key], [limit, math.ceil(window_s * 1000), int(count)])
+            allowed, remaining, left_ms = await self._script(
+                [self._prefix + key], [limit, math.ceil(window_s * 1000), int(count)]
+            )
         except (RedisError, OSError) as error:
             raise _away() from error
-        return Verdict(True, 0.0) if wait_ms == -1000 else Verdict(False, max(0, int(wait_ms)) / 1000)
+        return _verdict(bool(allowed), int(remaining), int(left_ms) / 1000)
 
 
 def _away() -> Unavailable:
