@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mediaserver.api import Services, build_api
+from mediaserver.api import RESOURCES, Services, build_api
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Problem, StartError, Unavailable
@@ -25,13 +25,7 @@ from mediaserver.base.secrets import Secrets, private_directory
 from mediaserver.base.settings import Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
-from mediaserver.domain.document import Document
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.recordings import Recording
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import Login, User
+from mediaserver.domain import documents as builtin
 from mediaserver.gauges import Gauges
 from mediaserver.media.addresses import announced
 from mediaserver.media.certificate import ensure_certificate
@@ -48,7 +42,7 @@ from mediaserver.store.counters import MemoryCounters, RedisCounters
 from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
-from mediaserver.store.repository import Repository
+from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import participants, uploads
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
@@ -57,9 +51,7 @@ from mediaserver.usecases.tokens import AccessTokens
 
 log = logging.getLogger(__name__)
 
-DOCUMENTS: Final[tuple[type[Document], ...]] = (
-    User, Login, Session, Participant, ChatMessage, Recording, Upload,
-)  # fmt: skip
+DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
 _MAX_BODY: Final = 1 << 20
 
@@ -132,13 +124,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
         passwords = Passwords(settings.auth)
         stack.callback(passwords.close)
         yield Context(
-            users=Repository(database, User),
-            logins=Repository(database, Login),
-            sessions=Repository(database, Session),
-            participants=Repository(database, Participant),
-            messages=Repository(database, ChatMessage),
-            recordings=Repository(database, Recording),
-            uploads=Repository(database, Upload),
+            repositories=Repositories(database, DOCUMENTS),
             counters=counters,
             objects=objects,
             events=Events(),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from mediaserver.base.clock import Clock
 from mediaserver.base.ids import new_id
@@ -19,10 +19,13 @@ from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 from mediaserver.store.counters import Counters
 from mediaserver.store.objects import ObjectStore
+from mediaserver.store.repositories import Repositories
 from mediaserver.store.repository import Repository
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
+
+D = TypeVar("D", bound=Document)
 
 
 class Stamp(TypedDict):
@@ -33,13 +36,7 @@ class Stamp(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    users: Repository[User]
-    logins: Repository[Login]
-    sessions: Repository[Session]
-    participants: Repository[Participant]
-    messages: Repository[ChatMessage]
-    recordings: Repository[Recording]
-    uploads: Repository[Upload]
+    repositories: Repositories
     counters: Counters
     objects: ObjectStore
     events: Events
@@ -50,6 +47,38 @@ class Context:
     """Makes file URLs."""
     tokens: AccessTokens
     passwords: Passwords
+
+    def of(self, document: type[D]) -> Repository[D]:
+        """The repository of a class of documents."""
+        return self.repositories.of(document)
+
+    @property
+    def users(self) -> Repository[User]:
+        return self.of(User)
+
+    @property
+    def logins(self) -> Repository[Login]:
+        return self.of(Login)
+
+    @property
+    def sessions(self) -> Repository[Session]:
+        return self.of(Session)
+
+    @property
+    def participants(self) -> Repository[Participant]:
+        return self.of(Participant)
+
+    @property
+    def messages(self) -> Repository[ChatMessage]:
+        return self.of(ChatMessage)
+
+    @property
+    def recordings(self) -> Repository[Recording]:
+        return self.of(Recording)
+
+    @property
+    def uploads(self) -> Repository[Upload]:
+        return self.of(Upload)
 
     def stamp(self) -> Stamp:
         """Identity and times of a new document."""

@@ -16,19 +16,15 @@ from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Settings, load_settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.recordings import Recording
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import Login, User
 from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
-from mediaserver.store.repository import Repository
+from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
@@ -38,7 +34,6 @@ from tests.rooms.fakes import FakeRecorder, FakeWorkers, until
 from tests.store.conftest import engine, shared_server, uri
 
 __all__ = ["engine", "shared_server", "uri"]
-DOCUMENTS = (User, Login, Session, Participant, ChatMessage, Recording, Upload)
 
 
 @contextlib.asynccontextmanager
@@ -49,15 +44,13 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
     objects = await open_objects(settings.objects, data)
     secrets = Secrets.load(data)
     passwords = Passwords(settings.auth)
-    of = {document: Repository(database, document) for document in DOCUMENTS}  # type: ignore[type-abstract, type-var]
     try:
         yield Context(
-            users=of[User], logins=of[Login], sessions=of[Session], participants=of[Participant],
-            messages=of[ChatMessage], recordings=of[Recording], uploads=of[Upload],
+            repositories=Repositories(database, DOCUMENTS),
             counters=MemoryCounters(), objects=objects, events=Events(), clock=utc_now, settings=settings,
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
     finally:
         passwords.close()
         await objects.close()

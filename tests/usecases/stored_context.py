@@ -15,13 +15,13 @@ from mediaserver.base.ids import new_id
 from mediaserver.base.settings import Data, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
-from mediaserver.store.repository import Repository
+from mediaserver.store.repositories import Repositories
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.tokens import AccessTokens
 
@@ -54,12 +54,9 @@ async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIter
         "objects": store,
         "signer": UrlSigner(b"k" * 32),
         "tokens": AccessTokens(b"t" * 32, 900),
-        "users": Repository(database, User),
-        "uploads": Repository(database, Upload, clock=clock),
-        "participants": Repository(database, Participant),
-        "sessions": Repository(database, Session),
+        "repositories": Repositories(database, DOCUMENTS, clock),
     }
-    await database.ensure_indexes([User, Upload, Participant, Session])
+    await database.ensure_indexes(DOCUMENTS)
     try:
         yield Context(**{field.name: None for field in fields(Context)} | given)  # type: ignore[arg-type]
     finally:

@@ -10,23 +10,19 @@ from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Auth, Data, Http, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.recordings import Recording
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import Login, User
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
-from mediaserver.store.repository import Repository
+from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Event, Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
 
-DOCUMENTS = (User, Login, Session, Participant, ChatMessage, Recording, Upload)
 PASSWORD = "correct horse"
 
 
@@ -97,13 +93,7 @@ async def open_world(uri: str, directory: Path, http: Http | None = None) -> Asy
     objects = await open_objects(settings.objects, directory)
     passwords = Passwords(settings.auth)
     ctx = Context(
-        users=Repository(database, User),
-        logins=Repository(database, Login),
-        sessions=Repository(database, Session),
-        participants=Repository(database, Participant),
-        messages=Repository(database, ChatMessage),
-        recordings=Repository(database, Recording),
-        uploads=Repository(database, Upload),
+        repositories=Repositories(database, DOCUMENTS, clock),
         counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
         objects=objects,
         events=Events(),

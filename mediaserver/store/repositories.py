@@ -1,0 +1,34 @@
+"""Every collection by the class of its documents: what the server stores is listed once, where it is composed."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from mediaserver.base.clock import Clock, utc_now
+from mediaserver.domain.document import Document
+from mediaserver.store.mongo import Database
+from mediaserver.store.repository import Repository
+
+D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+
+class Repositories:
+    """`documents` are all classes that are stored; asking for another one is a mistake of ours."""
+
+    def __init__(self, database: Database, documents: Iterable[type[Document]], clock: Clock = utc_now) -> None:
+        self._database = database
+        self._by_class: dict[type[Document], Repository[Any]] = {
+            document: Repository(database, document, clock=clock) for document in documents
+        }
+
+    @property
+    def documents(self) -> tuple[type[Document], ...]:
+        return tuple(self._by_class)
+
+    def of(self, document: type[D]) -> Repository[D]:
+        repository: Repository[D] = self._by_class[document]
+        return repository
+
+    async def atomically(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work` in one transaction where the server has them; else its steps follow one another."""
+        return await work()
