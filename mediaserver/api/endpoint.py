@@ -4,15 +4,17 @@ Requests are checked in one order: identity (401), query and body (422), then by
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from mediaserver.api import auth, bodies
+from mediaserver.api import auth, bodies, etags
+from mediaserver.api.etags import IfMatch
 from mediaserver.api.services import SERVICES, Services
+from mediaserver.base.errors import BadRequest, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.usecases.context import Context
 
@@ -32,6 +34,8 @@ class Call:
     body: Any = None
     """An instance of the endpoint's `body`; for a `patch`, the patch itself as a dict."""
     who: Actor | None = None
+    if_match: IfMatch | None = None
+    """What the document to be changed must be, where the endpoint is `conditional`."""
 
     @property
     def context(self) -> Context:
@@ -55,6 +59,8 @@ class Answer:
     """Path under the prefix of what was created."""
     status: int | None = None
     """Other than the endpoint's own."""
+    revision: int | None = None
+    """Of the document that is answered, where it can be edited: the answer's `ETag` begins with it."""
 
 
 Handler = Callable[[Call], Awaitable[Answer | web.StreamResponse]]
@@ -79,6 +85,8 @@ class Endpoint:
     answer: type[BaseModel] | None = None
     listed: bool = False
     """The answer is a page of `answer`."""
+    conditional: bool = False
+    """The handler of a PATCH, PUT or DELETE judges `call.if_match`; elsewhere `If-Match` is refused."""
     public: bool = False
     """Works without signing in."""
     errors: Sequence[int] = ()
@@ -99,17 +107,50 @@ class Endpoint:
             call.body = await bodies.parse_body(self.body, request)
         elif self.patch is not None:
             call.body = await bodies.parse_patch(request)
+        if not self._reads and ("If-Match" in request.headers or "If-None-Match" in request.headers):
+            call.if_match = self._edit_condition(request)
         answer = await self.handler(call)
-        return answer if isinstance(answer, web.StreamResponse) else self._response(answer)
+        return answer if isinstance(answer, web.StreamResponse) else self._response(request, answer)
 
-    def _response(self, answer: Answer) -> web.Response:
-        status = answer.status or self.status
-        headers = {"Location": self.prefix + answer.location} if answer.location else None
-        if answer.data is None:
-            return web.Response(status=status, headers=headers)
-        return web.Response(
-            status=status, headers=headers, body=encode(answer.data), content_type="application/json"
-        )
+    @property
+    def _reads(self) -> bool:
+        return self.method == "GET"
+
+    def _edit_condition(self, request: web.Request) -> IfMatch | None:
+        """A condition that would not be judged must not be ignored (RFC 9110 section 13.1)."""
+        if not self.conditional or "If-None-Match" in request.headers:
+            raise BadRequest("condition_unsupported", "this call is not made under this condition")
+        return etags.if_match(request.headers)
+
+    def _response(self, request: web.Request, answer: Answer) -> web.Response:
+        status, headers = answer.status or self.status, dict[str, str]()
+        if answer.location:
+            headers["Location"] = self.prefix + answer.location
+        body = None if answer.data is None else encode(answer.data)
+        if self.prefix == PREFIX:
+            if body is not None and self._reads:
+                return _read(request, body, answer.revision, status)
+            headers["Cache-Control"] = "no-store"
+            if body is not None and answer.revision is not None:
+                headers["ETag"] = etags.entity_tag(body, answer.revision)
+        return _json(status, headers, body)
+
+
+def _read(request: web.Request, body: bytes, revision: int | None, status: int) -> web.Response:
+    """The answer to a GET: clients may keep it, and ask each time whether it still holds."""
+    tag = etags.entity_tag(body, revision)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    wanted, known = etags.if_match(request.headers), etags.if_none_match(request.headers)
+    if wanted and not (wanted.has(tag) or (revision is not None and wanted.fits(revision))):
+        raise PreconditionFailed("changed", "this is not what the request expects")
+    if known and known.has(tag):
+        return web.Response(status=304, headers=headers)
+    return _json(status, headers, body)
+
+
+def _json(status: int, headers: Mapping[str, str], body: bytes | None) -> web.Response:
+    content_type = None if body is None else "application/json"
+    return web.Response(status=status, headers=headers, body=body, content_type=content_type)
 
 
 def encode(data: Any) -> bytes:

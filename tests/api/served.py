@@ -1,4 +1,4 @@
-"""The file and upload routes alone, on a real HTTP server over a context."""
+"""The file and upload routes alone, or other endpoints, on a real HTTP server over a context."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api.auth import PROXIES, TrustedProxies
+from mediaserver.api.endpoint import Endpoint
 from mediaserver.api.errors import problems
 from mediaserver.api.routes.files import file_routes
 from mediaserver.api.routes.uploads import endpoints
@@ -19,12 +20,12 @@ Client = TestClient[web.Request, web.Application]
 
 
 @asynccontextmanager
-async def served(ctx: Context) -> AsyncIterator[Client]:
+async def served(ctx: Context, *more: Endpoint) -> AsyncIterator[Client]:
     app = web.Application(middlewares=[problems])
     app[SERVICES] = Services(ctx, rooms=None)  # type: ignore[arg-type]
     app[PROXIES] = TrustedProxies(())
     app.router.add_routes(file_routes({"uploads": uploads.may_read}))
-    for endpoint in endpoints():
+    for endpoint in (*endpoints(), *more):
         app.router.add_route(endpoint.method, endpoint.prefix + endpoint.path, endpoint.__call__)
     async with TestClient(TestServer(app)) as client:
         yield client
