@@ -43,11 +43,12 @@ from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import participants, uploads
+from mediaserver.usecases import participants
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.upload_expiry import expire_unused
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +254,7 @@ def _readiness(
 async def _housekeeping(context: Context) -> None:
     while True:
         try:
-            await uploads.expire_unused(context, utc_now())
+            await expire_unused(context, utc_now())
         except Problem as problem:
             log.warning("housekeeping waits", extra={"why": problem.detail})
         await asyncio.sleep(_HOUSEKEEPING_S)

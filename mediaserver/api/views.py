@@ -12,8 +12,16 @@ from mediaserver.domain.sessions import SessionKind, SessionType, Status
 from mediaserver.domain.users import Profile
 
 
+class ThumbnailView(Body):
+    """A small WebP picture; `url` is signed for the reader and expires."""
+
+    url: str
+    width: int
+    height: int
+
+
 class UploadView(Body):
-    """An upload; `url` is signed for the reader and expires."""
+    """An upload, `width` and `height` in pixels where it has them; `url` is signed for the reader and expires."""
 
     id: str
     content_type: str
@@ -23,6 +31,7 @@ class UploadView(Body):
     height: int | None
     duration: float | None = Field(description="Seconds.")
     url: str
+    thumbnail: ThumbnailView | None = Field(description="Of a picture or a video.")
 
 
 class UserView(Body):

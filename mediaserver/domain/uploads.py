@@ -1,26 +1,44 @@
 """Files that people bring: the type is sniffed, the bytes are an object; one that nothing uses expires."""
 
+import re
+import unicodedata
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from mediaserver.domain.document import Document, Index, Value
 
+KEY_PREFIX = "uploads"
 UploadStatus = Literal["pending", "ready"]
+
+_THUMBNAIL = "thumbnail.webp"
+_MAX_NAME = 200
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Use(Value):
     """What refers to an upload; whoever may read that may read the upload."""
 
-    kind: Literal["session", "profile"]
-    """A message in a session's chat; a person's picture."""
+    kind: str
+    """The collection of what shows it; `session` is a session's chat, `profile` a person's picture."""
     id: str
-    """Of the session or the user."""
+    """Of that document; of the session or the user."""
+
+
+class Thumbnail(Value):
+    """A small WebP picture of an upload: of a picture itself, of a video a frame near its beginning."""
+
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
 
 
 class Upload(Document):
     collection: ClassVar[str] = "uploads"
-    indexes: ClassVar[tuple[Index, ...]] = (Index(("owner_user_id",)), Index(("used", "created_at")))
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("owner_user_id",)),
+        Index(("used", "created_at")),
+        Index(("used_by.id",)),
+    )
 
     owner_user_id: str
     content_type: str
@@ -31,7 +49,37 @@ class Upload(Document):
     duration_s: float | None = Field(default=None, ge=0, alias="duration")
     name: str
     object_key: str = Field(exclude=True)
+    thumbnail: Thumbnail | None = None
     status: UploadStatus = "ready"
     used: bool = False
     """Something refers to it: it does not expire."""
     used_by: list[Use] = Field(default=[], exclude=True)
+
+    @property
+    def thumbnail_key(self) -> str:
+        """Beside the upload's own object, so that one right and one end hold for both."""
+        return f"{KEY_PREFIX}/{self.id}/{_THUMBNAIL}"
+
+
+def display_name(name: str) -> str:
+    """The file's name as people see it: no directories, nothing invisible, not too long."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(
+        " ."
+    )
+    if len(plain) <= _MAX_NAME:
+        return plain or "file"
+    stem, dot, extension = plain.rpartition(".")
+    return (
+        f"{stem[: _MAX_NAME - len(extension) - 1]}.{extension}"
+        if dot and len(extension) < 20
+        else plain[:_MAX_NAME]
+    )
+
+
+def object_key(upload_id: str, name: str) -> str:
+    """`uploads/{id}/{name}` with a name that every file system and URL bears and that is not the thumbnail's."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = _UNSAFE.sub("-", ascii_name).strip("-.")
+    safe = safe[-100:].strip("-.") or "file"
+    return f"{KEY_PREFIX}/{upload_id}/{'_' if safe.lower() == _THUMBNAIL else ''}{safe}"

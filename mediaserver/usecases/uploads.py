@@ -1,34 +1,28 @@
-"""Uploads from the first byte to the last reader: received within limits, sniffed, stored, used, expired.
+"""Uploads as people have them: made, read by whoever may read what shows them, used by documents, deleted.
 
-The document comes before the object and goes after it: whatever is cut off in between is found and swept.
+A use is marked before the document that shows the upload is stored: nothing ever refers to what expires.
 """
 
-import asyncio
 import contextlib
-import re
-import shutil
 import tempfile
-import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden, NotFound
-from mediaserver.base.ids import new_id
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.uploads import Upload, Use
+from mediaserver.domain.document import to_stored
+from mediaserver.domain.uploads import Upload, Use, display_name
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.intake import Arrived, receive
+from mediaserver.usecases.intake import receive
+from mediaserver.usecases.keeping import discard, incoming, store
 
-KEY_PREFIX = "uploads"
+Reader = Callable[[Context, str, str], Awaitable[bool]]
+"""`(context, user id, id in the use)`: whether that active person may read what shows the upload."""
+
 ANYONE = "anyone"
 """In the place of a person in URLs that are not made for one."""
 _FACE_TTL_S = 7 * 86400
-_MAX_NAME = 200
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_SWEEP = 100
-_LEFTOVER_S = 86400.0
 
 
 async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[bytes]) -> Upload:
@@ -36,7 +30,7 @@ async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[by
     directory = incoming(ctx)
     with tempfile.TemporaryDirectory(dir=directory, prefix="upload-", ignore_cleanup_errors=True) as own:
         arrived = await receive(chunks, Path(own, "file"), ctx.settings.uploads)
-        return await _store(ctx, actor, display_name(name), arrived)
+        return await store(ctx, actor, display_name(name), arrived)
 
 
 async def get(ctx: Context, actor: Actor, upload_id: str) -> Upload:
@@ -52,24 +46,8 @@ async def delete(ctx: Context, actor: Actor, upload_id: str) -> None:
     upload = await _ready(ctx, upload_id)
     if not (actor.is_admin or actor.user_id == upload.owner_user_id):
         raise Forbidden("forbidden", "only its owner may delete an upload")
-    if not await _discard(ctx, upload):
+    if not await discard(ctx, upload):
         raise Conflict("in_use", "something shows this upload; delete that first")
-
-
-async def mark_used(ctx: Context, upload_id: str, by: Use) -> Upload:
-    """Remember that `by` refers to it: it expires no more and the readers of `by` may read it. NotFound."""
-    changed = await ctx.uploads.update_one(
-        {"_id": upload_id, "status": "ready"}, set={"used": True}, operators={"$addToSet": {"usedBy": by}}
-    )
-    if changed is None:
-        raise _no_upload()
-    return changed
-
-
-async def release(ctx: Context, upload_id: str, by: Use) -> None:
-    """`by` refers to it no more; what nothing uses expires."""
-    await ctx.uploads.update_one({"_id": upload_id}, operators={"$pull": {"usedBy": by}})
-    await ctx.uploads.update_one({"_id": upload_id, "usedBy": []}, set={"used": False})
 
 
 async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
@@ -84,8 +62,8 @@ async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
 
 
 def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
-    """An upload as the wire has it, its URL signed for the user `person`."""
-    ttl_s = ctx.settings.objects.url_ttl_s
+    """An upload as the wire has it, its URLs signed for the user `person`."""
+    ttl_s, thumbnail = ctx.settings.objects.url_ttl_s, upload.thumbnail
     return {
         "id": upload.id,
         "contentType": upload.content_type,
@@ -95,76 +73,110 @@ def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
         "height": upload.height,
         "duration": upload.duration_s,
         "url": ctx.signer.url(upload.object_key, person, ctx.clock(), ttl_s, upload.name),
+        "thumbnail": thumbnail
+        and {
+            "url": ctx.signer.url(upload.thumbnail_key, person, ctx.clock(), ttl_s),
+            "width": thumbnail.width,
+            "height": thumbnail.height,
+        },
     }
 
 
 def face_url(ctx: Context, upload: Upload) -> str:
     """A profile picture's URL for every reader: people in a room are described to all with the same words.
 
-    It works for days, but only as long as the picture is somebody's: that is asked at each request."""
-    return ctx.signer.url(upload.object_key, ANYONE, ctx.clock(), _FACE_TTL_S, upload.name)
+    It is small, and works for days, but only as long as the picture is somebody's: that is asked at each request.
+    """
+    key, name = (upload.thumbnail_key, None) if upload.thumbnail else (upload.object_key, upload.name)
+    return ctx.signer.url(key, ANYONE, ctx.clock(), _FACE_TTL_S, name)
 
 
-async def expire_unused(ctx: Context, now: datetime) -> int:
-    """Delete what nothing has used for too long, and what broken uploads left; how many. Call it now and then."""
-    await asyncio.to_thread(_sweep_incoming, incoming(ctx), now)
-    before = now - timedelta(seconds=ctx.settings.uploads.unused_ttl_s)
-    gone = 0
-    for upload in await ctx.uploads.find({"used": False, "createdAt": {"$lt": before}}, limit=_SWEEP):
-        gone += await _discard(ctx, upload)
-    return gone
+# ---------------------------------------------------------------------------------------------- uses
 
 
-def incoming(ctx: Context) -> Path:
-    """Where uploads wait until they are whole."""
-    directory = ctx.settings.data.dir / "incoming"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
-def display_name(name: str) -> str:
-    """The file's name as people see it: no directories, nothing invisible, not too long."""
-    last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(
-        " ."
+async def mark_used(ctx: Context, upload_id: str, by: Use) -> Upload:
+    """Remember that `by` refers to it: it expires no more and the readers of `by` may read it. NotFound."""
+    changed = await ctx.uploads.update_one(
+        {"_id": upload_id, "status": "ready"}, set={"used": True}, operators={"$addToSet": {"usedBy": by}}
     )
-    if len(plain) <= _MAX_NAME:
-        return plain or "file"
-    stem, dot, extension = plain.rpartition(".")
-    return (
-        f"{stem[: _MAX_NAME - len(extension) - 1]}.{extension}"
-        if dot and len(extension) < 20
-        else plain[:_MAX_NAME]
-    )
+    if changed is None:
+        raise _no_upload()
+    return changed
 
 
-def object_key(upload_id: str, name: str) -> str:
-    """`uploads/{id}/{name}` with a name that every file system and URL bears."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = _UNSAFE.sub("-", ascii_name).strip("-.")
-    return f"{KEY_PREFIX}/{upload_id}/{safe[-100:].strip('-.') or 'file'}"
+async def release(ctx: Context, upload_id: str, by: Use) -> None:
+    """`by` refers to it no more; what nothing uses expires."""
+    use = to_stored(by)
+    while True:
+        # Each step is whole by itself: a use that goes never leaves an upload used by nothing.
+        last = {"_id": upload_id, "usedBy": [use]}
+        if await ctx.uploads.update_one(last, set={"used": False, "usedBy": []}):
+            return
+        one_of_several = {"_id": upload_id, "usedBy": use, "usedBy.1": {"$exists": True}}
+        if await ctx.uploads.update_one(one_of_several, operators={"$pull": {"usedBy": use}}):
+            return
+        if not await ctx.uploads.exists({"_id": upload_id, "usedBy": use}):
+            return
 
 
-async def _store(ctx: Context, actor: Actor, name: str, arrived: Arrived) -> Upload:
-    upload_id, now = new_id(), ctx.clock()
-    upload = await ctx.uploads.add(
-        Upload(
-            id=upload_id,
-            created_at=now,
-            updated_at=now,
-            owner_user_id=actor.user_id,
-            content_type=arrived.content_type,
-            size=arrived.size,
-            width=arrived.width,
-            height=arrived.height,
-            duration_s=arrived.duration_s,
-            name=name,
-            object_key=object_key(upload_id, name),
-            status="pending",
-        )
-    )
-    await ctx.objects.put_file(upload.object_key, arrived.path, upload.content_type)
-    return await ctx.uploads.update(upload_id, set={"status": "ready"})
+async def owned(
+    ctx: Context, owner_id: str, upload_ids: Sequence[str], locs: Sequence[str] | None = None
+) -> list[Upload]:
+    """The uploads with these ids, in their order. Invalid names each that is no ready upload of that owner.
+
+    `locs` are the fields in which the ids stood: `uploads.0`, `uploads.1` and so on when not given.
+    """
+    wanted = list(set(upload_ids))
+    ready = {"_id": {"$in": wanted}, "ownerUserId": owner_id, "status": "ready"}
+    by_id = {upload.id: upload for upload in await ctx.uploads.find(ready)} if wanted else {}
+    _refuse_missing(upload_ids, by_id, locs)
+    return [by_id[upload_id] for upload_id in upload_ids]
+
+
+async def use_all(
+    ctx: Context, owner_id: str, upload_ids: Sequence[str], by: Use, locs: Sequence[str] | None = None
+) -> list[Upload]:
+    """Mark all of them used, or none: as `owned`, which says what `locs` are. What `by` uses already stays so."""
+    found = await owned(ctx, owner_id, upload_ids, locs)
+    now_used, fresh = {upload.id: upload for upload in found}, list[str]()
+    try:
+        for upload in found:
+            if by not in now_used[upload.id].used_by:
+                fresh.append(upload.id)
+                now_used[upload.id] = await mark_used(ctx, upload.id, by)
+    except BaseException as error:
+        with contextlib.suppress(Unavailable):  # better kept than missing
+            await release_all(ctx, fresh, by)
+        if isinstance(error, NotFound):  # it expired just now
+            del now_used[fresh[-1]]
+            _refuse_missing(upload_ids, now_used, locs)
+        raise
+    return [now_used[upload_id] for upload_id in upload_ids]
+
+
+async def release_all(ctx: Context, upload_ids: Sequence[str], by: Use) -> None:
+    """`by` refers to none of these any more."""
+    for upload_id in dict.fromkeys(upload_ids):
+        await release(ctx, upload_id, by)
+
+
+def _refuse_missing(ids: Sequence[str], found: Mapping[str, Upload], locs: Sequence[str] | None) -> None:
+    places = locs or [f"uploads.{position}" for position in range(len(ids))]
+    faults = [
+        FieldError(loc, "must be the id of an upload of yours")
+        for upload_id, loc in zip(ids, places, strict=True)
+        if upload_id not in found
+    ]
+    if faults:
+        raise Invalid("invalid", "some uploads cannot be used", faults)
+
+
+# ---------------------------------------------------------------------------------------------- rights
+
+
+def read_by(kind: str, reader: Reader) -> None:
+    """From now on `reader` says who may read what a use of `kind` shows. A kind without one shows nothing."""
+    _READERS[kind] = reader
 
 
 async def _ready(ctx: Context, upload_id: str) -> Upload:
@@ -178,16 +190,6 @@ def _no_upload() -> NotFound:
     return NotFound("upload_not_found", "there is no such upload")
 
 
-async def _discard(ctx: Context, upload: Upload) -> bool:
-    """Delete it unless something uses it: from here on nothing can."""
-    claimed = await ctx.uploads.update_one({"_id": upload.id, "used": False}, set={"status": "pending"})
-    if claimed is None:
-        return False
-    await ctx.objects.delete(upload.object_key)
-    await ctx.uploads.delete_many({"_id": upload.id})
-    return True
-
-
 def _is_face(upload: Upload) -> bool:
     return any(use.kind == "profile" for use in upload.used_by)
 
@@ -196,7 +198,8 @@ async def _readable(ctx: Context, user_id: str, is_admin: bool, upload: Upload) 
     if is_admin or user_id == upload.owner_user_id:
         return True
     for use in upload.used_by:
-        if await _READERS[use.kind](ctx, user_id, use.id):
+        reader = _READERS.get(use.kind)
+        if reader is not None and await reader(ctx, user_id, use.id):
             return True
     return False
 
@@ -213,12 +216,4 @@ async def _anyone(ctx: Context, user_id: str, used_id: str) -> bool:
     return True
 
 
-_READERS: dict[str, Callable[[Context, str, str], Awaitable[bool]]] = {"session": _in_session, "profile": _anyone}
-
-
-def _sweep_incoming(directory: Path, now: datetime) -> None:
-    """Remove what uploads left that died with their server."""
-    for own in directory.glob("upload-*"):
-        with contextlib.suppress(FileNotFoundError):  # an upload that ends just now
-            if now.timestamp() - own.stat().st_mtime > _LEFTOVER_S:
-                shutil.rmtree(own)
+_READERS: dict[str, Reader] = {"session": _in_session, "profile": _anyone}

@@ -10,6 +10,7 @@ from mediaserver.domain.actor import Actor
 from mediaserver.domain.uploads import Use
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.keeping import incoming
 from tests.api.served import Client, served, signed_in
 from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.stored_context import PNG, add_person, stored_context
@@ -168,7 +169,7 @@ async def test_bad_forms(
     headers = {**signed_in(ctx, anna), "Content-Type": content_type}
     async with client.post(UPLOADS, data=body, headers=headers) as answer:
         assert (answer.status, (await answer.json())["code"]) == (status, code)
-    assert list(uploads.incoming(ctx).iterdir()) == []
+    assert list(incoming(ctx).iterdir()) == []
     assert await ctx.uploads.count({}) == 0
 
 
@@ -187,7 +188,7 @@ async def test_one_person_has_few_at_once(ctx: Context, anna: Actor, client: Cli
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         running = [group.create_task(send()) for _ in range(4)]
-        while len(list(uploads.incoming(ctx).iterdir())) < 4:
+        while len(list(incoming(ctx).iterdir())) < 4:
             await asyncio.sleep(0.01)
         async with client.post(UPLOADS, data=form(PNG), headers=me) as answer:
             assert (answer.status, (await answer.json())["code"]) == (429, "too_many_uploads")

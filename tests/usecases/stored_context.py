@@ -18,11 +18,14 @@ from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import Session
+from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
+from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.tokens import AccessTokens
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -108,6 +111,20 @@ async def add_participant(ctx: Context, session: Session, who: Actor, removed: b
             removed_at=NOW if removed else None,
         )
     )
+
+
+async def pieces(content: bytes, size: int = 100) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+
+
+async def upload(ctx: Context, who: Actor, content: bytes = PNG, name: str = "a.png") -> Upload:
+    return await uploads.create(ctx, who, name, pieces(content))
+
+
+def waiting(ctx: Context) -> list[Path]:
+    """What is on its way."""
+    return list(incoming(ctx).iterdir())
 
 
 def make_media(path: Path, container: str, video: str | None, audio: str | None) -> bytes:

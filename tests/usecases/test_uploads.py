@@ -1,30 +1,27 @@
-import asyncio
 import os
 import struct
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mediaserver.base import settings as config
-from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.media_types import HEAD_BYTES
-from mediaserver.domain.uploads import Upload, Use
-from mediaserver.store.objects.local import LocalObjects
+from mediaserver.domain.uploads import Use
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.stored_context import (
-    NOW,
     PNG,
-    HandClock,
     add_participant,
     add_person,
     add_session,
     make_media,
     stored_context,
+    upload,
+    waiting,
 )
 
 __all__ = ["engine", "shared_server", "uri"]
@@ -40,19 +37,6 @@ async def ctx(uri: str, tmp_path: Path) -> AsyncIterator[Context]:
 @pytest.fixture
 async def anna(ctx: Context) -> Actor:
     return await add_person(ctx, "anna")
-
-
-async def pieces(content: bytes, size: int = 100) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), size):
-        yield content[at : at + size]
-
-
-async def upload(ctx: Context, who: Actor, content: bytes = PNG, name: str = "a.png") -> Upload:
-    return await uploads.create(ctx, who, name, pieces(content))
-
-
-def waiting(ctx: Context) -> list[Path]:
-    return list(uploads.incoming(ctx).iterdir())
 
 
 async def test_a_picture_is_stored_with_its_true_type_and_size(ctx: Context, anna: Actor) -> None:
@@ -78,6 +62,7 @@ async def test_it_is_described_with_a_url_for_its_reader(ctx: Context, anna: Act
         "width": 640,
         "height": 360,
         "duration": None,
+        "thumbnail": None,
     }
 
 
@@ -197,17 +182,6 @@ async def test_everyone_sees_a_profile_picture(ctx: Context, anna: Actor) -> Non
     assert await uploads.may_read(ctx, bert.user_id, made.id)
 
 
-async def test_using_it_twice_is_one_use_and_the_last_release_frees_it(ctx: Context, anna: Actor) -> None:
-    made = await upload(ctx, anna)
-    one, two = Use(kind="session", id="1"), Use(kind="session", id="2")
-    await asyncio.gather(*(uploads.mark_used(ctx, made.id, use) for use in (one, two, one, two)))
-    await uploads.release(ctx, made.id, one)
-    left = await ctx.uploads.get(made.id)
-    assert (left.used, left.used_by) == (True, [two])
-    await uploads.release(ctx, made.id, two)
-    assert not (await ctx.uploads.get(made.id)).used
-
-
 async def test_only_its_owner_deletes_it_and_only_unused(ctx: Context, anna: Actor) -> None:
     bert, made = await add_person(ctx, "bert"), await upload(ctx, anna)
     with pytest.raises(Forbidden):
@@ -225,66 +199,3 @@ async def test_only_its_owner_deletes_it_and_only_unused(ctx: Context, anna: Act
         await ctx.objects.stat(made.object_key)
     with pytest.raises(NotFound):
         await uploads.mark_used(ctx, made.id, use)
-
-
-async def test_what_nothing_uses_expires(ctx: Context, anna: Actor) -> None:
-    clock = ctx.clock
-    assert isinstance(clock, HandClock)
-    unused, used = await upload(ctx, anna), await upload(ctx, anna)
-    await uploads.mark_used(ctx, used.id, Use(kind="session", id="1"))
-    clock.advance(1800)
-    recent = await upload(ctx, anna)
-    clock.advance(1801)
-    assert await uploads.expire_unused(ctx, clock()) == 1
-    assert {one.id for one in await ctx.uploads.find({})} == {used.id, recent.id}
-    with pytest.raises(NotFound):
-        await ctx.objects.stat(unused.object_key)
-    await ctx.objects.stat(used.object_key)
-
-
-async def test_what_a_broken_store_left_is_swept(ctx: Context, anna: Actor) -> None:
-    class Full(LocalObjects):
-        async def put_file(self, key: str, path: Path, content_type: str) -> None:  # type: ignore[override]
-            raise Unavailable("objects_unavailable", "no space left on device")
-
-    with pytest.raises(Unavailable):
-        await upload(replace(ctx, objects=Full(ctx.settings.data.dir / "objects")), anna)
-    (pending,) = await ctx.uploads.find({})
-    with pytest.raises(NotFound):
-        await uploads.get(ctx, anna, pending.id)
-    clock = ctx.clock
-    assert isinstance(clock, HandClock)
-    clock.advance(3601)
-    assert await uploads.expire_unused(ctx, clock()) == 1
-    assert await ctx.uploads.count({}) == 0
-
-
-async def test_what_died_with_the_server_is_swept_from_the_disk(ctx: Context) -> None:
-    left = uploads.incoming(ctx) / "upload-dead"
-    left.mkdir()
-    (left / "file").write_bytes(b"half")
-    os.utime(left, (NOW.timestamp() - 100_000,) * 2)
-    young = uploads.incoming(ctx) / "upload-alive"
-    young.mkdir()
-    os.utime(young, (NOW.timestamp() - 100,) * 2)
-    await uploads.expire_unused(ctx, NOW)
-    assert waiting(ctx) == [young]
-
-
-@pytest.mark.parametrize(
-    ("given", "shown", "safe"),
-    [
-        ("a.png", "a.png", "a.png"),
-        ("../../etc/passwd", "passwd", "passwd"),
-        ("..", "file", "file"),
-        ("", "file", "file"),
-        ("a\x00b\n\u202e.txt", "ab.txt", "ab.txt"),
-        ("Übung 1 (neu).pdf", "Übung 1 (neu).pdf", "Ubung-1-neu-.pdf"),
-        ("課題.docx", "課題.docx", "docx"),
-        (".htaccess", "htaccess", "htaccess"),
-        ("x" * 300 + ".tar.gz", "x" * 197 + ".gz", "x" * 97 + ".gz"),
-    ],
-)
-def test_names_are_made_harmless(given: str, shown: str, safe: str) -> None:
-    name = uploads.display_name(given)
-    assert (name, uploads.object_key("1", name)) == (shown, f"uploads/1/{safe}")

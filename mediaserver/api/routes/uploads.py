@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from aiohttp import BodyPartReader, web
-from pydantic import BaseModel
 
 from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.views import UploadView
 from mediaserver.base.errors import (
     BadRequest,
     FieldError,
@@ -27,19 +27,6 @@ _CHUNK = 256 * 1024
 _IDLE_S = 30.0
 _FORM_BYTES = 64 * 1024  # what a form takes beside its file
 _BROKEN = BadRequest("malformed", "the body is not a multipart form, or it ends too early")
-
-
-class UploadShape(BaseModel):
-    """An uploaded file; `width`, `height` in pixels and `duration` in seconds where it has them."""
-
-    id: str
-    contentType: str
-    size: int
-    name: str
-    width: int | None
-    height: int | None
-    duration: float | None
-    url: str
 
 
 class UploadDesk:
@@ -92,7 +79,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             desk.create,
             tag,
             status=201,
-            answer=UploadShape,
+            answer=UploadView,
             consumes="multipart/form-data",
             errors=(400, 413, 415, 422, 429, 503),
         ),
@@ -102,7 +89,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "An upload of one's own, or one used where one may read.",
             desk.show,
             tag,
-            answer=UploadShape,
+            answer=UploadView,
             errors=(403, 404),
         ),
         Endpoint(
