@@ -1,41 +1,15 @@
 """Hits are counted and limited, in memory and in a real Redis."""
 
 import asyncio
-import shutil
-import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.store.counters import Counters, MemoryCounters, RedisCounters
+from tests.store.redis_server import redis_server, redis_url
 
-
-@pytest.fixture
-async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path),
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                break
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    await process.wait()
+__all__ = ["redis_server", "redis_url"]
 
 
 @pytest.fixture(params=["memory", "redis"])
