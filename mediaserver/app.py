@@ -38,6 +38,7 @@ from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling import fanout
 from mediaserver.signalling.namespace import Signalling
+from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import MemoryCounters, RedisCounters
 from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
 from mediaserver.store.mongo import EMBEDDED, Database
@@ -47,6 +48,7 @@ from mediaserver.usecases import participants
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
+from mediaserver.usecases.relay import Relay
 from mediaserver.usecases.tokens import AccessTokens
 from mediaserver.usecases.upload_expiry import expire_unused
 
@@ -55,6 +57,7 @@ log = logging.getLogger(__name__)
 DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
 _MAX_BODY: Final = 1 << 20
+_LAST_EVENTS_S: Final = 2.0
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -74,7 +77,8 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
             async with contextlib.AsyncExitStack() as stack:
                 database = await stack.enter_async_context(_database(settings))
                 context = await stack.enter_async_context(_context(settings, database))
-                url = await _start(settings, database, context, stack)
+                bus = await stack.enter_async_context(_bus(settings, context))
+                url = await _start(settings, database, context, bus, stack)
                 starting = None
                 # What lives now lives to the end: the collector need not look at it again.
                 gc.collect()
@@ -92,7 +96,11 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 @contextlib.asynccontextmanager
 async def documents(settings: Settings) -> AsyncIterator[Context]:
     """Documents, objects and keys: enough for the command line, beside a running server or without one."""
-    async with _database(settings) as database, _context(settings, database) as context:
+    async with (
+        _database(settings) as database,
+        _context(settings, database) as context,
+        _bus(settings, context),
+    ):
         yield context
 
 
@@ -124,22 +132,44 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             stack.push_async_callback(counters.close)
         passwords = Passwords(settings.auth)
         stack.callback(passwords.close)
+        events, tokens = Events(), AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s)
+        tokens.heed(events)
         yield Context(
             repositories=Repositories(database, DOCUMENTS),
             counters=counters,
             objects=objects,
-            events=Events(),
+            events=events,
             clock=utc_now,
             settings=settings,
             secrets=secrets,
             signer=UrlSigner(secrets.url_key, settings.http.public_url),
-            tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
+            tokens=tokens,
             passwords=passwords,
         )
 
 
+@contextlib.asynccontextmanager
+async def _bus(settings: Settings, context: Context) -> AsyncIterator[RedisBus | None]:
+    """Joins the events of this process and of the other nodes, where there may be any; the last ones get out."""
+    if not settings.redis.url:
+        yield None
+        return
+    relay = Relay(context.events)
+    bus = RedisBus(
+        settings.redis.url, f"mediaserver:{settings.mongodb.database}:events", relay.received, relay.interrupted
+    )
+    relay.connect(bus.send)
+    async with _running("bus", bus.run()):
+        yield bus
+        await bus.drain(_LAST_EVENTS_S)
+
+
 async def _start(
-    settings: Settings, database: Database, context: Context, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    database: Database,
+    context: Context,
+    bus: RedisBus | None,
+    stack: contextlib.AsyncExitStack,
 ) -> str:
     """Everything above the documents, in order; `stack` ends it in reverse. Answers the URL."""
     await participants.close_stays(context, utc_now())
@@ -167,7 +197,7 @@ async def _start(
     await stack.enter_async_context(_running("gauges", gauges.run()))
     app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
-    build_api(app, Services(context, rooms, _readiness(database, context, workers, recorder), metrics))
+    build_api(app, Services(context, rooms, _readiness(database, context, bus, workers, recorder), metrics))
     pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()
@@ -223,7 +253,7 @@ def _tls(settings: Settings) -> ServerTls | None:
 
 
 def _readiness(
-    database: Database, context: Context, workers: MediaWorkers, recorder: EgressRecorder
+    database: Database, context: Context, bus: RedisBus | None, workers: MediaWorkers, recorder: EgressRecorder
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     async def media() -> None:
         if not all(worker.alive for worker in workers.workers):
@@ -245,6 +275,7 @@ def _readiness(
         "documents": database.ping,
         "objects": context.objects.check,
         "counters": counters,
+        **({"bus": bus.check} if bus else {}),
         "disk": disk,
         "media": media,
         "egress": egress,

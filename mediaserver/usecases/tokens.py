@@ -1,7 +1,7 @@
 """Tokens: access tokens are short-lived JWTs (RFC 7519, HS256), refresh tokens are random and stored as a hash.
 
-A verified access token is remembered for a moment, or until its login, user or role changes here: most requests
-cost a dictionary lookup. The moment is for changes made elsewhere, such as from the command line.
+A verified access token is remembered for a moment, or until its login, user or role changes: most requests
+cost a dictionary lookup. The moment is for changes of which no event comes.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import jwt
 from mediaserver.base.errors import Unauthenticated
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
+from mediaserver.usecases.events import BusInterrupted, Events, LoginRevoked, RoleChanged, UserDeactivated
 
 _ALGORITHM = "HS256"
 _REMEMBERED = 50_000
@@ -31,6 +32,13 @@ class AccessTokens:
         """Grows with each `forget…`: what was looked up before must not be remembered after."""
         self._key = key
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+
+    def heed(self, events: Events) -> None:
+        """Forget what the events speak against, also those of other nodes."""
+        events.subscribe(LoginRevoked, lambda event: self.forget_login(event.login_id))
+        events.subscribe(RoleChanged, lambda event: self.forget_user(event.user_id))
+        events.subscribe(UserDeactivated, lambda event: self.forget_user(event.user_id))
+        events.subscribe(BusInterrupted, lambda event: self.forget_all())
 
     def issue(self, actor: Actor, now: datetime) -> str:
         expires = now + timedelta(seconds=self.ttl_s)
@@ -78,6 +86,9 @@ class AccessTokens:
 
     def forget_user(self, user_id: str) -> None:
         self._forget(lambda actor: actor.user_id == user_id)
+
+    def forget_all(self) -> None:
+        self._forget(lambda actor: True)
 
     def _forget(self, concerns: Callable[[Actor], bool]) -> None:
         self.revision += 1

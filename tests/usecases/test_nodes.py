@@ -1,0 +1,112 @@
+"""Two nodes on one database: what is done on one holds on the other at once, though it remembers tokens."""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mediaserver.base.errors import Unauthenticated, Unavailable
+from mediaserver.store.bus import RedisBus
+from mediaserver.usecases import identity
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import BusInterrupted, Event, Events
+from mediaserver.usecases.relay import Relay
+from mediaserver.usecases.tokens import AccessTokens
+from tests.store.redis_server import RedisServer, redis_server
+from tests.usecases.world import World
+
+__all__ = ["redis_server"]
+
+
+@contextlib.asynccontextmanager
+async def joined(ctx: Context, redis: RedisServer) -> AsyncIterator[Context]:
+    """A node over the same documents, with memory and events of its own."""
+    events, tokens = Events(), AccessTokens(ctx.secrets.jwt_key, ctx.settings.auth.access_ttl_s)
+    tokens.heed(events)
+    relay = Relay(events)
+    bus = RedisBus(redis.url, "test", relay.received, relay.interrupted)
+    relay.connect(bus.send)
+    running = asyncio.create_task(bus.run())
+    async with asyncio.timeout(10):
+        while not await _fit(bus):
+            await asyncio.sleep(0.01)
+    yield dataclasses.replace(ctx, events=events, tokens=tokens)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def _fit(bus: RedisBus) -> bool:
+    with contextlib.suppress(Unavailable):
+        await bus.check()
+        return True
+    return False
+
+
+@pytest.fixture
+async def nodes(world: World, redis_server: RedisServer) -> AsyncIterator[tuple[Context, Context]]:
+    async with joined(world.ctx, redis_server) as a, joined(world.ctx, redis_server) as b:
+        yield a, b
+
+
+async def _refused_s(ctx: Context, token: str) -> float:
+    """How long it takes until the token is refused."""
+    began = time.monotonic()
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await identity.authenticate(ctx, token)
+            except Unauthenticated:
+                return time.monotonic() - began
+            await asyncio.sleep(0.005)
+
+
+async def test_a_login_that_ends_on_one_node_is_over_on_the_other(
+    nodes: tuple[Context, Context], world: World
+) -> None:
+    a, b = nodes
+    await world.person("ada")
+    signed = await identity.login(a, "ada", "correct horse", "192.0.2.1")
+    assert (await identity.authenticate(b, signed.access_token)).username == "ada"
+    assert b.tokens.recall(signed.access_token, b.clock()), "b answers from memory now"
+    await identity.logout(a, signed.refresh_token)
+    assert await _refused_s(b, signed.access_token) < 1
+
+
+async def test_who_is_deactivated_on_one_node_is_out_on_the_other(
+    nodes: tuple[Context, Context], world: World
+) -> None:
+    a, b = nodes
+    token, actor = await world.token("ada"), await world.ctx.users.find_one({"username": "ada"})
+    assert actor is not None
+    await identity.authenticate(b, token)
+    await identity.set_active(a, actor.id, False)
+    assert await _refused_s(b, token) < 1
+
+
+async def test_a_new_role_holds_on_the_other_node(nodes: tuple[Context, Context], world: World) -> None:
+    a, b = nodes
+    token = await world.token("ada")
+    actor = await identity.authenticate(b, token)
+    await identity.set_role(a, actor.user_id, "instructor")
+    async with asyncio.timeout(1):
+        while (await identity.authenticate(b, token)).role != "instructor":
+            await asyncio.sleep(0.005)
+
+
+async def test_after_an_outage_nothing_of_before_is_believed(
+    nodes: tuple[Context, Context], world: World, redis_server: RedisServer
+) -> None:
+    _, b = nodes
+    token, heard = await world.token("ada"), list[Event]()
+    await identity.authenticate(b, token)
+    heard_of = asyncio.Event()
+    b.events.subscribe(BusInterrupted, heard.append)
+    b.events.subscribe(BusInterrupted, lambda event: heard_of.set())
+    assert b.tokens.recall(token, b.clock())
+    await redis_server.stop()
+    await redis_server.start()
+    await asyncio.wait_for(heard_of.wait(), 10)
+    assert b.tokens.recall(token, b.clock()) is None
