@@ -15,7 +15,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = "Authorization, Content-Type, Range, If-Match, If-None-Match, Idempotency-Key"
-_EXPOSED = "Location, Retry-After, ETag, Content-Range, Accept-Ranges, Content-Disposition"
+_EXPOSED = "Location, Retry-After, ETag, Idempotency-Replayed, Content-Range, Accept-Ranges, Content-Disposition"
 _CACHED_S = "600"
 
 

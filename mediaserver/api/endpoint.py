@@ -6,15 +6,16 @@ Requests are checked in one order: identity (401), query and body (422), then by
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from mediaserver.api import auth, bodies, etags
+from mediaserver.api import auth, bodies, etags, idempotency
 from mediaserver.api.etags import IfMatch
 from mediaserver.api.services import SERVICES, Services
-from mediaserver.base.errors import BadRequest, PreconditionFailed
+from mediaserver.base.errors import BadRequest, NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.usecases.context import Context
 
@@ -87,6 +88,9 @@ class Endpoint:
     """The answer is a page of `answer`."""
     conditional: bool = False
     """The handler of a PATCH, PUT or DELETE judges `call.if_match`; elsewhere `If-Match` is refused."""
+    recover: Callable[[Call, str], Awaitable[Answer]] | None = None
+    """Of a POST that creates: the answer about the document with this id, which an attempt created that was then
+    cut off; NotFound when there is none."""
     public: bool = False
     """Works without signing in."""
     errors: Sequence[int] = ()
@@ -109,8 +113,27 @@ class Endpoint:
             call.body = await bodies.parse_patch(request)
         if not self._reads and ("If-Match" in request.headers or "If-None-Match" in request.headers):
             call.if_match = self._edit_condition(request)
+        if self.method == "POST" and (key := idempotency.key_of(request)) is not None:
+            return await idempotency.once(call, self, key)
+        return await self.perform(call)
+
+    async def perform(self, call: Call) -> web.StreamResponse:
+        """Carry out a call that was checked."""
         answer = await self.handler(call)
-        return answer if isinstance(answer, web.StreamResponse) else self._response(request, answer)
+        return answer if isinstance(answer, web.StreamResponse) else self._response(call.request, answer)
+
+    async def recovered(self, call: Call, id: str) -> web.StreamResponse | None:
+        """The answer to an earlier attempt that was cut off, if it created the document `id`."""
+        if self.recover is None:
+            return None
+        try:
+            return self._response(call.request, await self.recover(call, id))
+        except NotFound:
+            return None
+
+    @property
+    def creates(self) -> bool:
+        return self.status == HTTPStatus.CREATED
 
     @property
     def _reads(self) -> bool:

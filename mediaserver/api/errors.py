@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.base.errors import (
+    InProgress,
     NotFound,
     Problem,
     TooLarge,
@@ -80,7 +81,7 @@ def _headers(problem: Problem) -> dict[str, str]:
     match problem:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
-        case TooMany() | Unavailable():
+        case TooMany() | Unavailable() | InProgress():
             return {"Retry-After": str(max(1, -int(-problem.retry_after_s // 1)))}
         case _:
             return {}

@@ -82,6 +82,7 @@ class _Acts(Generic[D]):
         ]
         if r.create:
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
+            more["recover"] = self._recover
             found.append(endpoint("POST", r.path, "Create", self._create, **more))
         if r.update:
             more = {"patch": self._update_body, "answer": view, "errors": (403, 404, 409)}
@@ -114,7 +115,16 @@ class _Acts(Generic[D]):
             owned = {r.owner: call.actor.user_id} if r.owner else {}
             made = r.document(**call.context.stamp(), **r.scope, **owned, **given)
             made = await r.repository(call.context).add(made)
-        return Answer((await self._wire(call, [made]))[0], location=f"{r.path}/{made.id}")
+        return await self._created(call, made)
+
+    async def _created(self, call: Call, made: D) -> Answer:
+        return Answer((await self._wire(call, [made]))[0], location=f"{self._r.path}/{made.id}")
+
+    async def _recover(self, call: Call, id: str) -> Answer:
+        found = await self._r.repository(call.context).find_one({"_id": id, **self._scope})
+        if found is None:
+            raise NotFound("not_found", "nothing was created")
+        return await self._created(call, found)
 
     async def _update(self, call: Call) -> Answer:
         r, before = self._r, await self._find(call)

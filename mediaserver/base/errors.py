@@ -46,6 +46,14 @@ class Conflict(Problem):
     status, title = 409, "Conflict"
 
 
+class InProgress(Conflict):
+    """The same is being done by another; soon it will have been."""
+
+    def __init__(self, code: str, detail: str, retry_after_s: float) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
+
+
 class Gone(Problem):
     status, title = 410, "Gone"
 

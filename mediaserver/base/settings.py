@@ -41,6 +41,8 @@ class Http(Section):
     """Addresses or networks whose X-Forwarded-For, -Proto and -Host are believed."""
     max_connections_per_user: int = Field(20, ge=1)
     """Socket.IO connections that one person may hold at once."""
+    idempotency_ttl_s: int = Field(86400, ge=60)
+    """How long the answer to a POST with an Idempotency-Key is kept and given again."""
 
 
 class Tls(Section):

@@ -3,6 +3,7 @@
 from typing import Final
 
 from mediaserver.domain.document import Document
+from mediaserver.domain.idempotency import IdempotentRequest
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import Recording
@@ -11,5 +12,5 @@ from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
-    User, Login, Session, Participant, ChatMessage, Recording, Upload,
+    User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
 )  # fmt: skip

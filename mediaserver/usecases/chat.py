@@ -47,17 +47,17 @@ async def send(
         return known, False
     sessions.require_live(session)
     upload = await _content(ctx, actor, session, content_type, content)
-    now = ctx.clock()
+    stamp = ctx.stamp()
 
     def message(sequence: int) -> ChatMessage:
         return ChatMessage(
-            **ctx.stamp(),
+            **stamp,
             session_kind=kind,
             session_id=session.id,
             sender_user_id=actor.user_id,
             content_type=content_type,
             content=content,
-            timestamp=now,
+            timestamp=stamp["created_at"],
             sequence=sequence,
             client_id=client_id,
         )

@@ -1,6 +1,8 @@
 """What every use case gets first: the documents, the clock, the events, the server's keys."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
@@ -32,6 +34,32 @@ class Stamp(TypedDict):
     id: str
     created_at: datetime
     updated_at: datetime
+
+
+class _Reservation:
+    """An id for one document, taken once: tasks that were begun meanwhile share it and do not take it again."""
+
+    def __init__(self, id: str | None) -> None:
+        self._id = id
+
+    def take(self) -> str | None:
+        taken, self._id = self._id, None
+        return taken
+
+
+_reservation: ContextVar[_Reservation | None] = ContextVar("reservation", default=None)
+
+
+@contextlib.contextmanager
+def reserving(id: str | None) -> Iterator[None]:
+    """Within the block the first stamp has this id: what a request creates, however often it is tried."""
+    reservation = _Reservation(id)
+    token = _reservation.set(reservation)
+    try:
+        yield
+    finally:
+        _reservation.reset(token)
+        reservation.take()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +110,9 @@ class Context:
 
     def stamp(self) -> Stamp:
         """Identity and times of a new document."""
-        now = self.clock()
-        return Stamp(id=new_id(), created_at=now, updated_at=now)
+        now, reservation = self.clock(), _reservation.get()
+        reserved = reservation.take() if reservation else None
+        return Stamp(id=reserved or new_id(), created_at=now, updated_at=now)
 
 
 def stored_names(document: type[Document], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mediaserver.api.resource import patched
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.views import MessageView, ParticipantView, RecordingView
 from mediaserver.base.ids import new_id
-from mediaserver.domain.messages import ClientId, Content, ContentType
+from mediaserver.domain.messages import ChatMessage, ClientId, Content, ContentType
 from mediaserver.domain.sessions import KINDS, Session, SessionKind
 from mediaserver.usecases import chat, participants, recordings, sessions
 
@@ -125,9 +125,17 @@ async def _send(call: Call, kind: SessionKind) -> Answer:
     message, created = await chat.send(
         call.context, call.actor, kind, call.id(), body.client_id, body.content_type, body.content
     )
+    return await _sent(call, kind, message, created)
+
+
+async def _sent(call: Call, kind: SessionKind, message: ChatMessage, created: bool = True) -> Answer:
     described = (await chat.describe(call.context, call.actor, [message]))[0]
     location = f"{KINDS[kind].path}/{message.session_id}/messages/{message.id}"
     return Answer(described, location=location, status=201 if created else 200)
+
+
+async def _recover_message(call: Call, message_id: str, kind: SessionKind) -> Answer:
+    return await _sent(call, kind, await chat.find(call.context, kind, call.id(), message_id))
 
 
 # ---------------------------------------------------------------------------------------------- recordings
@@ -174,7 +182,16 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
         act("PATCH", person, "Act on the running room", _patch_participant, patch=patch, answer=ParticipantView),
         get("/messages", "Chat", _messages, query=MessageQuery, listed=True, answer=MessageView),
         get("/messages/{messageId}", "One message", _message, answer=MessageView),
-        act("POST", "/messages", "Send to the chat", _send, body=NewMessage, answer=MessageView, status=201),
+        act(
+            "POST",
+            "/messages",
+            "Send to the chat",
+            _send,
+            body=NewMessage,
+            answer=MessageView,
+            status=201,
+            recover=partial(_recover_message, kind=kind),
+        ),
         get("/recordings", "Recordings of a session", _recordings, answer=RecordingView, **listed),
     ]
 

@@ -1,0 +1,123 @@
+"""`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a POST that is sent again is carried out once.
+
+Answers are stored encrypted with a key made from the client's own: they may carry tokens, and the database alone
+shows nothing.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mediaserver.api.errors import problem_response
+from mediaserver.base.errors import BadRequest, Conflict, Problem
+from mediaserver.usecases import idempotency
+from mediaserver.usecases.context import reserving
+
+if TYPE_CHECKING:
+    from mediaserver.api.endpoint import Call, Endpoint
+
+HEADER = "Idempotency-Key"
+KEY_PATTERN = "^[ -~]{1,255}$"
+
+_KEY = re.compile(KEY_PATTERN)
+_KEPT = ("Location", "ETag", "Cache-Control", "Content-Type")
+_NONCE_BYTES = 12
+# What another try may change: who asks, what else happens, how much is asked.
+_PASSING = (401, 408, 429)
+
+
+class Sealer:
+    """The names and the encryption that belong to one key of one person."""
+
+    def __init__(self, server_key: bytes, scope: str, key: str) -> None:
+        # No other text that is signed with the server's key begins with NUL.
+        own = hmac.digest(server_key, b"\0idempotent requests", "sha256")
+        self.id = hmac.new(own, f"{scope}\0{key}".encode(), hashlib.sha256).hexdigest()
+        derived = HKDF(SHA256(), 64, salt=own, info=self.id.encode()).derive(key.encode())
+        self._cipher, self._mac_key = AESGCM(derived[:32]), derived[32:]
+
+    def fingerprint(self, *parts: str | bytes) -> str:
+        """Keyed, because bodies may hold passwords."""
+        digests = (hashlib.sha256(p.encode() if isinstance(p, str) else p).digest() for p in parts)
+        return hmac.new(self._mac_key, b"".join(digests), hashlib.sha256).hexdigest()
+
+    def seal(self, response: web.Response) -> bytes:
+        headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        head = json.dumps({"status": response.status, "headers": headers}).encode()
+        body = response.body if isinstance(response.body, bytes) else b""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, head + b"\n" + body, self.id.encode())
+
+    def unseal(self, sealed: bytes) -> web.Response:
+        nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        head, _, body = self._cipher.decrypt(nonce, ciphertext, self.id.encode()).partition(b"\n")
+        told: dict[str, Any] = json.loads(head)
+        headers = {**told["headers"], "Idempotency-Replayed": "true"}
+        return web.Response(status=told["status"], headers=headers, body=body or None)
+
+
+def key_of(request: web.Request) -> str | None:
+    """The request's key; None without one. BadRequest `bad_idempotency_key`."""
+    given = request.headers.getall(HEADER, [])
+    if not given:
+        return None
+    if len(given) > 1 or not _KEY.fullmatch(given[0]):
+        raise BadRequest("bad_idempotency_key", f"{HEADER} is one value of 1 to 255 printable ASCII characters")
+    return given[0]
+
+
+async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamResponse:
+    """Perform the call, or answer what was answered before. InProgress, Invalid `idempotency_key_reused`."""
+    ctx, request, user_id = call.context, call.request, call.who.user_id if call.who else None
+    scope = f"user {user_id}" if user_id else f"address {call.address}"
+    sealer = Sealer(ctx.secrets.jwt_key, scope, key)
+    fingerprint = sealer.fingerprint(request.method, request.path_qs, await _body(request, endpoint))
+    claim = await idempotency.claim(ctx, sealer.id, fingerprint, user_id)
+    if isinstance(claim, bytes):
+        return sealer.unseal(claim)
+    try:
+        async with idempotency.renewed(ctx, claim):
+            with reserving(claim.reserved_id if endpoint.creates else None):
+                response = await _attempt(call, endpoint, claim)
+    except BaseException:
+        # Broken off, or a fault of ours: what it may have created stays reserved for the next attempt.
+        await idempotency.release(ctx, claim)
+        raise
+    # That a form ended too early is no answer for the next, whole one.
+    lasts = response.status < 400 or endpoint.consumes is None
+    if lasts and isinstance(response, web.Response):
+        await idempotency.finish(ctx, claim, sealer.seal(response))
+    else:
+        await idempotency.release(ctx, claim)
+    return response
+
+
+async def _body(request: web.Request, endpoint: "Endpoint") -> bytes:
+    """What tells one body from another: of a form that the handler reads, its declared type and length."""
+    if endpoint.consumes is not None:
+        return f"{request.content_type} {request.content_length}".encode()
+    return await request.read() if endpoint.body is not None else b""
+
+
+async def _attempt(call: "Call", endpoint: "Endpoint", claim: idempotency.Claim) -> web.StreamResponse:
+    """The answer, refusals that last included; Problem for those that another try may overcome."""
+    try:
+        if claim.again and (recovered := await endpoint.recovered(call, claim.reserved_id)):
+            return recovered
+        return await endpoint.perform(call)
+    except Conflict as conflict:
+        if claim.again and [fault.loc for fault in conflict.errors] == ["id"]:
+            raise Conflict("already_done", "an earlier attempt did this; look for what it created") from conflict
+        return problem_response(conflict)
+    except Problem as problem:
+        if problem.status >= 500 or problem.status in _PASSING:
+            raise
+        return problem_response(problem)
