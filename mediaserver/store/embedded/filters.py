@@ -21,11 +21,12 @@ Test = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one path."""
+    """One operator on one path. `keys` encodes what `$eq` or `$in` asks for, when that is plain values."""
 
     path: str
     operator: str
     operand: Any
+    keys: frozenset[bytes] | None = None
 
 
 class Filter:
@@ -50,6 +51,8 @@ class Filter:
                     self.conditions += item.conditions
                     self.branches += item.branches
                     yield item.matches
+            elif name == "$or" and isinstance(operand, list) and len(operand) == 1:
+                yield from self._compile({"$and": operand})
             elif name == "$or":
                 self.branches.append(_filters(name, operand))
                 yield partial(_any_of, self.branches[-1])
@@ -63,8 +66,12 @@ class Filter:
     def _on_path(self, name: str, operand: Any) -> Iterator[Test]:
         path = split(name)
         for operator, value in operators_of(operand).items():
-            self.conditions.append(Condition(name, operator, value))
-            yield _on_path(path, operator, value, operand)
+            keys = _keys(operator, value)
+            self.conditions.append(Condition(name, operator, value, keys))
+            if keys is not None and operator == "$in":
+                yield partial(_is_one_of, path, keys)
+            else:
+                yield _on_path(path, operator, value, operand)
 
 
 def operators_of(operand: Any) -> Document:
@@ -93,6 +100,19 @@ def _any_of(filters: list[Filter], document: Document) -> bool:
 
 def _none_of(filters: list[Filter], document: Document) -> bool:
     return not _any_of(filters, document)
+
+
+def _keys(operator: str, operand: Any) -> frozenset[bytes] | None:
+    if operator == "$in":
+        _check_in(operand)
+    elif operator != "$eq":
+        return None
+    values = operand if operator == "$in" else [operand]
+    return None if any(isinstance(value, (list, Regex)) for value in values) else frozenset(map(encode, values))
+
+
+def _is_one_of(path: Path, keys: frozenset[bytes], document: Document) -> bool:
+    return any(encode(value) in keys for value in elements(document, path))
 
 
 def _on_path(path: Path, operator: str, operand: Any, whole: Any) -> Test:
@@ -167,11 +187,15 @@ def _ordered(compare: Callable[[bytes, bytes], bool], equal: bool) -> Callable[[
     return make
 
 
-def _in(operand: Any, _: Any) -> Test:
+def _check_in(operand: Any) -> None:
     if not isinstance(operand, list):
         raise CommandError(BAD_VALUE, "$in needs an array")
     if any(isinstance(item, dict) and next(iter(item), "").startswith("$") for item in operand):
         raise CommandError(BAD_VALUE, "cannot nest $ under $in")
+
+
+def _in(operand: Any, _: Any) -> Test:
+    _check_in(operand)
     patterns = [_regex(item, {}) for item in operand if isinstance(item, Regex)]
     keys = {encode(item) for item in operand}
     return lambda value: encode(value) in keys or any(pattern(value) for pattern in patterns)

@@ -37,6 +37,8 @@ _SIGN = 1 << 63
 
 
 def encode(value: Any) -> bytes:
+    if type(value) is str:
+        return _string(value)
     encoder = _ENCODERS.get(type(value))
     if encoder is None:
         raise CommandError(2, f"values of type {type(value).__name__} cannot be compared here")
@@ -65,11 +67,11 @@ def _number(value: float) -> bytes:
 
 
 def _text(value: str) -> bytes:
-    return value.encode("utf-8").replace(b"\0", b"\0\xff") + b"\0\0"
+    return value.encode().replace(b"\0", b"\0\xff") + b"\0\0"
 
 
 def _string(value: str) -> bytes:
-    return b"\x0f" + _text(value)
+    return b"\x0f%b\0\0" % value.encode() if "\0" not in value else b"\x0f" + _text(value)
 
 
 def _object(value: dict[str, Any]) -> bytes:

@@ -17,17 +17,21 @@ from mediaserver.store.embedded.keys import NULL, RANK_MAX, RANK_MIN, RANK_NULL,
 Sort = Sequence[tuple[str, int]]
 Range = tuple[bytes, bytes | None]
 
-_MAX_POINTS = 1000
+_MAX_POINTS = 100_000
 _EVERYTHING: Range = (b"", None)
 
 
 @dataclass(slots=True)
 class Scan:
-    """Ranges of an index, in the order in which they are to be read."""
+    """Ranges of an index: one, or many in any order, or many to be merged.
+
+    Merged are they by what follows in their keys after so many bytes, which all keys of a range share.
+    """
 
     index: Index
     ranges: list[Range]
     reverse: bool = False
+    merged_after: list[int] | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +56,8 @@ class _Interval:
             return self
         return _Interval(invert(self.high), self.high_included, invert(self.low), self.low_included)
 
-    def range(self, prefix: bytes) -> Range:
-        low, high = prefix + self.low, prefix + self.high
+    def range(self) -> tuple[bytes, bytes]:
+        low, high = self.low, self.high
         return (low if self.low_included else after(low)), (after(high) if self.high_included else high)
 
 
@@ -75,15 +79,16 @@ def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
     points, interval = _bounds(index, filter_.conditions)
     bounded = bool(points) or interval is not None
     single = all(len(column) == 1 for column in points)
-    order = _order(index, len(points), sort) if single and sort and not index.multikey else None
+    order = _order(index, points, sort) if sort and not index.multikey else None
     if not _holds_all(index, filter_) or (not bounded and order is None):
         return Plan(), 0
-    ranges = _ranges(points, interval) if bounded else [_EVERYTHING]
+    prefixes = points[0] if len(points) == 1 else [b"".join(combination) for combination in product(*points)]
     score = _EQUALITY * len(points) + (_INTERVAL if interval else 0) + (_SORTED if order else 0)
     if index.unique and single and len(points) == len(index.fields):
         score += _UNIQUE
-    reverse = order == -1
-    scan = Scan(index, ranges[::-1] if reverse else ranges, reverse)
+    scan = Scan(index, _ranges(prefixes, interval) if bounded else [_EVERYTHING], order == -1)
+    if order is not None and not single:
+        scan.merged_after = list(map(len, prefixes))
     return Plan([scan], sorted=not sort or order is not None), score
 
 
@@ -97,21 +102,12 @@ def _bounds(index: Index, conditions: Sequence[Condition]) -> tuple[list[list[by
     count = 1
     for name, direction in index.fields[:1] if index.multikey else index.fields:
         here = [condition for condition in conditions if condition.path == name]
-        points = next(filter(None, (_points(condition) for condition in here)), None)
+        points = next((condition.keys for condition in here if condition.keys), None)
         if points is None or (count := count * len(points)) > _MAX_POINTS:
             interval = _interval(here, index.multikey)
             return columns, interval.directed(direction) if interval else None
-        columns.append(sorted(point if direction == 1 else invert(point) for point in points))
+        columns.append(sorted(points if direction == 1 else map(invert, points)))
     return columns, None
-
-
-def _points(condition: Condition) -> set[bytes] | None:
-    if condition.operator not in ("$eq", "$in"):
-        return None
-    wanted = [condition.operand] if condition.operator == "$eq" else condition.operand
-    if not wanted or any(isinstance(value, (list, Regex)) for value in wanted):
-        return None
-    return {encode(value) for value in wanted}
 
 
 def _interval(conditions: Sequence[Condition], one_side: bool) -> _Interval | None:
@@ -133,20 +129,24 @@ def _orderly(operand: Any) -> bool:
     return not isinstance(operand, (list, Regex)) and encode(operand)[0] not in (RANK_NULL, RANK_MIN, RANK_MAX)
 
 
-def _ranges(points: list[list[bytes]], interval: _Interval | None) -> list[Range]:
-    ranges: list[Range] = []
-    for combination in product(*points):
-        prefix = b"".join(combination)
-        ranges.append(interval.range(prefix) if interval else (prefix, after(prefix)))
-    return ranges
+def _ranges(prefixes: list[bytes], interval: _Interval | None) -> list[Range]:
+    if interval is None:
+        return [(prefix, after(prefix)) for prefix in prefixes]
+    low, high = interval.range()
+    return [(prefix + low, prefix + high) for prefix in prefixes]
 
 
-def _order(index: Index, fixed: int, sort: Sort) -> int | None:
-    """1 or -1 when reading the index forwards or backwards gives `sort` (fields fixed to one value are free)."""
-    wanted = [item for item in sort if item[0] not in {name for name, _ in index.fields[:fixed]}]
+def _order(index: Index, points: list[list[bytes]], sort: Sort) -> int | None:
+    """1 or -1 when reading the index forwards or backwards gives `sort` (fields fixed to one value are free).
+
+    Where several values lead the index, it does so within each: those ranges are then merged.
+    """
+    leading = list(zip((name for name, _ in index.fields), points, strict=False))
+    free = {name for name, column in leading if len(column) == 1}
+    wanted = [item for item in sort if item[0] not in free]
     if not wanted:
         return 1
-    have = index.fields[fixed : fixed + len(wanted)]
+    have = index.fields[len(points) : len(points) + len(wanted)]
     for direction in (1, -1):
         if [(name, way * direction) for name, way in have] == wanted:
             return direction
@@ -170,8 +170,7 @@ def _needs_value(condition: Condition) -> bool:
         return _orderly(condition.operand)
     if condition.operator == "$exists":
         return bool(condition.operand)
-    points = _points(condition)
-    return bool(points) and NULL not in (points or ())
+    return bool(condition.keys) and NULL not in (condition.keys or ())
 
 
 def _implies(given: Condition, wanted: Condition) -> bool:
@@ -179,7 +178,7 @@ def _implies(given: Condition, wanted: Condition) -> bool:
         return True
     if wanted.operator == "$exists":
         return _needs_value(given)
-    if given.operator in ("$eq", "$in") and _points(given):
+    if given.keys:
         values = [given.operand] if given.operator == "$eq" else given.operand
         test = Filter({"v": {wanted.operator: wanted.operand}})
         return all(value is not None and test.matches({"v": value}) for value in values)

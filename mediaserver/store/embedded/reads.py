@@ -120,7 +120,7 @@ def aggregate(ctx: Context) -> Document:
 
 @command("explain", "verbosity")
 def explain(ctx: Context) -> Document:
-    """How a find would be done: IXSCAN or COLLSCAN, whether a sort is needed, and how much was looked at."""
+    """How a find would be done: IXSCAN or COLLSCAN, merged or sorted if need be, and how much was looked at."""
     inner = value_of(ctx.body, "explain", dict, {})
     name = next(iter(inner), "")
     if name != "find" or set(inner) - {"find", "$db", "comment", *_FIND.split()}:
@@ -134,6 +134,8 @@ def explain(ctx: Context) -> Document:
     stage: Document = (
         {"stage": "IXSCAN", "indexName": names[0], "indexNames": names} if names else {"stage": "COLLSCAN"}
     )
+    if any(scan.merged_after is not None for scan in plan.scans):
+        stage = {"stage": "SORT_MERGE", "inputStage": stage}
     stage = stage if plan.sorted else {"stage": "SORT", "inputStage": stage}
     returned = sum(1 for _ in query.run(collection))
     stats = {"nReturned": returned, "totalDocsExamined": query.examined}

@@ -5,18 +5,18 @@ A write first checks every rule (size, `_id`, unique keys), then changes rows, s
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mediaserver.store.embedded import scanning
 from mediaserver.store.embedded.errors import DUPLICATE_KEY, CommandError, Document
 from mediaserver.store.embedded.indexes import Index, Key, id_index, parse_index
 from mediaserver.store.embedded.keys import MISSING
-from mediaserver.store.embedded.planner import Plan, Scan
+from mediaserver.store.embedded.planner import Plan
+from mediaserver.store.embedded.scanning import Row
 from mediaserver.store.embedded.wire import MAX_DOCUMENT, decode, encode
 
-Row = tuple[int, bytes]
 Entries = dict[bytes, Key]
 
 _SCHEMA = """
@@ -43,34 +43,7 @@ class Collection:
 
     def read(self, plan: Plan) -> Iterator[Row]:
         """Rows in the plan's order, each once. The caller must not write before the iterator is done with."""
-        if not plan.scans:
-            yield from self._rows(f"SELECT n, doc FROM d{self.id} ORDER BY n", ())
-            return
-        seen: set[int] = set()
-        repeats = len(plan.scans) > 1 or plan.scans[0].index.multikey
-        for scan in plan.scans:
-            for row in self._scan(scan):
-                if not repeats or row[0] not in seen:
-                    yield row
-                if repeats:
-                    seen.add(row[0])
-
-    def _scan(self, scan: Scan) -> Iterator[Row]:
-        way = "DESC" if scan.reverse else "ASC"
-        if scan.index.is_id:
-            select, key, order = f"SELECT n, doc FROM d{self.id} WHERE", "id", f"id {way}"
-        else:
-            select = f"SELECT d.n, d.doc FROM i{scan.index.id} AS i CROSS JOIN d{self.id} AS d ON d.n = i.n WHERE"
-            key, order = "i.key", f"i.key {way}, i.n {way}"
-        for low, high in scan.ranges:
-            if high is None:
-                yield from self._rows(f"{select} {key} >= ? ORDER BY {order}", (low,))
-            else:
-                yield from self._rows(f"{select} {key} >= ? AND {key} < ? ORDER BY {order}", (low, high))
-
-    def _rows(self, statement: str, values: Sequence[Any]) -> Iterator[Row]:
-        with closing(self.sql.execute(statement, values)) as cursor:
-            yield from cursor
+        return scanning.read(self.sql, f"d{self.id}", plan)
 
     def fetch(self, number: int) -> bytes | None:
         row = self.sql.execute(f"SELECT doc FROM d{self.id} WHERE n = ?", (number,)).fetchone()
