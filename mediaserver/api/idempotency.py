@@ -40,8 +40,8 @@ class Sealer:
     def __init__(self, server_key: bytes, scope: str, key: str) -> None:
         # No other text that is signed with the server's key begins with NUL.
         own = hmac.digest(server_key, b"\0idempotent requests", "sha256")
-        self.id = hmac.new(own, f"{scope}\0{key}".encode(), hashlib.sha256).hexdigest()
-        derived = HKDF(SHA256(), 64, salt=own, info=self.id.encode()).derive(key.encode())
+        self.name = hmac.new(own, f"{scope}\0{key}".encode(), hashlib.sha256).hexdigest()
+        derived = HKDF(SHA256(), 64, salt=own, info=self.name.encode()).derive(key.encode())
         self._cipher, self._mac_key = AESGCM(derived[:32]), derived[32:]
 
     def fingerprint(self, *parts: str | bytes) -> str:
@@ -54,11 +54,11 @@ class Sealer:
         head = json.dumps({"status": response.status, "headers": headers}).encode()
         body = response.body if isinstance(response.body, bytes) else b""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, head + b"\n" + body, self.id.encode())
+        return nonce + self._cipher.encrypt(nonce, head + b"\n" + body, self.name.encode())
 
     def unseal(self, sealed: bytes) -> web.Response:
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        head, _, body = self._cipher.decrypt(nonce, ciphertext, self.id.encode()).partition(b"\n")
+        head, _, body = self._cipher.decrypt(nonce, ciphertext, self.name.encode()).partition(b"\n")
         told: dict[str, Any] = json.loads(head)
         headers = {**told["headers"], "Idempotency-Replayed": "true"}
         return web.Response(status=told["status"], headers=headers, body=body or None)
@@ -80,7 +80,7 @@ async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamRespon
     scope = f"user {user_id}" if user_id else f"address {call.address}"
     sealer = Sealer(ctx.secrets.jwt_key, scope, key)
     fingerprint = sealer.fingerprint(request.method, request.path_qs, await _body(request, endpoint))
-    claim = await idempotency.claim(ctx, sealer.id, fingerprint, user_id)
+    claim = await idempotency.claim(ctx, sealer.name, fingerprint, user_id)
     if isinstance(claim, bytes):
         return sealer.unseal(claim)
     try:

@@ -13,11 +13,17 @@ ABANDONED_S = 60
 
 
 class IdempotentRequest(Document):
-    """Its id is a keyed hash of the person and the key; the database alone tells nothing of the request."""
+    """What is stored of such a request; the database alone tells nothing of its content."""
 
     collection: ClassVar[str] = "idempotent_requests"
-    indexes: ClassVar[tuple[Index, ...]] = (Index(("expires_at",), expire_after_s=0), Index(("user_id",)))
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("key",), unique=True),
+        Index(("expires_at",), expire_after_s=0),
+        Index(("user_id",)),
+    )
 
+    key: str
+    """A keyed hash of the person and the `Idempotency-Key`."""
     user_id: str | None = None
     """None: whoever it was did not sign in for it."""
     fingerprint: str

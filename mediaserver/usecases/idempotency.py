@@ -24,14 +24,14 @@ _RENEWED_S = ABANDONED_S / 3
 class Claim:
     """The right to carry out a request."""
 
-    id: str
+    key: str
     attempt: str
     reserved_id: str
     again: bool
     """An earlier attempt may have come as far as creating the document with the reserved id."""
 
 
-async def claim(ctx: Context, id: str, fingerprint: str, user_id: str | None) -> Claim | bytes:
+async def claim(ctx: Context, key: str, fingerprint: str, user_id: str | None) -> Claim | bytes:
     """The right to carry it out, or the answer that it got before.
 
     InProgress; Invalid `idempotency_key_reused` when the key came with another request.
@@ -39,9 +39,10 @@ async def claim(ctx: Context, id: str, fingerprint: str, user_id: str | None) ->
     now = ctx.clock()
     requests = ctx.of(IdempotentRequest)
     fresh = IdempotentRequest(
-        id=id,
+        id=new_id(),
         created_at=now,
         updated_at=now,
+        key=key,
         user_id=user_id,
         fingerprint=fingerprint,
         reserved_id=new_id(),
@@ -49,9 +50,9 @@ async def claim(ctx: Context, id: str, fingerprint: str, user_id: str | None) ->
         attempted_at=now,
         expires_at=now + timedelta(seconds=ctx.settings.http.idempotency_ttl_s),
     )
-    found, _ = await requests.add_if_absent({"_id": id}, fresh)
+    found, _ = await requests.add_if_absent({"key": key}, fresh)
     if found.attempt == fresh.attempt:
-        return Claim(id, fresh.attempt, fresh.reserved_id, again=False)
+        return Claim(key, fresh.attempt, fresh.reserved_id, again=False)
     again = found.fingerprint == fingerprint and now < found.expires_at
     if now < found.expires_at:
         if not again and found.state != "open":
@@ -62,12 +63,12 @@ async def claim(ctx: Context, id: str, fingerprint: str, user_id: str | None) ->
         if found.taken(now):
             raise _in_progress()
     reserved_id = found.reserved_id if again else fresh.reserved_id
-    seen = {"_id": id, "attempt": found.attempt, "state": found.state, "attemptedAt": found.attempted_at}
+    seen = {"key": key, "attempt": found.attempt, "state": found.state, "attemptedAt": found.attempted_at}
     next_attempt = fresh.to_mongo() | {"reservedId": reserved_id}
     del next_attempt["_id"], next_attempt["updatedAt"]
     if await requests.update_one(seen, set=next_attempt) is None:
         raise _in_progress()
-    return Claim(id, fresh.attempt, reserved_id, again)
+    return Claim(key, fresh.attempt, reserved_id, again)
 
 
 async def finish(ctx: Context, claim: Claim, answer: bytes) -> None:
@@ -99,7 +100,7 @@ async def renewed(ctx: Context, claim: Claim) -> AsyncIterator[None]:
 
 async def _change(ctx: Context, claim: Claim, **fields: object) -> None:
     names = {name: IdempotentRequest.model_fields[name].alias or name for name in fields}
-    mine = {"_id": claim.id, "attempt": claim.attempt}
+    mine = {"key": claim.key, "attempt": claim.attempt}
     try:
         await ctx.of(IdempotentRequest).update_one(mine, set={names[name]: fields[name] for name in fields})
     except Problem as problem:
