@@ -44,7 +44,8 @@ from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import participants
+from mediaserver.usecases import participants, settling
+from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
@@ -56,6 +57,7 @@ log = logging.getLogger(__name__)
 
 DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
+_SETTLING_S: Final = 10.0
 _MAX_BODY: Final = 1 << 20
 _LAST_EVENTS_S: Final = 2.0
 
@@ -145,6 +147,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             signer=UrlSigner(secrets.url_key, settings.http.public_url),
             tokens=tokens,
             passwords=passwords,
+            consequences=CONSEQUENCES,
         )
 
 
@@ -190,6 +193,7 @@ async def _start(
     signalling.serve(rooms)
     await stack.enter_async_context(_running("rooms", rooms.run()))
     await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
+    await stack.enter_async_context(_running("settling", _settling(context)))
 
     metrics = CollectorRegistry()
     gauges = Gauges(rooms, signalling, workers)
@@ -289,6 +293,16 @@ async def _housekeeping(context: Context) -> None:
         except Problem as problem:
             log.warning("housekeeping waits", extra={"why": problem.detail})
         await asyncio.sleep(_HOUSEKEEPING_S)
+
+
+async def _settling(context: Context) -> None:
+    """Finish what a killed server or a lost store left unfinished."""
+    while True:
+        try:
+            await settling.resume(context)
+        except Problem as problem:
+            log.warning("settling waits", extra={"why": problem.detail})
+        await asyncio.sleep(_SETTLING_S)
 
 
 @contextlib.asynccontextmanager

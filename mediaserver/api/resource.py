@@ -5,25 +5,47 @@ A `Resource` has no hooks. What is more than storing one document is a use case,
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
-from mediaserver.api import bodies
-from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
-from mediaserver.api.pagination import PageQuery, page
-from mediaserver.base.errors import FieldError, Forbidden, Invalid, NotFound
+from mediaserver.api.pagination import page
+from mediaserver.api.shapes import derived_model, patched, query_model, view_of
+from mediaserver.base.errors import Forbidden, NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
-from mediaserver.domain.policy import Filter, Policy
+from mediaserver.domain.policy import Filter, Policy, Rule
 from mediaserver.store.repository import Repository, Sort
+from mediaserver.usecases import settling
 from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases.describing import describe
+from mediaserver.usecases.viewing import viewer
 
 D = TypeVar("D", bound=Document)
 Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """A list of the documents that belong to another one, whose id is `{id}` in `path`.
+
+    `field` of each names the parent. Whoever may read the parent may ask for the list.
+    """
+
+    path: str
+    parent: type[Document]
+    field: str
+    creates: bool = False
+    """POST to it creates, with `field` filled in."""
+    inherits: Sequence[str] = ()
+    """Fields that what is created there has from its parent."""
+    filters: Sequence[str] = ()
+    sort: Sort | None = None
+    """The order, where it is another than the resource's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,27 +54,38 @@ class Resource(Generic[D]):
 
     path: str
     document: type[D]
-    repository: Callable[[Context], Repository[D]]
-    policy: Policy
+    policy: Policy | None = None
+    """Other than the document's own."""
+    listed: bool = True
+    """GET of `path` lists them all."""
+    within: Sequence[Within] = ()
     create: Sequence[str] = ()
     """Fields of a POST body; none: nothing is created here."""
     update: Sequence[str] = ()
     """Fields of a PATCH body; none: nothing is changed here."""
     filters: Sequence[str] = ()
     """Fields that a list may be narrowed to, by equality."""
+    sorts: Sequence[str] = ()
+    """Fields by which a list may be ordered; each needs an index that begins with it."""
     deletable: bool = False
     owner: str | None = None
     """The field that a plain create fills with the actor."""
+    stamped: Sequence[str] = ()
+    """Fields that a plain create fills with the time."""
     sort: Sort = (("_id", -1),)
     """The order of lists; newest first, because ids grow."""
     scope: Fields = field(default_factory=dict)
     view: type[BaseModel] | None = None
-    """Shape of the answers, where `describes` adds to the document."""
+    """Shape of the answers, where `describes` adds to what the document shows."""
     creates: Callable[[Context, Actor, Fields], Awaitable[D]] | None = None
     updates: Callable[[Context, Actor, D, Fields], Awaitable[D]] | None = None
     deletes: Callable[[Context, Actor, D], Awaitable[None]] | None = None
     describes: Callable[[Context, Actor, Sequence[D]], Awaitable[list[dict[str, Any]]]] | None = None
     tag: str = ""
+
+    @property
+    def rules(self) -> Policy:
+        return self.policy or self.document.policy
 
     def endpoints(self) -> list[Endpoint]:
         return list(_Acts(self).endpoints())
@@ -62,140 +95,184 @@ class _Acts(Generic[D]):
     """The handlers of one resource."""
 
     def __init__(self, resource: Resource[D]) -> None:
-        self._r = resource
-        self._scope = stored_names(resource.document, resource.scope)
-        self._name = resource.tag or resource.document.__name__
-        stem = "".join(part.title() for part in resource.path.strip("/").split("-"))
-        self._list_query = _query_model(f"{stem}Query", resource.document, resource.filters)
-        self._create_body = derived_model(f"{stem}Create", resource.document, resource.create)
-        self._update_body = derived_model(f"{stem}Update", resource.document, resource.update)
+        self._r = r = resource
+        self._scope = stored_names(r.document, r.scope)
+        self._name = r.tag or r.document.__name__
+        self._stem = "".join(part.title() for part in r.path.strip("/").split("-"))
+        self._create_body = derived_model(f"{self._stem}Create", r.document, r.create)
+        self._update_body = derived_model(f"{self._stem}Update", r.document, r.update)
 
     def endpoints(self) -> Sequence[Endpoint]:
-        r, one, view = self._r, self._r.path + "/{id}", self._r.view or self._r.document
+        r, one, view = self._r, self._r.path + "/{id}", self._r.view or view_of(self._r.document)
 
         def endpoint(method: str, path: str, summary: str, handler: Any, **more: Any) -> Endpoint:
             return Endpoint(method, path, summary, handler, self._name, **more)
 
-        found = [
-            endpoint("GET", r.path, "List", self._list, query=self._list_query, answer=view, listed=True),
-            endpoint("GET", one, "Read one", self._get, answer=view, errors=(403, 404)),
-        ]
-        if r.create:
+        found = []
+        if r.listed:
+            query = query_model(f"{self._stem}Query", r.document, r.filters, r.sorts)
+            found.append(endpoint("GET", r.path, "List", self._list, query=query, answer=view, listed=True))
+        if r.create and not any(place.creates for place in r.within):
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
             more["recover"] = self._recover
             found.append(endpoint("POST", r.path, "Create", self._create, **more))
+        for place in r.within:
+            found += self._nested(place, view)
+        found.append(endpoint("GET", one, "Read one", self._get, answer=view, errors=(403, 404)))
+        edit: dict[str, Any] = {"conditional": True, "errors": (403, 404, 409, 412)}
         if r.update:
-            more = {"patch": self._update_body, "answer": view, "errors": (403, 404, 409)}
-            found.append(endpoint("PATCH", one, "Change", self._update, **more))
+            found.append(
+                endpoint("PATCH", one, "Change", self._update, patch=self._update_body, answer=view, **edit)
+            )
         if r.deletable:
-            found.append(endpoint("DELETE", one, "Delete", self._delete, status=204, errors=(403, 404, 409)))
+            found.append(endpoint("DELETE", one, "Delete", self._delete, status=204, **edit))
         return found
 
-    async def _list(self, call: Call) -> Answer:
-        allowed = self._r.policy.read.filter(call.actor)
+    def _nested(self, place: Within, view: type[BaseModel]) -> list[Endpoint]:
+        r, words = self._r, place.path.rpartition("/")[2].replace("-", " ")
+        of = place.parent.__name__.lower()
+        stem = "".join(part.strip("{}").title() for part in place.path.strip("/").replace("-", "/").split("/"))
+        query = query_model(f"{stem}Query", r.document, place.filters, r.sorts)
+        found = [
+            Endpoint(
+                "GET", place.path, f"The {words} of a {of}", partial(self._list, place=place), self._name,
+                query=query, answer=view, listed=True, errors=(403, 404),
+            )
+        ]  # fmt: skip
+        if place.creates:
+            found.append(
+                Endpoint(
+                    "POST", place.path, f"Create one of the {words} of a {of}",
+                    partial(self._create, place=place), self._name,
+                    body=self._create_body, answer=view, status=201, errors=(403, 404, 409),
+                    recover=self._recover,
+                )
+            )  # fmt: skip
+        return found
+
+    def _repository(self, call: Call) -> Repository[D]:
+        return call.context.of(self._r.document)
+
+    async def _list(self, call: Call, place: Within | None = None) -> Answer:
+        r, documents, query = self._r, self._repository(call), call.query
+        of = {to_camel(place.field): (await _parent(call, place)).id} if place else {}
+        allowed = r.rules.read.filter(await _judged(call, r.rules.read))
         if allowed is None:
             return page([], None)
-        chosen = call.query.model_dump(by_alias=True, exclude_none=True, exclude={"limit", "cursor"})
-        where = _all_of(self._scope, allowed, chosen)
-        documents = self._r.repository(call.context)
-        found = await documents.page(where, self._r.sort, limit=call.query.limit, cursor=call.query.cursor)
+        names = place.filters if place else r.filters
+        chosen = query.model_dump(by_alias=True, exclude_none=True, include=set(names))
+        words = documents.matching(query.q) if getattr(query, "q", None) else {}
+        where = _all_of(self._scope, of, allowed, chosen, words)
+        sort = _order(getattr(query, "sort", None)) or (place.sort if place and place.sort else r.sort)
+        found = await documents.page(where, sort, limit=query.limit, cursor=query.cursor)
         return page(await self._wire(call, found.items), found.next_cursor)
 
     async def _get(self, call: Call) -> Answer:
-        return Answer((await self._wire(call, [await self._find(call)]))[0])
+        return await self._answer(call, await self._find(call))
 
-    async def _create(self, call: Call) -> Answer:
+    async def _create(self, call: Call, place: Within | None = None) -> Answer:
         r = self._r
-        if not r.policy.create.allows(call.actor, None):
-            raise _forbidden()
         given = {name: getattr(call.body, name) for name in call.body.model_fields_set}
+        if place:
+            parent = await _parent(call, place)
+            given |= {place.field: parent.id, **{name: getattr(parent, name) for name in place.inherits}}
         if r.creates is not None:
+            if not r.rules.create.allows(await _judged(call, r.rules.create), None):
+                raise _forbidden()
             made = await r.creates(call.context, call.actor, given)
         else:
-            owned = {r.owner: call.actor.user_id} if r.owner else {}
-            made = r.document(**call.context.stamp(), **r.scope, **owned, **given)
-            made = await r.repository(call.context).add(made)
+            made = await self._store(call, given)
         return await self._created(call, made)
 
     async def _created(self, call: Call, made: D) -> Answer:
-        return Answer((await self._wire(call, [made]))[0], location=f"{self._r.path}/{made.id}")
+        return await self._answer(call, made, location=f"{self._r.path}/{made.id}")
 
     async def _recover(self, call: Call, id: str) -> Answer:
-        found = await self._r.repository(call.context).find_one({"_id": id, **self._scope})
+        found = await self._repository(call).find_one({"_id": id, **self._scope})
         if found is None:
             raise NotFound("not_found", "nothing was created")
         return await self._created(call, found)
 
+    async def _store(self, call: Call, given: Fields) -> D:
+        r, stamp = self._r, call.context.stamp()
+        owned = {r.owner: call.actor.user_id} if r.owner else {}
+        times = dict.fromkeys(r.stamped, stamp["created_at"])
+        made = r.document(**stamp, **r.scope, **owned, **times, **given, **r.document.derived(given))
+        if not r.rules.create.allows(await _judged(call, r.rules.create), made):
+            raise _forbidden()
+        return await settling.add(call.context, made)
+
     async def _update(self, call: Call) -> Answer:
         r, before = self._r, await self._find(call)
-        if not r.policy.update.allows(call.actor, before):
+        if not r.rules.update.allows(await _judged(call, r.rules.update), before):
             raise _forbidden()
         changes = patched(self._update_body, before, call.body)
+        await self._claim(call, before)
         if not changes:
             after = before
         elif r.updates is not None:
             after = await r.updates(call.context, call.actor, before, changes)
         else:
-            after = await r.repository(call.context).update(before.id, set=stored_names(r.document, changes))
-        return Answer((await self._wire(call, [after]))[0])
+            after = await settling.change(call.context, before, changes)
+        return await self._answer(call, after)
 
     async def _delete(self, call: Call) -> Answer:
         r, document = self._r, await self._find(call)
-        if not r.policy.delete.allows(call.actor, document):
+        if not r.rules.delete.allows(await _judged(call, r.rules.delete), document):
             raise _forbidden()
+        await self._claim(call, document)
         if r.deletes is not None:
             await r.deletes(call.context, call.actor, document)
         else:
-            await r.repository(call.context).delete(document.id)
+            await settling.remove(call.context, document)
         return Answer()
 
     async def _find(self, call: Call) -> D:
         """NotFound, Forbidden."""
-        found = await self._r.repository(call.context).find_one({"_id": call.id(), **self._scope})
+        found = await self._repository(call).find_one({"_id": call.id(), **self._scope})
         if found is None:
             raise NotFound("not_found", f"there is no such {self._name.lower()}")
-        if not self._r.policy.read.allows(call.actor, found):
+        if not self._r.rules.read.allows(await _judged(call, self._r.rules.read), found):
             raise _forbidden()
         return found
 
+    async def _claim(self, call: Call, before: D) -> None:
+        """Under `If-Match`: of several who edit the same revision, one does."""
+        if call.if_match is None:
+            return
+        if call.if_match.fits(before.revision):
+            # What was stored before there were revisions has none.
+            same = {"$in": [0, None]} if before.revision == 0 else before.revision
+            if await self._repository(call).update_one({"_id": before.id, "revision": same}):
+                return
+        raise PreconditionFailed("changed", "somebody changed this meanwhile: read it again")
+
+    async def _answer(self, call: Call, document: D, location: str | None = None) -> Answer:
+        (wire,) = await self._wire(call, [document])
+        return Answer(wire, location=location, revision=document.revision if self._r.update else None)
+
     async def _wire(self, call: Call, found: Sequence[D]) -> list[dict[str, Any]]:
-        if self._r.describes is not None:
-            return await self._r.describes(call.context, call.actor, found)
-        return [document.to_wire() for document in found]
+        return await (self._r.describes or describe)(call.context, call.actor, found)
 
 
-def derived_model(name: str, document: type[Document], fields: Sequence[str]) -> type[BaseModel]:
-    """A body with some of a document's fields, their types, limits and defaults."""
-    chosen: dict[str, Any] = {f: (info.annotation, copy(info)) for f in fields for info in [_info(document, f)]}
-    return create_model(name, __base__=Body, **chosen)
+async def _judged(call: Call, rule: Rule) -> Actor:
+    """Whom a rule judges: the actor, with the facts that it needs."""
+    return await viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
 
 
-def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
-    names = {info.alias or name: name for name, info in model.model_fields.items()}
-    unknown = [FieldError(name, "is not a field that can be given here") for name in patch if name not in names]
-    current = {alias: value for alias, value in before.to_wire().items() if alias in names}
-    known = {name: value for name, value in patch.items() if name in names}
-    try:
-        after = bodies.validate(model, bodies.merge(current, known))
-    except Invalid as invalid:
-        raise Invalid(invalid.code, invalid.detail, [*invalid.errors, *unknown]) from None
-    if unknown:
-        raise Invalid("invalid", "some fields are wrong", unknown)
-    return {names[alias]: getattr(after, names[alias]) for alias in known}
+async def _parent(call: Call, place: Within) -> Document:
+    """NotFound, Forbidden."""
+    found = await call.context.of(place.parent).find_one({"_id": call.id()})
+    if found is None:
+        raise NotFound("not_found", f"there is no such {place.parent.__name__.lower()}")
+    rule = place.parent.policy.read
+    if not rule.allows(await _judged(call, rule), found):
+        raise _forbidden()
+    return found
 
 
-def _query_model(name: str, document: type[Document], filters: Sequence[str]) -> type[BaseModel]:
-    chosen: dict[str, Any] = {}
-    for one in filters:
-        info = copy(_info(document, one))
-        info.default, info.default_factory = None, None
-        chosen[one] = (info.annotation | None if info.annotation else Any, info)
-    return create_model(name, __base__=PageQuery, **chosen)
-
-
-def _info(document: type[Document], name: str) -> Any:
-    return document.model_fields[name]
+def _order(sort: str | None) -> Sort | None:
+    return [(sort.lstrip("-"), -1 if sort.startswith("-") else 1)] if sort else None
 
 
 def _all_of(*filters: Filter) -> Filter:

@@ -34,6 +34,14 @@ class UploadView(Body):
     thumbnail: ThumbnailView | None = Field(description="Of a picture or a video.")
 
 
+class PersonView(Body):
+    """What lists show of a person; one who is gone is called "deleted user"."""
+
+    id: str
+    username: str
+    profile_image: str | None = Field(description="URL of the picture.")
+
+
 class UserView(Body):
     """A person; `email` is there for themselves and admins."""
 

@@ -17,3 +17,18 @@ class Actor:
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+
+Fact = Literal["courses", "blocks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer(Actor):
+    """An actor and what rules ask about them, as far as it was asked for (`Rule.needs`)."""
+
+    enrolled: frozenset[str] = frozenset()
+    """Ids of the courses that they take."""
+    teaches: frozenset[str] = frozenset()
+    """Ids of the courses whose instructor they are."""
+    hidden: frozenset[str] = frozenset()
+    """Ids of the people whom they blocked or who blocked them."""

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from mediaserver.base.clock import rfc3339
+from mediaserver.base.ids import ID_PATTERN
+from mediaserver.domain.policy import Policy
 
 
 def _to_milliseconds(moment: datetime) -> datetime:
@@ -21,8 +31,46 @@ def _to_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_to_milliseconds)]
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_to_milliseconds),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
 """A point in time: aware, UTC, milliseconds. A date without a zone is refused."""
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+"""What may be the id of a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """Marks a field that names an upload."""
+
+
+UPLOAD = _Upload()
+UploadId = Annotated[Id, UPLOAD]
+"""The id of an upload: bodies give it, answers have the upload itself in its place."""
+
+OnDelete = Literal["cascade", "refuse", "clear", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`field` (Python's name) holds the id of a document of the collection `to`, or None.
+
+    When that one is deleted, this one goes with it (`cascade`), forbids it (`refuse`), forgets it (`clear`) or
+    stays as it is (`keep`: people's contributions show "deleted user"). `shown` is the name under which answers
+    have a summary of it.
+    """
+
+    field: str
+    to: str
+    on_delete: OnDelete
+    shown: str | None = None
+
+    @property
+    def stored(self) -> str:
+        return to_camel(self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +111,27 @@ class Document(Value):
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
+    policy: ClassVar[Policy]
+    references: ClassVar[tuple[Reference, ...]] = ()
+    searched: ClassVar[tuple[str, ...]] = ()
+    """Fields under the text index, dotted where they are parts."""
+    summary: ClassVar[tuple[str, ...]] = ()
+    """Fields that others show of it, beside the id."""
 
     id: str
     created_at: Moment
     updated_at: Moment
+    revision: int = Field(default=0, exclude=True)
+    """Grows with each edit; counters and the like leave it as it is."""
+
+    @classmethod
+    def all_indexes(cls) -> tuple[Index, ...]:
+        return cls.indexes
+
+    @classmethod
+    def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Further fields (a folded name) that follow from these, which are about to be stored."""
+        return {}
 
     def to_mongo(self) -> dict[str, Any]:
         """The stored form: `_id`, camelCase names, native UTC datetimes."""
@@ -79,9 +144,29 @@ class Document(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """The form for clients: camelCase names, JSON types, RFC 3339 times with milliseconds."""
-        wire = _to_json(self.model_dump(by_alias=True))
-        assert isinstance(wire, dict)
-        return wire
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Consequential(Document):
+    """A document whose coming and going has consequences in others: counters, notifications, what hangs on it.
+
+    It is stored unsettled, then each consequence is brought about by a step that may be repeated, then it is
+    settled. To be removed it is marked `gone` first: no reader finds it from then on. Whatever is cut off in
+    between is found by `settled` and finished (`usecases/settling.py`).
+    """
+
+    settled: bool = Field(default=False, exclude=True)
+    gone: bool = Field(default=False, exclude=True)
+
+    @classmethod
+    def all_indexes(cls) -> tuple[Index, ...]:
+        return (*cls.indexes, Index(("settled", "updated_at"), partial={"settled": False}))
+
+
+class Counted(Consequential):
+    """A document with counters. `marks` names adjustments that may be under way, so that each counts once."""
+
+    marks: list[str] = Field(default_factory=list, exclude=True)
 
 
 def to_stored(value: Any) -> Any:
@@ -93,14 +178,4 @@ def to_stored(value: Any) -> Any:
         return {name: to_stored(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [to_stored(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, dict):
-        return {name: _to_json(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_to_json(item) for item in value]
     return value.value if isinstance(value, Enum) else value

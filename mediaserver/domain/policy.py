@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from mediaserver.domain.actor import Actor
+from mediaserver.domain.actor import Actor, Fact, Role, Viewer
 
 Filter = Mapping[str, Any]
 """A query over stored fields; `{}` matches everything."""
@@ -17,21 +17,30 @@ Filter = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`allows` judges one document, `filter` selects the same documents in a query (None: not a single one)."""
+    """`allows` judges one document, `filter` selects the same documents in a query (None: not a single one).
+
+    `needs` are the facts that both ask about the actor: with any, they are given a `Viewer` that has these.
+    """
 
     name: str
     allows: Callable[[Actor, Any], bool]
     filter: Callable[[Actor], Filter | None]
+    needs: frozenset[Fact] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`create` judges the actor alone (its document is None); the others judge a stored document."""
+    """`create` judges the document about to be stored; the others judge a stored one."""
 
     read: Rule
     update: Rule
     delete: Rule
     create: Rule
+
+    @property
+    def needs(self) -> frozenset[Fact]:
+        """The facts that any of its rules asks for."""
+        return self.read.needs | self.update.needs | self.delete.needs | self.create.needs
 
 
 def owner(field: str) -> Rule:
@@ -55,7 +64,77 @@ def any_of(*rules: Rule) -> Rule:
         " or ".join(rule.name for rule in rules),
         lambda actor, document: any(rule.allows(actor, document) for rule in rules),
         query,
+        frozenset[Fact]().union(*(rule.needs for rule in rules)),
     )
+
+
+def all_of(*rules: Rule) -> Rule:
+    def query(actor: Actor) -> Filter | None:
+        filters = [rule.filter(actor) for rule in rules]
+        if any(one is None for one in filters):
+            return None
+        parts = [one for one in filters if one]
+        return {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
+
+    return Rule(
+        " and ".join(rule.name for rule in rules),
+        lambda actor, document: all(rule.allows(actor, document) for rule in rules),
+        query,
+        frozenset[Fact]().union(*(rule.needs for rule in rules)),
+    )
+
+
+def where(field: str, value: Any) -> Rule:
+    """Documents whose `field` has this value, for whoever asks."""
+    return Rule(
+        f"{field} is {value}",
+        lambda actor, document: bool(getattr(document, field) == value),
+        lambda actor: {to_camel(field): value},
+    )
+
+
+def has_role(*roles: Role) -> Rule:
+    return Rule(
+        " or ".join(roles),
+        lambda actor, document: actor.role in roles,
+        lambda actor: {} if actor.role in roles else None,
+    )
+
+
+def enrolled(field: str = "course_id") -> Rule:
+    """Those who take the course that `field` names."""
+    return _of_courses(field, "enrolled", lambda viewer: viewer.enrolled)
+
+
+def instructor(field: str = "course_id") -> Rule:
+    """The instructor of the course that `field` names."""
+    return _of_courses(field, "instructor", lambda viewer: viewer.teaches)
+
+
+def not_blocked(field: str = "user_id") -> Rule:
+    """Everybody but those between whom and the person of `field` one has blocked the other."""
+    stored = to_camel(field)
+    return Rule(
+        "not blocked",
+        lambda viewer, document: getattr(document, field) not in _facts(viewer).hidden,
+        lambda viewer: {stored: {"$nin": sorted(_facts(viewer).hidden)}} if _facts(viewer).hidden else {},
+        frozenset[Fact](("blocks",)),
+    )
+
+
+def _of_courses(field: str, name: str, courses: Callable[[Viewer], frozenset[str]]) -> Rule:
+    stored = "_id" if field == "id" else to_camel(field)
+    return Rule(
+        name,
+        lambda viewer, document: getattr(document, field) in courses(_facts(viewer)),
+        lambda viewer: {stored: {"$in": sorted(found)}} if (found := courses(_facts(viewer))) else None,
+        frozenset[Fact](("courses",)),
+    )
+
+
+def _facts(actor: Actor) -> Viewer:
+    assert isinstance(actor, Viewer), "a rule that needs facts is asked about a Viewer"
+    return actor
 
 
 anyone = Rule("anyone signed in", lambda actor, document: True, lambda actor: {})

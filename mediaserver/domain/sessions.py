@@ -49,8 +49,12 @@ KINDS: dict[SessionKind, KindRules] = {
 }
 
 
+MODERATOR = any_of(owner("moderator_user_id"), admin)
+
+
 class Session(Document):
     collection: ClassVar[str] = "sessions"
+    policy: ClassVar[Policy] = Policy(create=anyone, read=anyone, update=MODERATOR, delete=MODERATOR)
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("kind", "_id")),  # lists, newest first
         Index(("kind", "status", "_id")),
@@ -82,10 +86,6 @@ class Session(Document):
 
     def everyone_publishes(self) -> bool:
         return self.type != "broadcast"
-
-
-MODERATOR = any_of(owner("moderator_user_id"), admin)
-POLICY = Policy(create=anyone, read=anyone, update=MODERATOR, delete=MODERATOR)
 
 
 def faults(session: Session) -> list[FieldError]:

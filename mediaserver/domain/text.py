@@ -1,20 +1,19 @@
 """What text may be: no NUL, no control or surrogate characters, bounded; invisible padding is cut off."""
 
+import re
 import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-_LAYOUT = frozenset("\n\t")
-
-
-def _forbidden(character: str, allowed: frozenset[str]) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs") and character not in allowed
+# Unicode's categories Cc and Cs. A search, because texts are checked each time that they are read.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def single_line(text: str) -> str:
     """`text`, or ValueError when it has control characters (line breaks are some)."""
-    if any(_forbidden(c, frozenset()) for c in text):
+    if _CONTROL.search(text):
         raise ValueError("must not contain control characters or line breaks")
     return text
 
@@ -22,7 +21,7 @@ def single_line(text: str) -> str:
 def multi_line(text: str) -> str:
     """`text` with plain line breaks, or ValueError when it has other control characters than those and tabs."""
     text = text.replace("\r\n", "\n")
-    if any(_forbidden(c, _LAYOUT) for c in text):
+    if _CONTROL_BUT_LAYOUT.search(text):
         raise ValueError("must not contain control characters")
     return text
 

@@ -43,6 +43,9 @@ class User(Document):
     """A person with an account."""
 
     collection: ClassVar[str] = "users"
+    policy: ClassVar[Policy] = Policy(
+        create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=nobody
+    )
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("username_folded",), unique=True),
         Index(("email_folded",), unique=True),
@@ -60,9 +63,6 @@ class User(Document):
     """An upload's id; answers give the upload."""
     join_date: Moment
     last_login: Moment | None = None
-
-
-POLICY = Policy(create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=nobody)
 
 
 REPEATABLE_S = 60

@@ -102,7 +102,7 @@ class Database:
     async def ensure_indexes(self, documents: Iterable[type[Document]]) -> None:
         """Create the declared indexes that are missing; raises `StartError` where the data forbids one."""
         for document in documents:
-            models = [_index_model(index) for index in document.indexes]
+            models = [_index_model(index) for index in document.all_indexes()]
             if models:
                 try:
                     await self.run(lambda d=document, m=models: self.raw[d.collection].create_indexes(m))  # type: ignore[misc]

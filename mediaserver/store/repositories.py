@@ -20,6 +20,7 @@ class Repositories:
         self._by_class: dict[type[Document], Repository[Any]] = {
             document: Repository(database, document, clock=clock) for document in documents
         }
+        self._by_name = {document.collection: found for document, found in self._by_class.items()}
 
     @property
     def documents(self) -> tuple[type[Document], ...]:
@@ -28,6 +29,10 @@ class Repositories:
     def of(self, document: type[D]) -> Repository[D]:
         repository: Repository[D] = self._by_class[document]
         return repository
+
+    def named(self, collection: str) -> Repository[Any]:
+        """The repository of a collection."""
+        return self._by_name[collection]
 
     async def atomically(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` in one transaction where the server has them; else its steps follow one another."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from pydantic.alias_generators import to_camel
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError, NotFound
-from mediaserver.domain.document import Document, to_stored
+from mediaserver.domain.document import Consequential, Document, to_stored
 from mediaserver.store import paging
 from mediaserver.store.mongo import Database, Stored
 
@@ -26,6 +27,7 @@ Filter = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
 _NUMBERING_ATTEMPTS = 100
+_DUPLICATE = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Repository(Generic[D]):
         self._database, self._document, self._clock = database, document, clock
         self.noun = noun or _snake(document.__name__)
         self._names = {"_id", *(field.alias or name for name, field in document.model_fields.items())} - {"id"}
+        self._hides_gone = issubclass(document, Consequential)
         self._numbering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -59,13 +62,13 @@ class Repository(Generic[D]):
         return found
 
     async def find_one(self, filter: Filter, sort: Sort = ()) -> D | None:
-        query, order = self._checked(filter), list(sort) or None
+        query, order = self._present(filter), list(sort) or None
         stored = await self._run(lambda: self.collection.find_one(query, sort=order))
         return None if stored is None else self._document.from_mongo(stored)
 
     async def find(self, filter: Filter, sort: Sort = (), limit: int = 0, skip: int = 0) -> list[D]:
         """`limit` 0 gives all: only for sets that are small by nature. Lists for people use `page`."""
-        query, order = self._checked(filter), list(sort) or None
+        query, order = self._present(filter), list(sort) or None
         stored = await self._run(
             lambda: self.collection.find(query, sort=order, limit=limit, skip=skip).to_list()
         )
@@ -88,7 +91,7 @@ class Repository(Generic[D]):
         Raises `Invalid`, code `bad_cursor`, when the cursor is not one of this collection and order.
         """
         order = paging.total_order(sort)
-        query: Stored = dict(self._checked(filter))
+        query: Stored = dict(self._present(filter))
         if cursor is not None:
             values = paging.decode_cursor(cursor, self._document.collection, order)
             query = {"$and": [query, *paging.after(order, values, self._document)]}
@@ -98,12 +101,31 @@ class Repository(Generic[D]):
         following = paging.encode_cursor(stored[limit - 1], self._document.collection, order) if more else None
         return Page(items, following)
 
+    async def by_ids(self, ids: Iterable[str]) -> dict[str, D]:
+        """Those of these documents that are there, by id."""
+        wanted = list(dict.fromkeys(ids))
+        return {found.id: found for found in await self.find({"_id": {"$in": wanted}})} if wanted else {}
+
+    async def values(self, filter: Filter, field: str) -> list[Any]:
+        """One stored field of all that match."""
+        query, projection = self._present(filter), {field: 1, "_id": int(field == "_id")}
+        stored = await self._run(lambda: self.collection.find(query, projection=projection).to_list())
+        return [item[field] for item in stored]
+
+    def matching(self, words: str) -> Filter:
+        """The filter of documents in which every word occurs (`searched` of the class names where)."""
+        fields = [".".join(map(to_camel, name.split("."))) for name in self._document.searched]
+        every = [re.escape(word) for word in words.split()]
+        return {
+            "$and": [{"$or": [{field: {"$regex": word, "$options": "i"}} for field in fields]} for word in every]
+        }
+
     async def count(self, filter: Filter) -> int:
-        query = self._checked(filter)
+        query = self._present(filter)
         return await self._run(lambda: self.collection.count_documents(query))
 
     async def exists(self, filter: Filter) -> bool:
-        query = self._checked(filter)
+        query = self._present(filter)
         return await self._run(lambda: self.collection.find_one(query, projection={"_id": 1})) is not None
 
     async def aggregate(self, pipeline: Sequence[Stored]) -> list[Stored]:
@@ -130,6 +152,25 @@ class Repository(Generic[D]):
 
         await self._write(insert)
         return document
+
+    async def add_many(self, documents: Sequence[D]) -> list[D]:
+        """Store those that no unique index refuses; answers these. Repeating it adds nothing twice."""
+        if not documents:
+            return []
+        stored = [document.to_mongo() for document in documents]
+
+        async def insert() -> list[int]:
+            try:
+                await self.collection.insert_many([dict(one) for one in stored], ordered=False)
+            except BulkWriteError as error:
+                failed = (error.details or {}).get("writeErrors", [])
+                if any(one["code"] != _DUPLICATE for one in failed):
+                    raise
+                return [one["index"] for one in failed]
+            return []
+
+        refused = set(await self._run(insert))
+        return [document for at, document in enumerate(documents) if at not in refused]
 
     async def add_if_absent(self, filter: Filter, document: D) -> tuple[D, bool]:
         """The document that matches, or else this one, stored; and whether it was this one.
@@ -193,15 +234,18 @@ class Repository(Generic[D]):
         inc: Mapping[str, int | float] | None = None,
         where: Filter | None = None,
         operators: Mapping[str, Filter] | None = None,
+        edits: bool = True,
     ) -> D:
-        """Change one document at once and return its new version; `updatedAt` follows by itself.
+        """Change one document at once and return its new version; `updatedAt` and `revision` follow.
+
+        `edits` False: a counter or the like, which is no new version for people who edit.
 
         `where` is what must hold: raises `Conflict`, code `{noun}_changed`, when the document exists without it,
         and `NotFound` when there is none. `operators` takes further ones, such as `$addToSet`.
         """
         query = {"_id": id, **self._checked(where or {})}
         changed = await self._update(
-            query, self._change(set, unset, inc, operators), bool(inc or where or operators)
+            query, self._change(set, unset, inc, operators, edits), bool(inc or where or operators)
         )
         if changed is None:
             if where and await self.exists({"_id": id}):
@@ -218,9 +262,11 @@ class Repository(Generic[D]):
         inc: Mapping[str, int | float] | None = None,
         operators: Mapping[str, Filter] | None = None,
         sort: Sort = (),
+        edits: bool = True,
     ) -> D | None:
         """Change the first document that matches; None when there is none. Of two racers, one gets it."""
-        return await self._update(self._checked(filter), self._change(set, unset, inc, operators), True, sort)
+        change = self._change(set, unset, inc, operators, edits)
+        return await self._update(self._checked(filter), change, True, sort)
 
     async def _update(self, query: Filter, change: Stored, once: bool, sort: Sort = ()) -> D | None:
         stored = await self._write(
@@ -238,9 +284,11 @@ class Repository(Generic[D]):
         set: Filter | None = None,
         unset: Iterable[str] = (),
         inc: Mapping[str, int | float] | None = None,
+        operators: Mapping[str, Filter] | None = None,
+        edits: bool = True,
     ) -> int:
         """The number of documents that matched."""
-        query, change = self._checked(filter), self._change(set, unset, inc, None)
+        query, change = self._checked(filter), self._change(set, unset, inc, operators, edits)
         result = await self._write(lambda: self.collection.update_many(query, change), retried=not inc)
         return result.matched_count
 
@@ -270,12 +318,15 @@ class Repository(Generic[D]):
         unset: Iterable[str],
         inc: Mapping[str, int | float] | None,
         operators: Mapping[str, Filter] | None,
+        edits: bool,
     ) -> Stored:
-        change: Stored = {"$set": {"updatedAt": self._clock(), **to_stored(dict(set_ or {}))}}
-        if gone := dict.fromkeys(unset, ""):
-            change["$unset"] = gone
-        if inc:
-            change["$inc"] = dict(inc)
+        version, counts = ({"updatedAt": self._clock()}, {"revision": 1}) if edits else ({}, {})
+        parts: Stored = {
+            "$set": {**version, **to_stored(dict(set_ or {}))},
+            "$unset": dict.fromkeys(unset, ""),
+            "$inc": {**counts, **(inc or {})},
+        }
+        change: Stored = {operator: fields for operator, fields in parts.items() if fields}
         change |= {operator: to_stored(dict(fields)) for operator, fields in (operators or {}).items()}
         for fields in change.values():
             self._checked(fields)
@@ -290,6 +341,12 @@ class Repository(Generic[D]):
             elif name.split(".")[0] not in self._names:
                 raise ValueError(f"{self._document.__name__} has no stored field {name!r}")
         return filter
+
+    def _present(self, filter: Filter) -> Filter:
+        """The same, without what is being removed unless `filter` asks for it."""
+        if self._hides_gone and "gone" not in filter:
+            return {**self._checked(filter), "gone": False}
+        return self._checked(filter)
 
     async def _run(self, operation: Callable[[], Awaitable[T]]) -> T:
         return await self._database.run(operation)
@@ -316,7 +373,7 @@ class Repository(Generic[D]):
             return tuple(pattern)
         named = re.search(r"index: (?:\S+\.\$)?(\S+)", str(error))
         name = named.group(1) if named else ""
-        for index in self._document.indexes:
+        for index in self._document.all_indexes():
             if index.name == name:
                 return tuple(field for field, _ in index.fields)
         return ("_id",)

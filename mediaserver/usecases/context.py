@@ -1,9 +1,9 @@
 """What every use case gets first: the documents, the clock, the events, the server's keys."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
@@ -62,6 +62,24 @@ def reserving(id: str | None) -> Iterator[None]:
         reservation.take()
 
 
+async def _nothing(ctx: "Context", document: Any) -> None:
+    pass
+
+
+Step = Callable[["Context", Any], Awaitable[None]]
+"""Something that may be repeated: done twice it is done once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows in other documents from the coming and going of one."""
+
+    added: Step = _nothing
+    removed: Step = _nothing
+    tidy: Step = _nothing
+    """After either is settled: nobody will repeat it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     repositories: Repositories
@@ -75,6 +93,8 @@ class Context:
     """Makes file URLs."""
     tokens: AccessTokens
     passwords: Passwords
+    consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)
+    """By the class of documents that have any."""
 
     def of(self, document: type[D]) -> Repository[D]:
         """The repository of a class of documents."""

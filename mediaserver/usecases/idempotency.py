@@ -65,6 +65,7 @@ async def claim(ctx: Context, key: str, fingerprint: str, user_id: str | None) -
     reserved_id = found.reserved_id if again else fresh.reserved_id
     seen = {"key": key, "attempt": found.attempt, "state": found.state, "attemptedAt": found.attempted_at}
     next_attempt = fresh.to_mongo() | {"reservedId": reserved_id}
+    del next_attempt["revision"]  # follows by itself
     del next_attempt["_id"], next_attempt["updatedAt"]
     if await requests.update_one(seen, set=next_attempt) is None:
         raise _in_progress()

@@ -13,6 +13,7 @@ from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, No
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import to_stored
 from mediaserver.domain.uploads import Upload, Use, display_name
+from mediaserver.usecases import reading
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import receive
 from mediaserver.usecases.keeping import discard, incoming, store
@@ -36,7 +37,7 @@ async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[by
 async def get(ctx: Context, actor: Actor, upload_id: str) -> Upload:
     """Its owner and whoever may read what uses it. NotFound, Forbidden."""
     upload = await _ready(ctx, upload_id)
-    if not await _readable(ctx, actor.user_id, actor.is_admin, upload):
+    if not await _readable(ctx, actor, upload):
         raise Forbidden("forbidden", "this upload is not yours and nothing shows it to you")
     return upload
 
@@ -58,7 +59,7 @@ async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
     user = await ctx.users.find_one({"_id": user_id})
     if user is None or not user.active or upload is None or upload.status != "ready":
         return False
-    return await _readable(ctx, user_id, user.role == "admin", upload)
+    return await _readable(ctx, Actor(user.id, user.username, user.role, login_id=""), upload)
 
 
 def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
@@ -194,12 +195,14 @@ def _is_face(upload: Upload) -> bool:
     return any(use.kind == "profile" for use in upload.used_by)
 
 
-async def _readable(ctx: Context, user_id: str, is_admin: bool, upload: Upload) -> bool:
-    if is_admin or user_id == upload.owner_user_id:
+async def _readable(ctx: Context, actor: Actor, upload: Upload) -> bool:
+    if actor.is_admin or actor.user_id == upload.owner_user_id:
         return True
     for use in upload.used_by:
         reader = _READERS.get(use.kind)
-        if reader is not None and await reader(ctx, user_id, use.id):
+        if reader is not None and await reader(ctx, actor.user_id, use.id):
+            return True
+        if reader is None and await reading.may_read(ctx, actor, use.kind, use.id):
             return True
     return False
 

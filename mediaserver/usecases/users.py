@@ -25,6 +25,23 @@ async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(wanted, DELETED) | {user.id: user.username for user in found}
 
 
+async def people(ctx: Context, user_ids: Iterable[str]) -> dict[str, Wire]:
+    """What lists show of people, by id: `{id, username, profileImage}`, the picture as a URL or null."""
+    wanted = list(dict.fromkeys(user_ids))
+    found = await ctx.users.by_ids(wanted)
+    pictures = await ctx.uploads.by_ids(user.profile_image for user in found.values() if user.profile_image)
+    return {id: _person(ctx, id, found.get(id), pictures) for id in wanted}
+
+
+def _person(ctx: Context, id: str, user: User | None, pictures: Mapping[str, Upload]) -> Wire:
+    picture = pictures.get(user.profile_image or "") if user else None
+    return {
+        "id": id,
+        "username": user.username if user else DELETED,
+        "profileImage": uploads.face_url(ctx, picture) if picture else None,
+    }
+
+
 async def by_name(ctx: Context, username: str) -> User:
     """Raises `NotFound`."""
     user = await ctx.users.find_one({"usernameFolded": fold(username)})

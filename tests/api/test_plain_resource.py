@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pytest
@@ -14,17 +14,19 @@ from mediaserver.api import build_api
 from mediaserver.api.resource import Resource
 from mediaserver.api.services import Services
 from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
 from mediaserver.domain.text import Line
-from mediaserver.store.mongo import Database
-from mediaserver.store.repository import Repository
 from tests.api.conftest import Client, bearer, rooms_of
-from tests.usecases.world import World
+from tests.usecases.world import World, open_world
+
+MINE = any_of(owner("user_id"), admin)
 
 
 class Note(Document):
     collection: ClassVar[str] = "notes"
     indexes: ClassVar[tuple[Index, ...]] = (Index(("name",), unique=True),)
+    policy: ClassVar[Policy] = Policy(create=anyone, read=MINE, update=MINE, delete=MINE)
 
     user_id: str
     name: Annotated[Line, StringConstraints(min_length=1, max_length=10)]
@@ -32,30 +34,29 @@ class Note(Document):
     due: Moment | None = None
 
 
-MINE = any_of(owner("user_id"), admin)
+NOTES = Resource(
+    path="/notes",
+    document=Note,
+    create=("name", "pages", "due"),
+    update=("name", "pages", "due"),
+    filters=("pages",),
+    deletable=True,
+    owner="user_id",
+)
 
 
 @pytest.fixture
-async def notes(world: World, uri: str) -> AsyncIterator[Client]:
-    database = await Database.open(uri, world.ctx.users.collection.database.name)
-    await database.ensure_indexes([Note])
-    repository = Repository(database, Note)
-    resource = Resource(
-        path="/notes",
-        document=Note,
-        repository=lambda ctx: repository,
-        policy=Policy(create=anyone, read=MINE, update=MINE, delete=MINE),
-        create=("name", "pages", "due"),
-        update=("name", "pages", "due"),
-        filters=("pages",),
-        deletable=True,
-        owner="user_id",
-    )
+async def world(uri: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(uri, tmp_path, documents=(*DOCUMENTS, Note)) as world:
+        yield world
+
+
+@pytest.fixture
+async def notes(world: World) -> AsyncIterator[Client]:
     app = web.Application()
-    build_api(app, Services(world.ctx, rooms_of(world)), [replace(resource)])
+    build_api(app, Services(world.ctx, rooms_of(world)), [NOTES])
     async with TestClient(TestServer(app)) as client:
         yield client
-    await database.close()
 
 
 async def make(client: Client, who: dict[str, str], **fields: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def test_the_stored_form_has_its_id_and_native_times() -> None:
         "updatedAt": NOON,
         "userId": "u1",
         "keyHash": "h",
+        "revision": 0,
         "links": [{"pageUrl": "/a", "seenAt": NOON}],
     }
     assert next(iter(stored)) == "_id"

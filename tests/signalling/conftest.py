@@ -26,6 +26,7 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
@@ -50,6 +51,7 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
             counters=MemoryCounters(), objects=objects, events=Events(), clock=utc_now, settings=settings,
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
+        consequences=CONSEQUENCES,
         )  # fmt: skip
     finally:
         passwords.close()

@@ -1,7 +1,7 @@
 """A context over the real document server, with a clock that tests set."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Auth, Data, Http, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.document import Document
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.domain.uploads import Upload
@@ -18,6 +19,7 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Event, Events
 from mediaserver.usecases.passwords import Passwords
@@ -81,19 +83,21 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def open_world(uri: str, directory: Path, http: Http | None = None) -> AsyncIterator[World]:
+async def open_world(
+    uri: str, directory: Path, http: Http | None = None, documents: Sequence[type[Document]] = DOCUMENTS
+) -> AsyncIterator[World]:
     settings = Settings(
         http=http or Http(),
         data=Data(dir=directory),
         auth=Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20),
     )
     database = await Database.open(uri, f"test_{new_id()}")
-    await database.ensure_indexes(DOCUMENTS)
+    await database.ensure_indexes(documents)
     secrets, clock = Secrets(b"j" * 32, b"u" * 32), TestClock()
     objects = await open_objects(settings.objects, directory)
     passwords = Passwords(settings.auth)
     ctx = Context(
-        repositories=Repositories(database, DOCUMENTS, clock),
+        repositories=Repositories(database, documents, clock),
         counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
         objects=objects,
         events=Events(),
@@ -103,6 +107,7 @@ async def open_world(uri: str, directory: Path, http: Http | None = None) -> Asy
         signer=UrlSigner(secrets.url_key),
         tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
         passwords=passwords,
+        consequences=CONSEQUENCES,
     )
     try:
         yield World(ctx, clock)

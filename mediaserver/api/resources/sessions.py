@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import AudioSessionView, LiveSessionView, VideoSessionView
-from mediaserver.domain.sessions import KINDS, POLICY, Session, SessionKind
+from mediaserver.domain.sessions import KINDS, Session, SessionKind
 from mediaserver.usecases import deletion, sessions
 
 _VIEWS: dict[SessionKind, type[BaseModel]] = {
@@ -28,8 +28,6 @@ def _resource(kind: SessionKind) -> Resource[Session]:
         path=rules.path,
         tag=f"{kind.title()} sessions",
         document=Session,
-        repository=lambda ctx: ctx.sessions,
-        policy=POLICY,
         scope={"kind": kind},
         create=fields,
         update=fields,

@@ -2,14 +2,12 @@
 
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import UserView
-from mediaserver.domain.users import POLICY, User
+from mediaserver.domain.users import User
 from mediaserver.usecases import users
 
 USERS = Resource(
     path="/users",
     document=User,
-    repository=lambda ctx: ctx.users,
-    policy=POLICY,
     update=("profile", "profile_image", "role", "active"),
     filters=("role", "active"),
     view=UserView,

@@ -9,8 +9,8 @@ from pydantic import Field, StrictBool
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import Limit, PageQuery, page
-from mediaserver.api.resource import patched
 from mediaserver.api.resources.sessions import SESSIONS
+from mediaserver.api.shapes import patched
 from mediaserver.api.views import MessageView, ParticipantView, RecordingView
 from mediaserver.base.ids import new_id
 from mediaserver.domain.messages import ChatMessage, ClientId, Content, ContentType

@@ -1,0 +1,121 @@
+"""Bodies, queries and answers derived from documents, so that fields, types and limits stand in one place."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, Field, create_model
+from pydantic.alias_generators import to_camel
+
+from mediaserver.api import bodies
+from mediaserver.api.bodies import Body
+from mediaserver.api.pagination import PageQuery
+from mediaserver.api.views import PersonView, UploadView
+from mediaserver.base.errors import FieldError, Invalid
+from mediaserver.domain.document import UPLOAD, Document, Reference
+from mediaserver.domain.documents import DOCUMENTS
+from mediaserver.domain.shown_uploads import holds_uploads
+
+MAX_WORDS = 200
+
+
+def derived_model(name: str, document: type[Document], fields: Sequence[str]) -> type[BaseModel]:
+    """A body with some of a document's fields, their types, limits and defaults."""
+    chosen: dict[str, Any] = {f: (info.annotation, copy(info)) for f in fields for info in [_info(document, f)]}
+    return create_model(name, __base__=Body, **chosen)
+
+
+def query_model(
+    name: str, document: type[Document], filters: Sequence[str], sorts: Sequence[str] = ()
+) -> type[BaseModel]:
+    """The query of a list: filters by equality, an order, words to search where the document is searched."""
+    chosen: dict[str, Any] = {}
+    for one in filters:
+        info = copy(_info(document, one))
+        info.default, info.default_factory = None, None
+        chosen[one] = (info.annotation | None if info.annotation else Any, info)
+    if sorts:
+        orders = tuple(sign + to_camel(field) for field in sorts for sign in ("", "-"))
+        about = "Ascending; with `-` descending."
+        chosen["sort"] = (Literal[orders] | None, Field(default=None, description=about))
+    if document.searched:
+        about = "Words that must all occur."
+        chosen["q"] = (str | None, Field(default=None, min_length=1, max_length=MAX_WORDS, description=about))
+    return create_model(name, __base__=PageQuery, **chosen)
+
+
+def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
+    """The shape of an answer: the document with the people, documents and uploads that it names.
+
+    `more` are further fields, as for `pydantic.create_model`.
+    """
+    shown: dict[str, Any] = {r.shown: _named(document, r) for r in document.references if r.shown}
+    return create_model(f"{document.__name__}View", __base__=document, **_swapped(document), **shown, **more)
+
+
+def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
+    names = {info.alias or name: name for name, info in model.model_fields.items()}
+    unknown = [FieldError(name, "is not a field that can be given here") for name in patch if name not in names]
+    current = {alias: value for alias, value in before.to_wire().items() if alias in names}
+    known = {name: value for name, value in patch.items() if name in names}
+    try:
+        after = bodies.validate(model, bodies.merge(current, known))
+    except Invalid as invalid:
+        raise Invalid(invalid.code, invalid.detail, [*invalid.errors, *unknown]) from None
+    if unknown:
+        raise Invalid("invalid", "some fields are wrong", unknown)
+    return {names[alias]: getattr(after, names[alias]) for alias in known}
+
+
+def _info(document: type[Document], name: str) -> Any:
+    return document.model_fields[name]
+
+
+_CLASSES = {document.collection: document for document in DOCUMENTS}
+
+
+def _named(document: type[Document], reference: Reference) -> Any:
+    optional = type(None) in get_args(document.model_fields[reference.field].annotation)
+    if reference.to == "users":
+        return (PersonView | None, ...) if optional else (PersonView, ...)
+    return (_summary(_CLASSES[reference.to]) | None, ...)
+
+
+@cache
+def _summary(document: type[Document]) -> type[BaseModel]:
+    fields: dict[str, Any] = {f: (_info(document, f).annotation, ...) for f in document.summary}
+    return create_model(f"{document.__name__}Summary", __base__=Body, id=(str, ...), **fields)
+
+
+@cache
+def _view(value: type[BaseModel]) -> type[BaseModel]:
+    return create_model(f"{value.__name__}View", __base__=value, **_swapped(value))
+
+
+def _swapped(model: type[BaseModel]) -> dict[str, Any]:
+    """The fields that hold ids of uploads at any depth, as answers have them."""
+    found: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        if UPLOAD in info.metadata:
+            found[name] = (UploadView | None, ...)
+        elif holds_uploads(info.annotation):
+            changed = copy(info)
+            changed.annotation = _shown(info.annotation)
+            found[name] = (changed.annotation, changed)
+    return found
+
+
+def _shown(kind: Any) -> Any:
+    if not holds_uploads(kind):
+        return kind
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _view(kind)
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return UploadView | None if UPLOAD in parts[1:] else Annotated[(_shown(parts[0]), *parts[1:])]
+    if origin in (Union, UnionType):
+        return Union[tuple(_shown(part) for part in parts)]  # noqa: UP007 - made at run time
+    return origin[tuple(_shown(part) for part in parts)]

@@ -1,0 +1,32 @@
+"""Skills that people have and courses teach."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from mediaserver.domain.document import Consequential, Index
+from mediaserver.domain.policy import Policy, admin, anyone, has_role
+from mediaserver.domain.text import Line, Prose, fold
+
+
+class Skill(Consequential):
+    collection: ClassVar[str] = "skills"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("name_folded",), unique=True),
+        Index(("category", "_id")),
+    )
+    policy: ClassVar[Policy] = Policy(
+        create=has_role("instructor", "admin"), read=anyone, update=admin, delete=admin
+    )
+    searched: ClassVar[tuple[str, ...]] = ("name", "description", "category")
+    summary: ClassVar[tuple[str, ...]] = ("name", "category")
+
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    name_folded: str = Field(default="", exclude=True)
+    description: Annotated[Prose, StringConstraints(max_length=2000)] = ""
+    category: Annotated[Line, StringConstraints(max_length=100)] = ""
+
+    @classmethod
+    def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {"name_folded": fold(fields["name"])} if "name" in fields else {}

@@ -1,0 +1,83 @@
+"""Documents as the wire has them: with the people, documents and uploads that they name: no client asks again.
+
+One query for each kind of thing, however many documents there are.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.document import Document
+from mediaserver.domain.shown_uploads import Loc, holds_uploads, shown_uploads
+from mediaserver.usecases import uploads, users
+from mediaserver.usecases.context import Context
+
+Wire = dict[str, Any]
+
+
+async def describe(ctx: Context, reader: Actor, documents: Sequence[Document]) -> list[Wire]:
+    """Documents of one class, in their order."""
+    if not documents:
+        return []
+    kind = type(documents[0])
+    wires = [document.to_wire() for document in documents]
+    await _name_people(ctx, kind, documents, wires)
+    await _name_documents(ctx, kind, documents, wires)
+    if holds_uploads(kind):
+        await _show_uploads(ctx, reader, documents, wires)
+    return wires
+
+
+async def summaries(ctx: Context, collection: str, ids: Iterable[str]) -> dict[str, Wire]:
+    """What others show of documents: the id and the fields that their class names as its summary."""
+    found = await ctx.repositories.named(collection).by_ids(ids)
+    return {id: _summary(document) for id, document in found.items()}
+
+
+async def _name_people(
+    ctx: Context, kind: type[Document], documents: Sequence[Document], wires: Sequence[Wire]
+) -> None:
+    shown = [(reference.shown, reference.field) for reference in kind.references if reference.to == "users"]
+    named = [(name, field) for name, field in shown if name]
+    if not named:
+        return
+    ids = {id for document in documents for _, field in named if (id := getattr(document, field))}
+    people = await users.people(ctx, ids)
+    for document, wire in zip(documents, wires, strict=True):
+        for name, field in named:
+            id = getattr(document, field)
+            wire[name] = people[id] if id else None
+
+
+async def _name_documents(
+    ctx: Context, kind: type[Document], documents: Sequence[Document], wires: Sequence[Wire]
+) -> None:
+    for reference in kind.references:
+        if reference.to == "users" or not reference.shown:
+            continue
+        ids = {id for document in documents if (id := getattr(document, reference.field))}
+        found = await summaries(ctx, reference.to, ids)
+        for document, wire in zip(documents, wires, strict=True):
+            wire[reference.shown] = found.get(getattr(document, reference.field) or "")
+
+
+async def _show_uploads(
+    ctx: Context, reader: Actor, documents: Sequence[Document], wires: Sequence[Wire]
+) -> None:
+    """An upload that was deleted since leaves null."""
+    places = [shown_uploads(document) for document in documents]
+    found = await ctx.uploads.by_ids(id for shown in places for _, id in shown)
+    for wire, shown in zip(wires, places, strict=True):
+        for loc, id in shown:
+            upload = found.get(id)
+            _put(wire, loc, uploads.describe(ctx, reader.user_id, upload) if upload else None)
+
+
+def _put(wire: Any, loc: Loc, value: Any) -> None:
+    for step in loc[:-1]:
+        wire = wire[step]
+    wire[loc[-1]] = value
+
+
+def _summary(document: Document) -> Wire:
+    return document.model_dump(mode="json", by_alias=True, include={"id", *type(document).summary})

@@ -1,0 +1,212 @@
+"""Writes that span documents, without transactions: never half done for long, each consequence exactly once.
+
+A document comes unsettled, its consequences are brought about, then it is settled. It goes by being marked
+`gone`; its consequences are undone, what hangs on it is removed, then it is deleted. All of this may be cut off
+anywhere: steps may be repeated, and `resume` takes up what nobody has worked on for `_LEASE_S`. Who works on a
+document gives up before that (`_WORK_S`), so that never two do. Where the store has transactions, each is one.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from mediaserver.base.errors import Conflict, FieldError, Invalid, NotFound, Problem, Unavailable
+from mediaserver.domain.document import Consequential, Document, Reference
+from mediaserver.usecases import showing
+from mediaserver.usecases.context import Consequences, Context, stored_names
+
+_log = logging.getLogger(__name__)
+
+C = TypeVar("C", bound=Consequential)
+D = TypeVar("D", bound=Document)
+
+_WORK_S = 15.0
+_LEASE_S = 30.0
+_WAIT_S = 5.0
+_POLL_S = 0.02
+_BATCH = 200
+
+
+async def add(ctx: Context, document: D) -> D:
+    """Store a document and bring about what follows from it.
+
+    Invalid names each reference to what is not there and each upload that cannot be used; Conflict for what is
+    unique; Unavailable when the store goes away (then it is there whole in a while, or not at all).
+    """
+    await require_references(ctx, document)
+    if not isinstance(document, Consequential):
+        async with showing.used(ctx, document):
+            return await ctx.of(type(document)).add(document)
+
+    async def work() -> D:
+        async with showing.used(ctx, document):
+            await ctx.of(type(document)).add(document)
+        if not await _settle(ctx, document):
+            raise Conflict("gone", "what this refers to has just been deleted")
+        return document
+
+    async with asyncio.timeout(_WORK_S):
+        return await ctx.repositories.atomically(work)
+
+
+async def change(ctx: Context, before: D, fields: Mapping[str, Any]) -> D:
+    """Store new values of some fields (Python's names); what follows from them follows. Invalid, Conflict."""
+    everything = {**fields, **before.derived(fields)}
+    after = before.model_copy(update=everything)
+    await require_references(ctx, after, only=set(fields))
+    async with showing.used(ctx, after, before):
+        kind = type(before)
+        return await ctx.of(kind).update(before.id, set=stored_names(kind, everything))
+
+
+async def remove(ctx: Context, document: Document) -> None:
+    """Delete a document with what hangs on it. NotFound; Conflict `in_use` when something forbids it."""
+    await refuse_if_needed(ctx, document)
+    if not isinstance(document, Consequential):
+        await _clear_away(ctx, document)
+        return
+
+    async def work() -> None:
+        await _claim(ctx, document)
+        with contextlib.suppress(
+            TimeoutError
+        ):  # very much hangs on it: nobody sees it any more, `resume` goes on
+            async with asyncio.timeout(_WORK_S):
+                await _clear_away(ctx, document)
+
+    await ctx.repositories.atomically(work)
+
+
+async def resume(ctx: Context) -> int:
+    """Finish what was cut off; how many documents. For the start and now and then."""
+    done = 0
+    for kind in ctx.repositories.documents:
+        if issubclass(kind, Consequential):
+            before = ctx.clock() - timedelta(seconds=_LEASE_S)
+            for gone in (False, True):
+                left = {"settled": False, "gone": gone, "updatedAt": {"$lt": before}}
+                for document in await ctx.of(kind).find(left, limit=_BATCH):
+                    done += await _resume_one(ctx, document)
+    return done
+
+
+async def require_references(ctx: Context, document: Document, only: set[str] | None = None) -> None:
+    """Invalid when it refers to what is not there. `only` names the fields that are asked about."""
+    missing = [
+        FieldError(reference.stored, f"there is no such {_one_of(ctx, reference)}")
+        for reference in document.references
+        if (only is None or reference.field in only) and not await _is_there(ctx, document, reference)
+    ]
+    if missing:
+        raise Invalid("missing_reference", "this refers to something that is not there", missing)
+
+
+async def refuse_if_needed(ctx: Context, document: Document) -> None:
+    """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth."""
+    for kind, reference in _referring(ctx, document):
+        where = {reference.stored: document.id}
+        if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
+            raise Conflict(
+                "in_use", f"a {ctx.of(kind).noun.replace('_', ' ')} still refers to it: delete that first"
+            )
+        if reference.on_delete == "cascade":
+            for child in await ctx.of(kind).find(where):
+                await refuse_if_needed(ctx, child)
+
+
+async def _settle(ctx: Context, document: Consequential) -> bool:
+    """Bring about the consequences of a stored document; False when what it refers to is gone, and so is it."""
+    kind, consequences = type(document), consequences_of(ctx, type(document))
+    try:
+        await require_references(ctx, document)
+    except Invalid:  # deleted since this was asked before: the deletion may have overlooked this document
+        await ctx.of(kind).delete_many({"_id": document.id})
+        await showing.release(ctx, document)
+        return False
+    await consequences.added(ctx, document)
+    await ctx.of(kind).update_one({"_id": document.id}, set={"settled": True}, edits=False)
+    await consequences.tidy(ctx, document)
+    return True
+
+
+async def _claim(ctx: Context, document: Consequential) -> None:
+    """Mark it as gone, once its coming is settled; of several who remove it one does, the others find nothing."""
+    repository = ctx.of(type(document))
+    settled = {"_id": document.id, "settled": True, "gone": False}
+    deadline = asyncio.get_running_loop().time() + _WAIT_S
+    while not await repository.update_one(settled, set={"settled": False, "gone": True}):
+        if not await repository.exists({"_id": document.id}):
+            raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.noun}")
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unavailable("busy", "this has just been made; try again in a moment")
+        await asyncio.sleep(_POLL_S)
+
+
+async def _clear_away(ctx: Context, document: Document) -> None:
+    """What hangs on it, what followed from it, then itself. May be repeated."""
+    kind, consequences = type(document), consequences_of(ctx, type(document))
+    for child, reference in _referring(ctx, document):
+        where = {reference.stored: document.id}
+        if reference.on_delete == "clear":
+            await ctx.of(child).update_many(where, set={reference.stored: None})
+        elif reference.on_delete == "cascade":
+            await _cascade(ctx, child, where)
+    await consequences.removed(ctx, document)
+    await showing.release(ctx, document)
+    await ctx.of(kind).delete_many({"_id": document.id})
+    await consequences.tidy(ctx, document)
+
+
+async def _cascade(ctx: Context, kind: type[Document], where: dict[str, Any]) -> None:
+    everywhere = where | ({"gone": {"$in": [False, True]}} if issubclass(kind, Consequential) else {})
+    while children := await ctx.of(kind).find(everywhere, limit=_BATCH):
+        for child in children:
+            if isinstance(child, Consequential) and not child.gone:
+                try:
+                    await _claim(ctx, child)
+                except NotFound:  # it has just gone by itself
+                    continue
+            await _clear_away(ctx, child)
+
+
+async def _resume_one(ctx: Context, document: Consequential) -> bool:
+    # Taken over by moving the time that the lease is counted from; of several who want it one gets it.
+    same = {"_id": document.id, "gone": document.gone, "settled": False, "updatedAt": document.updated_at}
+    if not await ctx.of(type(document)).update_one(same, set={"settled": False}):
+        return False
+    try:
+        async with asyncio.timeout(_WORK_S):
+            await (_clear_away(ctx, document) if document.gone else _settle(ctx, document))
+    except (Problem, TimeoutError) as error:
+        _log.warning("a write could not be finished yet", extra={"document": document.id, "why": str(error)})
+        return False
+    _log.info("finished a write that was cut off", extra={"document": document.id, "gone": document.gone})
+    return True
+
+
+def consequences_of(ctx: Context, kind: type[Document]) -> Consequences:
+    return ctx.consequences.get(kind, Consequences())
+
+
+def _referring(ctx: Context, document: Document) -> list[tuple[type[Document], Reference]]:
+    """Who may refer to it."""
+    return [
+        (kind, reference)
+        for kind in ctx.repositories.documents
+        for reference in kind.references
+        if reference.to == document.collection
+    ]
+
+
+async def _is_there(ctx: Context, document: Document, reference: Reference) -> bool:
+    id = getattr(document, reference.field)
+    if id is None or reference.on_delete == "keep":
+        return True
+    return await ctx.repositories.named(reference.to).exists({"_id": id})
+
+
+def _one_of(ctx: Context, reference: Reference) -> str:
+    return ctx.repositories.named(reference.to).noun.replace("_", " ")
