@@ -9,7 +9,8 @@ from mediaserver.api import errors, openapi
 from mediaserver.api.auth import PROXIES, TrustedProxies
 from mediaserver.api.bodies import Body
 from mediaserver.api.cors import Cors
-from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
+from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.users import USERS
@@ -84,6 +85,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
     Cors(Origins(settings)).install(app)
+    RateLimits(services.context.counters, services.context.settings.limits, PREFIX).install(app)
     endpoints = declared(resources)
     app[_DESCRIPTION] = openapi.describe(endpoints)
     for endpoint in endpoints:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from mediaserver.api import auth, bodies, etags, idempotency
 from mediaserver.api.etags import IfMatch
+from mediaserver.api.limits import LIMITS
 from mediaserver.api.services import SERVICES, Services
-from mediaserver.base.errors import BadRequest, NotFound, PreconditionFailed
+from mediaserver.base.errors import BadRequest, NotFound, PreconditionFailed, Unauthenticated
 from mediaserver.domain.actor import Actor
 from mediaserver.usecases.context import Context
 
@@ -103,8 +104,8 @@ class Endpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         call = Call(services, request, auth.client_address(request))
-        if not self.public:
-            call.who = await auth.actor_of(request)
+        if self.prefix == PREFIX:
+            await self._admit(call)
         if self.checked_query and (self.query is not None or self.consumes is None):
             call.query = bodies.parse_query(self.query, request.query)
         if self.body is not None:
@@ -116,6 +117,16 @@ class Endpoint:
         if self.method == "POST" and (key := idempotency.key_of(request)) is not None:
             return await idempotency.once(call, self, key)
         return await self.perform(call)
+
+    async def _admit(self, call: Call) -> None:
+        """Who it is, and whether they may ask for more. Guesses at tokens are counted by address."""
+        limits = call.request.app[LIMITS]
+        try:
+            call.who = None if self.public else await auth.actor_of(call.request)
+        except Unauthenticated:
+            await limits.count(call.request, None)
+            raise
+        await limits.count(call.request, call.who)
 
     async def perform(self, call: Call) -> web.StreamResponse:
         """Carry out a call that was checked."""

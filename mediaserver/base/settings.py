@@ -112,6 +112,15 @@ class Auth(Section):
     """argon2id memory."""
 
 
+class Limits(Section):
+    reads_per_minute: int = Field(1200, ge=0)
+    """GET requests of one person over REST; 0: any number."""
+    writes_per_minute: int = Field(240, ge=0)
+    """Other requests of one person over REST; 0: any number."""
+    anonymous_per_minute: int = Field(300, ge=0)
+    """Requests over REST from one address without signing in, signing in among them; 0: any number."""
+
+
 class Rooms(Section):
     capacity: int = Field(100, ge=1)
     """Participants in one session."""
@@ -199,6 +208,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     objects: Objects = Objects()
     auth: Auth = Auth()
+    limits: Limits = Limits()
     rooms: Rooms = Rooms()
     uploads: Uploads = Uploads()
     media: Media = Media()

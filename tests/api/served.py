@@ -7,12 +7,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api.auth import PROXIES, TrustedProxies
-from mediaserver.api.endpoint import Endpoint
+from mediaserver.api.endpoint import PREFIX, Endpoint
 from mediaserver.api.errors import problems
+from mediaserver.api.limits import RateLimits
 from mediaserver.api.routes.files import file_routes
 from mediaserver.api.routes.uploads import endpoints
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.domain.actor import Actor
+from mediaserver.store.counters import MemoryCounters
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 
@@ -24,6 +26,7 @@ async def served(ctx: Context, *more: Endpoint) -> AsyncIterator[Client]:
     app = web.Application(middlewares=[problems])
     app[SERVICES] = Services(ctx, rooms=None)  # type: ignore[arg-type]
     app[PROXIES] = TrustedProxies(())
+    RateLimits(MemoryCounters(), ctx.settings.limits, PREFIX).install(app)
     app.router.add_routes(file_routes({"uploads": uploads.may_read}))
     for endpoint in (*endpoints(), *more):
         app.router.add_route(endpoint.method, endpoint.prefix + endpoint.path, endpoint.__call__)

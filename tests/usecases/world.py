@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mediaserver.base.ids import new_id
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Auth, Data, Http, Settings
+from mediaserver.base.settings import Auth, Data, Http, Limits, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.document import Document
@@ -26,6 +26,7 @@ from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
 
 PASSWORD = "correct horse"
+MANY = Limits(reads_per_minute=1_000_000, writes_per_minute=1_000_000, anonymous_per_minute=1_000_000)
 
 
 class TestClock:
@@ -84,11 +85,16 @@ class World:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    uri: str, directory: Path, http: Http | None = None, documents: Sequence[type[Document]] = DOCUMENTS
+    uri: str,
+    directory: Path,
+    http: Http | None = None,
+    documents: Sequence[type[Document]] = DOCUMENTS,
+    limits: Limits = MANY,
 ) -> AsyncIterator[World]:
     settings = Settings(
         http=http or Http(),
         data=Data(dir=directory),
+        limits=limits,
         auth=Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20),
     )
     database = await Database.open(uri, f"test_{new_id()}")
