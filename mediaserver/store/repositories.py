@@ -16,7 +16,7 @@ class Repositories:
     """`documents` are all classes that are stored; asking for another one is a mistake of ours."""
 
     def __init__(self, database: Database, documents: Iterable[type[Document]], clock: Clock = utc_now) -> None:
-        self._database = database
+        self.database = database
         self._by_class: dict[type[Document], Repository[Any]] = {
             document: Repository(database, document, clock=clock) for document in documents
         }

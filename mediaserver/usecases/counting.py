@@ -5,10 +5,16 @@ from mediaserver.usecases.context import Context
 
 
 async def count(ctx: Context, kind: type[Counted], id: str, field: str, by: int, record: Document) -> None:
-    """Add `by` to the wire field `field` of a document because of `record`, unless that was done before."""
+    """Add `by` to the wire field `field` of a document because of `record`, unless that was done before.
+
+    The mark that tells goes once the record is settled (`forget`). One that a crash leaves behind does no harm.
+    """
     mark = _mark(record, field, by)
     await ctx.of(kind).update_one(
-        {"_id": id, "marks": {"$ne": mark}}, inc={field: by}, operators={"$push": {"marks": mark}}, edits=False
+        {"_id": id, "marks": {"$ne": mark}},
+        inc={field: by},
+        operators={"$push": {"marks": mark}},
+        edits=False,
     )
 
 

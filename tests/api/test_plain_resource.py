@@ -132,3 +132,20 @@ async def test_it_is_described(notes: Client) -> None:
     document = await (await notes.get("/api/v1/openapi.json")).json()
     assert set(document["paths"]["/api/v1/notes/{id}"]) == {"get", "patch", "delete"}
     assert document["components"]["schemas"]["NotesCreate"]["required"] == ["name"]
+
+
+async def test_two_editors_never_overwrite_each_other_in_silence(notes: Client, world: World) -> None:
+    ada = bearer(await world.token("ada"))
+    note = await make(notes, ada, name="a")
+    path = f"/api/v1/notes/{note['id']}"
+    seen = (await notes.get(path, headers=ada)).headers["ETag"]
+    edits = [notes.patch(path, json={"pages": n}, headers=ada | {"If-Match": seen}) for n in range(5)]
+    answers = await asyncio.gather(*edits)
+    assert sorted(answer.status for answer in answers) == [200, 412, 412, 412, 412]
+    (winner,) = [await answer.json() for answer in answers if answer.status == 200]
+    read = await notes.get(path, headers=ada)
+    assert (await read.json())["pages"] == winner["pages"]
+    late = await notes.delete(path, headers=ada | {"If-Match": seen})
+    assert late.status == 412 and (await late.json())["code"] == "changed"
+    now = ada | {"If-Match": read.headers["ETag"]}
+    assert (await notes.delete(path, headers=now)).status == 204

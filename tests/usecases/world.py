@@ -1,7 +1,7 @@
 """A context over the real document server, with a clock that tests set."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
 from mediaserver.usecases.consequences import CONSEQUENCES
-from mediaserver.usecases.context import Context
+from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import Event, Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
@@ -90,6 +90,7 @@ async def open_world(
     http: Http | None = None,
     documents: Sequence[type[Document]] = DOCUMENTS,
     limits: Limits = MANY,
+    consequences: Mapping[type[Document], Consequences] = CONSEQUENCES,
 ) -> AsyncIterator[World]:
     settings = Settings(
         http=http or Http(),
@@ -113,7 +114,7 @@ async def open_world(
         signer=UrlSigner(secrets.url_key),
         tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
         passwords=passwords,
-        consequences=CONSEQUENCES,
+        consequences=consequences,
     )
     try:
         yield World(ctx, clock)
