@@ -36,7 +36,7 @@ from mediaserver.recording.ledger import Documents
 from mediaserver.recording.recover import recover
 from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
-from mediaserver.signalling import fanout
+from mediaserver.signalling import socket_server
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import MemoryCounters, RedisCounters
@@ -186,22 +186,25 @@ async def _start(
     )
     await stack.enter_async_context(_running("composing", jobs.run()))
     await stack.enter_async_context(_running("egress", recorder.run()))
-    fanout.self_test()
+    socket_server.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
     rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
     signalling.serve(rooms)
+    await stack.enter_async_context(_running("pushes", signalling.run()))
     await stack.enter_async_context(_running("rooms", rooms.run()))
     await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
     await stack.enter_async_context(_running("settling", _settling(context)))
 
     metrics = CollectorRegistry()
-    gauges = Gauges(rooms, signalling, workers)
+    gauges = Gauges(rooms, signalling, workers, bus)
     metrics.register(gauges)
     await stack.enter_async_context(_running("gauges", gauges.run()))
     app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
-    build_api(app, Services(context, rooms, _readiness(database, context, bus, workers, recorder), metrics))
+    build_api(
+        app, Services(context, rooms, _readiness(database, context, bus, signalling, workers, recorder), metrics)
+    )
     pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()
@@ -257,7 +260,12 @@ def _tls(settings: Settings) -> ServerTls | None:
 
 
 def _readiness(
-    database: Database, context: Context, bus: RedisBus | None, workers: MediaWorkers, recorder: EgressRecorder
+    database: Database,
+    context: Context,
+    bus: RedisBus | None,
+    signalling: Signalling,
+    workers: MediaWorkers,
+    recorder: EgressRecorder,
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     async def media() -> None:
         if not all(worker.alive for worker in workers.workers):
@@ -275,11 +283,16 @@ def _readiness(
     async def counters() -> None:
         await context.counters.peek("readyz", 1, 1.0)
 
+    async def joined() -> None:
+        for channel in (bus, signalling.audience.pushes):
+            if channel is not None:
+                await channel.check()
+
     return {
         "documents": database.ping,
         "objects": context.objects.check,
         "counters": counters,
-        **({"bus": bus.check} if bus else {}),
+        **({"bus": joined} if bus else {}),
         "disk": disk,
         "media": media,
         "egress": egress,

@@ -12,6 +12,7 @@ from mediaserver.media.client import MediaWorkers
 from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
+from mediaserver.store.bus import RedisBus
 
 _EVERY_S: Final = 2.0
 
@@ -19,8 +20,10 @@ _EVERY_S: Final = 2.0
 class Gauges(Collector):
     """`run` must be running: a collector cannot wait for other processes."""
 
-    def __init__(self, rooms: Rooms, signalling: Signalling, workers: MediaWorkers) -> None:
-        self._rooms, self._signalling, self._workers = rooms, signalling, workers
+    def __init__(
+        self, rooms: Rooms, signalling: Signalling, workers: MediaWorkers, bus: RedisBus | None = None
+    ) -> None:
+        self._rooms, self._signalling, self._workers, self._bus = rooms, signalling, workers, bus
         self._stats: dict[int, Stats] = {}
 
     async def run(self) -> None:
@@ -39,6 +42,13 @@ class Gauges(Collector):
         yield GaugeMetricFamily("mediaserver_sockets", "Socket.IO connections", self._signalling.connections)
         slow = self._signalling.audience.too_slow
         yield GaugeMetricFamily("mediaserver_sockets_too_slow", "Connections closed for not keeping up", slow)
+        lost = CounterMetricFamily(
+            "mediaserver_redis_dropped", "Messages for other nodes that never left", labels=["channel"]
+        )
+        for channel, end in (("events", self._bus), ("pushes", self._signalling.audience.pushes)):
+            if end is not None:
+                lost.add_metric([channel], end.dropped)
+        yield lost
         restarts = GaugeMetricFamily(
             "mediaserver_media_worker_restarts", "Deaths of media workers", labels=["worker"]
         )

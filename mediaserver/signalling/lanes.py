@@ -8,7 +8,7 @@ from typing import Literal
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.signalling import messages as c
-from mediaserver.signalling.fanout import Answer
+from mediaserver.signalling.socket_server import Answer
 
 MAX_WAITING = 8
 

@@ -17,13 +17,21 @@ from mediaserver.base.logs import log_context
 from mediaserver.base.origins import Origins
 from mediaserver.rooms.host import room_key
 from mediaserver.rooms.registry import Rooms
-from mediaserver.signalling.fanout import Answer, Fanout
+from mediaserver.signalling.fanout import Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
 from mediaserver.signalling.lanes import LANES, Lane, LaneName
-from mediaserver.signalling.messages import CLIENT_MESSAGES, MAX_MESSAGE_BYTES, ClientMessage, SessionJoin
+from mediaserver.signalling.messages import (
+    CLIENT_MESSAGES,
+    MAX_MESSAGE_BYTES,
+    SERVER_EVENTS,
+    ClientMessage,
+    SessionJoin,
+)
+from mediaserver.signalling.pushes import USER
+from mediaserver.signalling.socket_server import Answer
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
+from mediaserver.usecases.events import LoginRevoked, Pushed, RoleChanged, UserDeactivated
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +54,14 @@ class Signalling:
         self.audience = Fanout(
             self._event, self._detached, cors_allowed_origins=_origin_check(origins),
             max_http_buffer_size=MAX_MESSAGE_BYTES, http_compression=False,
-            ping_interval=10, ping_timeout=10,
+            ping_interval=10, ping_timeout=10, redis=_redis(ctx),
         )  # fmt: skip
         self.audience.server.on("connect", self._connect)
         self.audience.server.on("disconnect", self._disconnect)
         ctx.events.subscribe(LoginRevoked, lambda e: self._end_login(e.user_id, e.login_id, "login_revoked"))
         ctx.events.subscribe(RoleChanged, self._role_changed)
         ctx.events.subscribe(UserDeactivated, lambda e: self._end_login(e.user_id, None, "deactivated"))
+        ctx.events.subscribe(Pushed, self._push)
 
     def attach(self, app: web.Application) -> None:
         """Serve `/socket.io/`."""
@@ -60,6 +69,10 @@ class Signalling:
 
     def serve(self, rooms: Rooms) -> None:
         self._services = Services(self._ctx, rooms)
+
+    async def run(self) -> None:
+        """Exchange what is pushed to people with other nodes, until cancelled."""
+        await self.audience.run()
 
     @property
     def connections(self) -> int:
@@ -80,14 +93,14 @@ class Signalling:
             if not isinstance(token, str):
                 raise Unauthenticated("unauthenticated", "connect with auth: {token}")
             actor = await identity.authenticate(self._ctx, token)
-            held = sum(client.actor.user_id == actor.user_id for client in self._clients.values())
-            if held >= self._ctx.settings.http.max_connections_per_user:
+            if len(self._sockets_of(actor.user_id)) >= self._ctx.settings.http.max_connections_per_user:
                 raise TooMany("too_many_connections", "too many connections of one person", 10.0)
         except Problem as problem:
             raise Refused(problem.code, {"code": problem.code, "message": problem.detail}) from None
         if not self.audience.connected(sid):
             raise Refused("gone")
         self._clients[sid] = Client(sid, actor)
+        self.audience.attach(sid, USER + actor.user_id)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
@@ -109,16 +122,23 @@ class Signalling:
 
     def _end_login(self, user_id: str, login_id: str | None, reason: str) -> None:
         """Tell the sockets of a login (or of all logins) that they are out, then close them."""
-        for client in self._clients.values():
-            if client.actor.user_id == user_id and login_id in (None, client.actor.login_id):
+        for client in self._sockets_of(user_id):
+            if login_id in (None, client.actor.login_id):
                 if client.host is None:  # else its room tells it
                     self.audience.send(client.socket, "session.replaced", {"reason": reason})
                 asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.audience.close, client.socket)
 
     def _role_changed(self, event: RoleChanged) -> None:
-        for client in self._clients.values():
-            if client.actor.user_id == event.user_id:
-                client.actor = replace(client.actor, role=event.role)
+        for client in self._sockets_of(event.user_id):
+            client.actor = replace(client.actor, role=event.role)
+
+    def _sockets_of(self, user_id: str) -> list[Client]:
+        return [self._clients[socket] for socket in self.audience.sockets(USER + user_id)]
+
+    def _push(self, event: Pushed) -> None:
+        if event.name not in SERVER_EVENTS:
+            raise ValueError(f"{event.name} is not an event of the protocol")
+        self.audience.push([USER + user_id for user_id in dict.fromkeys(event.user_ids)], event.name, event.data)
 
     # --------------------------------------------------------------- events
 
@@ -204,6 +224,12 @@ def _refusal(problem: Problem) -> Answer:
     if problem.errors:
         error["errors"] = [{"loc": fault.loc, "msg": fault.msg} for fault in problem.errors]
     return Answer({"ok": False, "error": error})
+
+
+def _redis(ctx: Context) -> tuple[str, str] | None:
+    """Where pushes go between nodes."""
+    settings = ctx.settings
+    return (settings.redis.url, f"mediaserver:{settings.mongodb.database}:pushes") if settings.redis.url else None
 
 
 def _origin_check(origins: Origins) -> Any:

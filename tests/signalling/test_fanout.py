@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 
 from mediaserver.base.errors import StartError
-from mediaserver.signalling import fanout
-from mediaserver.signalling.fanout import Answer, Fanout, self_test
+from mediaserver.signalling import fanout, socket_server
+from mediaserver.signalling.fanout import Fanout
+from mediaserver.signalling.socket_server import Answer, self_test
 from tests.rooms.fakes import until
 
 
@@ -71,7 +72,7 @@ def test_the_libraries_have_the_insides_that_we_use() -> None:
 
 
 def test_an_inside_that_moved_stops_the_start_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(fanout.socketio.AsyncServer, "_handle_ack")
+    monkeypatch.delattr(socket_server.socketio.AsyncServer, "_handle_ack")
     with pytest.raises(StartError, match=r"python-socketio.*_handle_ack"):
         self_test()
 

@@ -1,0 +1,79 @@
+"""What is pushed to people, between nodes: python-socketio's Redis manager over a channel that never waits.
+
+It speaks `AsyncRedisManager`'s protocol, so that any Socket.IO emitter on the same channel can push as well.
+What is emitted and what comes in is handed to `deliver`, which knows the sockets of this node and their bounds.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import socketio
+
+from mediaserver.store.bus import Numbers
+from mediaserver.store.redis_channel import RedisChannel
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[list[str], str, dict[str, Any]], None]
+"""Takes rooms, an event and its data."""
+
+USER = "user:"
+"""Before a user's id: the room of all their sockets. Nothing else is pushed to."""
+
+
+class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio has no types
+    """`run` must be running. Its messages are numbered, so that one that comes twice is delivered once."""
+
+    def __init__(self, url: str, channel: str, deliver: Deliver) -> None:
+        super().__init__(url, channel=channel)
+        self._deliver = deliver
+        self._numbered = 0
+        self._others = Numbers()
+        self._redis = RedisChannel(url, channel, self._received, self._others.resume, lambda: None)
+        self.check, self.drain = self._redis.check, self._redis.drain
+
+    @property
+    def dropped(self) -> int:
+        """Messages that never left."""
+        return self._redis.dropped
+
+    def initialize(self) -> None:
+        """Without the listening task of the base class: `run` listens."""
+
+    async def run(self) -> None:
+        """Send and listen until cancelled."""
+        await self._redis.run()
+
+    async def _publish(self, data: dict[str, Any]) -> None:
+        self._numbered += 1
+        self._redis.send(json.dumps(data | {"n": self._numbered}, separators=(",", ":")).encode())
+
+    async def _handle_emit(self, message: dict[str, Any]) -> None:
+        self._hand_over(message)
+
+    def _received(self, data: bytes) -> None:
+        try:
+            message = json.loads(data)
+            if message["method"] != "emit" or message.get("namespace") not in (None, "/"):
+                return  # nothing else is asked of other nodes
+            node, number = message.get("host_id"), message.get("n")
+            if node == self.host_id:
+                return
+            if isinstance(number, int) and not self._others.count(str(node), number)[0]:
+                return
+            self._hand_over(message)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            log.warning("a malformed push", extra={"error": str(error)[:200], "size": len(data)})
+
+    def _hand_over(self, message: dict[str, Any]) -> None:
+        rooms, name, data = message.get("room"), message.get("event"), message.get("data")
+        rooms = [rooms] if isinstance(rooms, str) else rooms
+        if not (
+            isinstance(rooms, list) and all(isinstance(room, str) for room in rooms) and isinstance(name, str)
+        ):
+            raise ValueError("a push needs rooms and a name")
+        if not (isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict)):
+            raise ValueError("a push takes one object")
+        self._deliver([room for room in rooms if room.startswith(USER)], name, data[0])
