@@ -68,14 +68,19 @@ class ChatRelay:
     async def _mend(self) -> None:
         """Fetch what is missing, once the moment of grace has passed."""
         self._mending = False
-        order = self._order
-        if order is None or not order.hole:
-            return
-        session = self._host.room.session
-        found = await chat.history(self._ctx, session.kind, session.id, after=order.last)
-        for message in found.messages:
-            for ready in order.take(message.sequence, message):
-                self._send_later(ready)
+        if self._order is not None and self._order.hole:
+            await self.fetch()
+
+    async def fetch(self) -> None:
+        """Send what is stored and was not told."""
+        order, session = self._order, self._host.room.session
+        while order is not None:
+            found = await chat.history(self._ctx, session.kind, session.id, after=order.last)
+            for message in found.messages:
+                for ready in order.take(message.sequence, message):
+                    self._send_later(ready)
+            if not found.truncated:
+                return
 
     async def _send_fetched(self, message: ChatMessage) -> None:
         for participant, actor in list(self._host.actors.items()):

@@ -206,6 +206,7 @@ class Rooms:
         on(happened.MessageStored, self._message_stored)
         on(happened.RecordingReady, lambda event: self._recording("recording.ready", event.recording))
         on(happened.RecordingFailed, lambda event: self._recording("recording.failed", event.recording))
+        on(happened.BusInterrupted, lambda event: self._look_again())
 
     def _over(self, session: Session, reason: fx.EndReason) -> None:
         if host := self.get(session.kind, session.id):
@@ -223,6 +224,25 @@ class Rooms:
             host.tell(lambda now: host.room.session_updated(session, wire, now))
 
         host.chat.lane.put(tell)
+
+    def _look_again(self) -> None:
+        """Some of the events of other nodes may not have come: what they would have said is read instead."""
+        for host in self._hosts.values():
+            host.chat.lane.put(lambda host=host: self._reread(host))  # type: ignore[misc]
+
+    async def _reread(self, host: Host) -> None:
+        known = host.room.session
+        try:
+            session = await sessions.find(self.ctx, known.kind, known.id)
+        except NotFound:
+            self._over(known, "deleted")
+            return
+        if session.status == "ended":
+            self._over(session, "ended")
+            return
+        if session != known:
+            self._session_updated(happened.SessionUpdated(session))
+        await host.chat.fetch()
 
     def _person_changed(self, event: happened.UserUpdated) -> None:
         for host in self._where(event.user_id):

@@ -147,27 +147,40 @@ def media() -> tuple[Any, tuple[str, ...]]:
 
 
 @pytest.fixture
-async def live(
-    uri: str, tmp_path: Path, overrides: dict[str, str], media: tuple[Any, tuple[str, ...]]
-) -> AsyncIterator[Live]:
+async def ctx(uri: str, tmp_path: Path, overrides: dict[str, str]) -> AsyncIterator[Context]:
     cheap = {"auth.argon2_time_cost": "1", "auth.argon2_memory_kib": "8", "rooms.grace_s": "0.4"}
     settings = load_settings(overrides={**cheap, **overrides}, environ={})
-    async with context(uri, tmp_path, settings) as ctx:
-        (workers, addresses), signalling, recorder = media, Signalling(ctx), FakeRecorder()
-        rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, addresses))
-        signalling.serve(rooms)
-        app = web.Application()
-        signalling.attach(app)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        live = Live(ctx, rooms, signalling, f"http://127.0.0.1:{port}")
-        live.workers, live.recorder = workers, recorder
+    async with context(uri, tmp_path, settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def live(ctx: Context, media: tuple[Any, tuple[str, ...]]) -> AsyncIterator[Live]:
+    async with serving(ctx, *media) as live:
         yield live
-        await signalling.shutdown()
-        await rooms.shutdown()
-        for someone in live.people:
-            await someone.close()
-        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def serving(ctx: Context, workers: Any, addresses: tuple[str, ...]) -> AsyncIterator[Live]:
+    """A server over `ctx`; with Redis it exchanges pushes with others."""
+    signalling, recorder = Signalling(ctx), FakeRecorder()
+    rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, addresses))
+    signalling.serve(rooms)
+    pushing = asyncio.create_task(signalling.run())
+    app = web.Application()
+    signalling.attach(app)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    live = Live(ctx, rooms, signalling, f"http://127.0.0.1:{port}")
+    live.workers, live.recorder = workers, recorder
+    yield live
+    await signalling.shutdown()
+    await rooms.shutdown()
+    for someone in live.people:
+        await someone.close()
+    await runner.cleanup()
+    pushing.cancel()
+    await asyncio.wait([pushing])

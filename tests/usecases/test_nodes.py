@@ -1,53 +1,25 @@
 """Two nodes on one database: what is done on one holds on the other at once, though it remembers tokens."""
 
 import asyncio
-import contextlib
-import dataclasses
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from mediaserver.base.errors import Unauthenticated, Unavailable
-from mediaserver.store.bus import RedisBus
+from mediaserver.base.errors import Unauthenticated
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import BusInterrupted, Event, Events
-from mediaserver.usecases.relay import Relay
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.events import BusInterrupted, Event
 from tests.store.redis_server import RedisServer, redis_server
+from tests.usecases.nodes import joined
 from tests.usecases.world import World
 
 __all__ = ["redis_server"]
 
 
-@contextlib.asynccontextmanager
-async def joined(ctx: Context, redis: RedisServer) -> AsyncIterator[Context]:
-    """A node over the same documents, with memory and events of its own."""
-    events, tokens = Events(), AccessTokens(ctx.secrets.jwt_key, ctx.settings.auth.access_ttl_s)
-    tokens.heed(events)
-    relay = Relay(events)
-    bus = RedisBus(redis.url, "test", relay.received, relay.interrupted)
-    relay.connect(bus.send)
-    running = asyncio.create_task(bus.run())
-    async with asyncio.timeout(10):
-        while not await _fit(bus):
-            await asyncio.sleep(0.01)
-    yield dataclasses.replace(ctx, events=events, tokens=tokens)
-    running.cancel()
-    await asyncio.wait([running])
-
-
-async def _fit(bus: RedisBus) -> bool:
-    with contextlib.suppress(Unavailable):
-        await bus.check()
-        return True
-    return False
-
-
 @pytest.fixture
 async def nodes(world: World, redis_server: RedisServer) -> AsyncIterator[tuple[Context, Context]]:
-    async with joined(world.ctx, redis_server) as a, joined(world.ctx, redis_server) as b:
+    async with joined(world.ctx, redis_server.url) as a, joined(world.ctx, redis_server.url) as b:
         yield a, b
 
 
