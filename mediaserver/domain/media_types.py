@@ -4,19 +4,17 @@ Whatever a browser could run (HTML, SVG, scripts) is plain text here; what is no
 """
 
 import re
-import struct
-from collections.abc import Callable
 from typing import Literal
 
 MediaClass = Literal["image", "video", "audio", "file"]
 
 HEAD_BYTES = 256 * 1024
-"""As much of a file's beginning as `sniff` and `image_size` want to see."""
+"""As much of a file's beginning as `sniff` wants to see."""
 
 UNKNOWN = "application/octet-stream"
 TEXT = "text/plain"
-MAX_IMAGE_PIXELS = 100_000_000
-"""Browsers take 4 bytes a pixel to show a picture: what is larger than this is a bomb."""
+MAX_PIXELS = 100_000_000
+"""Browsers take 4 bytes a pixel to show a picture, still or moving: what is larger than this is a bomb."""
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -50,6 +48,9 @@ DEMUXERS = {
     "audio/flac": "flac",
 }
 """Sound and video types, and FFmpeg's name for what reads them."""
+
+PICTURE_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
+"""Picture types, and Pillow's name of each."""
 
 
 def sniff(head: bytes) -> str:
@@ -95,16 +96,6 @@ def with_video(content_type: str, has_video: bool) -> str:
     )
 
 
-def image_size(content_type: str, head: bytes) -> tuple[int, int] | None:
-    """`(width, height)` in pixels as a browser shows it, or None when the header is damaged or cut off."""
-    reader = _IMAGE_SIZES.get(content_type)
-    try:
-        size = reader(head) if reader else None
-    except (struct.error, IndexError):
-        return None
-    return size if size and all(size) else None
-
-
 def _is_mp3_frame(head: bytes) -> bool:
     """An MPEG audio layer III frame header: sync, layer, bitrate and sampling rate all legal."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
@@ -124,72 +115,3 @@ def _is_text(head: bytes) -> bool:
             len(head) >= HEAD_BYTES and error.start > len(head) - 4 and error.reason == "unexpected end of data"
         )
     return True
-
-
-def _png_size(head: bytes) -> tuple[int, int]:
-    width, height = struct.unpack_from(">II", head, 16)
-    return width, height
-
-
-def _gif_size(head: bytes) -> tuple[int, int]:
-    width, height = struct.unpack_from("<HH", head, 6)
-    return width, height
-
-
-def _webp_size(head: bytes) -> tuple[int, int] | None:
-    """Of the three kinds of WebP (RFC 9649 sections 2.5 to 2.7)."""
-    kind = head[12:16]
-    if kind == b"VP8X":
-        low_x, high_x, low_y, high_y = struct.unpack_from("<HBHB", head, 24)  # two numbers of 24 bits
-        return 1 + (low_x | high_x << 16), 1 + (low_y | high_y << 16)
-    if kind == b"VP8L" and head[20] == 0x2F:
-        (bits,) = struct.unpack_from("<I", head, 21)
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
-        width, height = struct.unpack_from("<HH", head, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
-
-
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Walk the segments (ITU-T T.81 annex B) to the frame header; Exif may say that it is shown on its side."""
-    at, turned = 2, False
-    while head[at] == 0xFF:
-        marker = head[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-            continue
-        (length,) = struct.unpack_from(">H", head, at + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return (height, width) if turned else (width, height)
-        if marker == 0xE1 and head[at + 4 : at + 10] == b"Exif\0\0":
-            turned = _exif_orientation(head[at + 10 : at + 2 + length]) in (5, 6, 7, 8)
-        if length < 2 or marker == 0xDA:
-            return None
-        at += 2 + length
-    return None
-
-
-def _exif_orientation(tiff: bytes) -> int:
-    """Tag 0x0112 of the first directory (TIFF 6.0 section 2); 1, upright, when there is none."""
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or len(tiff) < 8:
-        return 1
-    (offset,) = struct.unpack_from(f"{order}I", tiff, 4)
-    if offset + 2 > len(tiff):
-        return 1
-    (count,) = struct.unpack_from(f"{order}H", tiff, offset)
-    for at in range(offset + 2, min(offset + 2 + 12 * count, len(tiff) - 11), 12):
-        tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, at)
-        if tag == 0x0112:
-            return int(value)
-    return 1
-
-
-_IMAGE_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
-    "image/png": _png_size,
-    "image/gif": _gif_size,
-    "image/webp": _webp_size,
-    "image/jpeg": _jpeg_size,
-}

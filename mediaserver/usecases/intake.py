@@ -9,7 +9,8 @@ from typing import BinaryIO
 from mediaserver.base.errors import FieldError, Invalid, TooLarge, Unavailable
 from mediaserver.base.settings import Uploads
 from mediaserver.domain import media_types
-from mediaserver.domain.media_types import HEAD_BYTES, MAX_IMAGE_PIXELS, UNKNOWN
+from mediaserver.domain.media_types import HEAD_BYTES, MAX_PIXELS, UNKNOWN
+from mediaserver.domain.uploads import Thumbnail
 from mediaserver.usecases import media_probe
 
 
@@ -23,6 +24,12 @@ class Arrived:
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
+    thumbnail: Thumbnail | None = None
+    """Its file is at `thumbnail_of(path)`."""
+
+
+def thumbnail_of(path: Path) -> Path:
+    return path.with_name("thumbnail.webp")
 
 
 async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads) -> Arrived:
@@ -65,24 +72,22 @@ def _refuse_too_large(content_type: str, size: int, limits: Uploads) -> None:
 async def _look(path: Path, size: int, head: bytes) -> Arrived:
     """What is not what it begins as is a plain file."""
     content_type = media_types.sniff(head)
-    if media_types.class_of(content_type) == "image":
-        return _picture(path, size, content_type, head)
-    demuxer = media_types.DEMUXERS.get(content_type)
-    if demuxer is None:
+    if content_type in media_types.PICTURE_FORMATS:
+        probed = await media_probe.probe_picture(path, content_type, thumbnail_of(path))
+    elif demuxer := media_types.DEMUXERS.get(content_type):
+        probed = await media_probe.probe_media(path, demuxer, thumbnail_of(path))
+    else:
         return Arrived(path, size, content_type)
-    probed = await media_probe.probe(path, demuxer)
     if probed is None:
         return Arrived(path, size, UNKNOWN)
-    found_type = media_types.with_video(content_type, probed.has_video)
-    return Arrived(path, size, found_type, probed.width, probed.height, probed.duration_s)
+    content_type = media_types.with_video(content_type, probed.has_video)
+    _refuse_bomb(content_type, probed.width or 0, probed.height or 0)
+    thumbnail = Thumbnail(width=probed.thumbnail[0], height=probed.thumbnail[1]) if probed.thumbnail else None
+    return Arrived(path, size, content_type, probed.width, probed.height, probed.duration_s, thumbnail)
 
 
-def _picture(path: Path, size: int, content_type: str, head: bytes) -> Arrived:
-    pixels = media_types.image_size(content_type, head)
-    if pixels is None:
-        return Arrived(path, size, UNKNOWN)
-    width, height = pixels
-    if width * height > MAX_IMAGE_PIXELS:
-        said = f"has {width} × {height} pixels; at most {MAX_IMAGE_PIXELS:,} are allowed"
-        raise Invalid("image_too_large", f"the picture {said}", [FieldError("file", said)])
-    return Arrived(path, size, content_type, width, height)
+def _refuse_bomb(content_type: str, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        said = f"has {width} × {height} pixels; at most {MAX_PIXELS:,} are allowed"
+        kind = media_types.class_of(content_type)
+        raise Invalid(f"{kind}_too_large", f"the {kind} {said}", [FieldError("file", said)])

@@ -9,7 +9,7 @@ from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.uploads import Upload, object_key
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.intake import Arrived
+from mediaserver.usecases.intake import Arrived, thumbnail_of
 
 
 def incoming(ctx: Context) -> Path:
@@ -33,11 +33,14 @@ async def store(ctx: Context, actor: Actor, name: str, arrived: Arrived) -> Uplo
             width=arrived.width,
             height=arrived.height,
             duration_s=arrived.duration_s,
+            thumbnail=arrived.thumbnail,
             name=name,
             object_key=object_key(upload_id, name),
             status="pending",
         )
     )
+    if arrived.thumbnail:
+        await ctx.objects.put_file(upload.thumbnail_key, thumbnail_of(arrived.path), "image/webp")
     await ctx.objects.put_file(upload.object_key, arrived.path, upload.content_type)
     return await ctx.uploads.update(upload_id, set={"status": "ready"})
 
@@ -48,5 +51,7 @@ async def discard(ctx: Context, upload: Upload) -> bool:
     if claimed is None:
         return False
     await ctx.objects.delete(upload.object_key)
+    if upload.thumbnail:
+        await ctx.objects.delete(upload.thumbnail_key)
     await ctx.uploads.delete_many({"_id": upload.id})
     return True

@@ -1,99 +1,96 @@
-"""How long and how large sound and video are, read by FFmpeg's demuxers in a short-lived process of its own.
+"""How large pictures and videos are, how long sound and video, and a thumbnail: seen by a short-lived process.
 
-The files are strangers': a demuxer that crashes, hangs or grows takes nothing else with it. The
-demuxer is chosen by us, so that no file can name others (as playlists do) to be read.
+The files are strangers': a decoder that crashes, hangs or grows takes nothing else with it. Format and demuxer
+are chosen by us, so that no file can name others (as playlists do) to be read.
 """
 
 import asyncio
-import json
-import resource
+import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+from weakref import WeakKeyDictionary
 
-_CPU_S = 10
-_WALL_S = 20.0
-_MEMORY = 1 << 30
-_MAX_DURATION_S = 7 * 86400.0
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mediaserver.domain import media_types
+from mediaserver.domain.media_types import HEAD_BYTES, MAX_PIXELS, PICTURE_FORMATS
+from mediaserver.usecases import probe_process
+
+_WALL_S = 30.0
+_AT_ONCE = max(2, os.cpu_count() or 1)
+_PLACES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_MAX_THUMBNAIL_BYTES = 4 << 20
+
+Pixels = Annotated[int, Field(gt=0, le=1 << 31)]
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
-    has_video: bool
-    width: int | None
-    height: int | None
-    duration_s: float | None
+class Probed(BaseModel):
+    """What that process says. It may have been taken over by what it read: believed only in these bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    has_video: bool = False
+    width: Pixels | None = None
+    height: Pixels | None = None
+    duration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    thumbnail: tuple[Pixels, Pixels] | None = None
+    """Width and height of the one that was written."""
 
 
-async def probe(path: Path, demuxer: str) -> Probed | None:
-    """What the file holds; None when it cannot be read as what it claims to be."""
+async def probe_picture(path: Path, content_type: str, thumbnail: Path) -> Probed | None:
+    """What the picture at `path` is, decoded; its thumbnail is written. None when it is damaged."""
+    return await _probe(probe_process.PICTURE + PICTURE_FORMATS[content_type], path, thumbnail)
+
+
+async def probe_media(path: Path, demuxer: str, thumbnail: Path) -> Probed | None:
+    """What the sound or video file holds; a poster is written. None when it is not what it claims to be."""
+    return await _probe(demuxer, path, thumbnail)
+
+
+async def _probe(form: str, path: Path, thumbnail: Path) -> Probed | None:
+    async with _PLACES.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)):
+        said = await _last_line_of(form, str(path), str(thumbnail), str(MAX_PIXELS))
+    try:
+        probed = Probed.model_validate_json(said)
+    except ValidationError:
+        return None
+    if probed.thumbnail and not await asyncio.to_thread(_is_thumbnail, thumbnail):
+        return probed.model_copy(update={"thumbnail": None})
+    return probed
+
+
+async def _last_line_of(*arguments: str) -> bytes:
+    """What the process printed last until it ended, or was ended; empty when it said nothing."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        __name__,
-        demuxer,
-        str(path),
+        probe_process.__name__,
+        *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
+    assert process.stdout is not None
+    last = b""
     try:
         async with asyncio.timeout(_WALL_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        return None
+            async for line in process.stdout:
+                last = line
+            await process.wait()
+    except (TimeoutError, ValueError):  # it took too long; a line without end
+        pass
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _parse(output) if process.returncode == 0 else None
+    return last
 
 
-def _parse(output: bytes) -> Probed | None:
+def _is_thumbnail(path: Path) -> bool:
     try:
-        return Probed(**json.loads(output))
-    except (ValueError, TypeError):
-        return None
-
-
-def _read(demuxer: str, path: str) -> Probed:
-    import av  # only in the process of its own
-
-    with av.open(path, format=demuxer, options={"protocol_whitelist": "file"}) as container:
-        # A cover picture in a sound file is an attached still, not video.
-        attached = av.stream.Disposition.attached_pic
-        video = next((s for s in container.streams.video if not s.disposition & attached), None)
-        if video is None and not container.streams.audio:
-            raise ValueError("neither sound nor video")
-        duration_s = container.duration / av.time_base if container.duration else _last_time(container)
-    return Probed(
-        has_video=video is not None,
-        width=(video.width or None) if video else None,
-        height=(video.height or None) if video else None,
-        duration_s=round(duration_s, 3) if duration_s and 0 < duration_s < _MAX_DURATION_S else None,
-    )
-
-
-def _last_time(container: Any) -> float | None:
-    """Browsers' own recorders write no duration: walk to the end."""
-    last = 0.0
-    for packet in container.demux():
-        if packet.pts is not None and packet.time_base is not None:
-            last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return last or None
-
-
-def _main(demuxer: str, path: str) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    import av  # its libraries are mapped before memory is bounded
-
-    av.logging.set_level(None)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    probed = _read(demuxer, path)
-    json.dump({name: getattr(probed, name) for name in Probed.__slots__}, sys.stdout)
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+        with path.open("rb") as file:
+            is_webp = media_types.sniff(file.read(HEAD_BYTES)) == "image/webp"
+        return is_webp and path.stat().st_size <= _MAX_THUMBNAIL_BYTES
+    except OSError:
+        return False

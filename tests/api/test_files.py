@@ -18,6 +18,7 @@ from mediaserver.usecases.context import Context
 from tests.api.served import Client, served
 from tests.store.conftest import engine, shared_server, uri
 from tests.store.objects.conftest import s3_admin, s3_endpoint, s3_settings
+from tests.usecases.pictures import corners, decoded, encoded, quarters
 from tests.usecases.stored_context import (
     PNG,
     HandClock,
@@ -174,15 +175,32 @@ async def test_a_right_that_ended_ends_the_url(ctx: Context, anna: Actor, client
 async def test_a_face_is_served_to_everyone_who_has_its_url_while_it_is_one(
     ctx: Context, anna: Actor, client: Client
 ) -> None:
-    upload, use = await keep(ctx, anna, PNG), Use(kind="profile", id=anna.user_id)
+    photograph = encoded(quarters(1600, 1200), "PNG")
+    upload, use = await keep(ctx, anna, photograph), Use(kind="profile", id=anna.user_id)
     url = URL(uploads.face_url(ctx, upload))
     assert await refusal(client, url) == (403, "forbidden")
     await uploads.mark_used(ctx, upload.id, use)
     async with client.get(url) as answer:
-        assert (answer.status, await answer.read()) == (200, PNG)
+        small = decoded(await answer.read())
+    assert (small.size, corners(small)) == ((640, 480), "rgbw")
     assert await refusal(client, url.update_query(person=anna.user_id)) == (403, "bad_signature")
     await uploads.release(ctx, upload.id, use)
     assert await refusal(client, url) == (403, "forbidden")
+
+
+async def test_a_thumbnail_is_for_those_who_may_read_its_upload(
+    ctx: Context, anna: Actor, client: Client
+) -> None:
+    bert = await add_person(ctx, "bert")
+    session, upload = await add_session(ctx, anna), await keep(ctx, anna, PNG)
+    url = URL(uploads.describe(ctx, bert.user_id, upload)["thumbnail"]["url"])
+    assert await refusal(client, url) == (403, "forbidden")
+    await uploads.mark_used(ctx, upload.id, Use(kind="session", id=session.id))
+    await add_participant(ctx, session, bert)
+    async with client.get(url) as answer:
+        assert (answer.status, answer.content_type) == (200, "image/webp")
+        assert answer.headers["Content-Disposition"] == "inline"
+        assert corners(decoded(await answer.read())) == "rgbw"
 
 
 async def test_keys_that_nobody_judges_are_refused(ctx: Context, anna: Actor, client: Client) -> None:

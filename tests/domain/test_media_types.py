@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from mediaserver.domain.media_types import (
     HEAD_BYTES,
     class_of,
-    image_size,
     shown_inline,
     sniff,
     with_video,
@@ -15,15 +14,8 @@ from mediaserver.domain.media_types import (
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 360)
 GIF = b"GIF89a" + struct.pack("<HH", 640, 360)
-FRAME = b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", 360, 640) + b"\x03"
-EXIF = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
-JPEG = b"\xff\xd8\xff\xe0\x00\x04\0\0" + FRAME
-JPEG_TURNED = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(EXIF) + 2) + EXIF + FRAME
-WEBP_LOSSY = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 640, 360)
-WEBP_LOSSLESS = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f" + struct.pack("<I", 639 | 359 << 14)
-WEBP_EXTENDED = (
-    b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0" + (639).to_bytes(3, "little") + (359).to_bytes(3, "little")
-)
+JPEG = b"\xff\xd8\xff\xe0\x00\x04\0\0"
+WEBP = b"RIFF\0\0\0\0WEBPVP8 "
 
 
 @pytest.mark.parametrize(
@@ -32,7 +24,7 @@ WEBP_EXTENDED = (
         (PNG, "image/png"),
         (JPEG, "image/jpeg"),
         (GIF, "image/gif"),
-        (WEBP_LOSSY, "image/webp"),
+        (WEBP, "image/webp"),
         (b"RIFF\0\0\0\0WAVEfmt ", "audio/wav"),
         (b"RIFF\0\0\0\0AVI LIST", "application/octet-stream"),
         (b"%PDF-1.7\n", "application/pdf"),
@@ -66,28 +58,9 @@ def test_the_first_bytes_tell_the_type(head: bytes, content_type: str) -> None:
     assert sniff(head) == content_type
 
 
-@pytest.mark.parametrize("head", [PNG, GIF, JPEG, WEBP_LOSSY, WEBP_LOSSLESS, WEBP_EXTENDED])
-def test_the_header_tells_the_size(head: bytes) -> None:
-    assert image_size(sniff(head), head) == (640, 360)
-    for cut in range(len(head) - 1):
-        assert image_size(sniff(head), head[:cut]) is None
-
-
-def test_a_photograph_taken_upright_is_upright() -> None:
-    assert image_size("image/jpeg", JPEG_TURNED) == (360, 640)
-
-
-def test_an_empty_picture_has_no_size() -> None:
-    assert image_size("image/png", PNG[:16] + struct.pack(">II", 0, 360)) is None
-
-
-@given(st.sampled_from([PNG, GIF, JPEG, JPEG_TURNED, WEBP_LOSSY, WEBP_LOSSLESS]), st.binary(), st.integers(0, 60))
-def test_no_damage_breaks_the_readers(head: bytes, noise: bytes, at: int) -> None:
-    damaged = head[:at] + noise + head[at + len(noise) :]
-    sniff(damaged)
-    for content_type in ("image/png", "image/gif", "image/jpeg", "image/webp"):
-        size = image_size(content_type, damaged)
-        assert size is None or all(side > 0 for side in size)
+@given(st.binary())
+def test_whatever_comes_has_a_type(head: bytes) -> None:
+    assert class_of(sniff(head)) in ("image", "video", "audio", "file")
 
 
 @pytest.mark.parametrize(

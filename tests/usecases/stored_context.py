@@ -1,6 +1,5 @@
 """A `Context` over real documents and a local object directory, with what files need; the rest is absent."""
 
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -27,9 +26,10 @@ from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.tokens import AccessTokens
+from tests.usecases.pictures import encoded, quarters
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 360) + b"rest of the picture"
+PNG = encoded(quarters(640, 360).quantize(4), "PNG")
 
 
 @dataclass(slots=True)
