@@ -42,11 +42,12 @@ class UrlSigner:
         self._base = public_url.rstrip("/")
 
     def url(self, key: str, person: str, now: datetime, ttl_s: int, name: str | None = None) -> str:
-        """A URL that works for between three quarters of `ttl_s` and all of it.
+        """A URL that works for between half of `ttl_s` and all of it.
 
-        Expiry falls on round times, so the same object asked for again has the same URL: browsers' caches hit.
+        Expiry falls on round times, so the same object asked for again has the same URL: browsers' caches hit,
+        and answers that hold it keep their ETag.
         """
-        step = max(1, ttl_s // 4)
+        step = max(1, ttl_s // 2)
         expires = (int(now.timestamp()) + ttl_s) // step * step
         signed = SignedFile(key, person, expires, name)
         query = {"person": person, "expires": str(expires)}

@@ -16,6 +16,7 @@ _MAX_PROFILE = 16 * 1024
 _STRIP = 64  # rows of the smaller picture
 _ORIENTATION = 0x0112  # TIFF 6.0; in Exif
 _ON_ITS_SIDE = (5, 6, 7, 8)
+_TURNED_BY_BROWSERS = ("JPEG", "PNG")  # WebP may carry Exif too, and is shown as it is
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,7 +47,7 @@ def of_picture(path: Path, form: str, target: Path, max_pixels: int) -> tuple[Si
             small: Image.Image | None = _shrunk(opened, fitting(width, height))
         except MemoryError:
             small = None
-        turn = _orientation(opened)
+        turn = _orientation(opened) if form in _TURNED_BY_BROWSERS else 1
         profile = opened.info.get("icc_profile") if opened.mode in ("RGB", "RGBA", "P") else None
     size = (height, width) if turn in _ON_ITS_SIDE else (width, height)
     if small is None:

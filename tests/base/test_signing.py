@@ -22,7 +22,7 @@ def test_a_url_says_who_may_have_what_until_when() -> None:
     assert url.startswith("/files/uploads/1/a.png?person=anna&expires=")
     signed = SIGNER.verify(*parts(url), now=NOW)
     assert (signed.key, signed.person, signed.name) == ("uploads/1/a.png", "anna", "Ä & b.png")
-    assert timedelta(seconds=2700) <= datetime.fromtimestamp(signed.expires, UTC) - NOW <= timedelta(seconds=3600)
+    assert timedelta(seconds=1800) <= datetime.fromtimestamp(signed.expires, UTC) - NOW <= timedelta(seconds=3600)
 
 
 def test_a_public_url_stands_before_the_path() -> None:
@@ -32,8 +32,15 @@ def test_a_public_url_stands_before_the_path() -> None:
 
 def test_the_same_object_has_the_same_url_for_a_while() -> None:
     at = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
-    assert SIGNER.url("a/b", "p", at, 3600) == SIGNER.url("a/b", "p", at + timedelta(minutes=10), 3600)
-    assert SIGNER.url("a/b", "p", at, 3600) != SIGNER.url("a/b", "p", at + timedelta(minutes=20), 3600)
+    assert SIGNER.url("a/b", "p", at, 3600) == SIGNER.url("a/b", "p", at + timedelta(minutes=29), 3600)
+    assert SIGNER.url("a/b", "p", at, 3600) != SIGNER.url("a/b", "p", at + timedelta(minutes=30), 3600)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 10**6))
+def test_it_lives_at_least_half_its_time_and_never_longer(second: int, ttl_s: int) -> None:
+    at = NOW + timedelta(seconds=second)
+    left_s = int(parts(SIGNER.url("a/b", "p", at, ttl_s))[1]["expires"]) - int(at.timestamp())
+    assert ttl_s / 2 <= left_s <= ttl_s
 
 
 def test_it_expires() -> None:

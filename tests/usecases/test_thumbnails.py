@@ -91,6 +91,15 @@ async def test_a_photograph_stands_as_the_camera_was_held(
     assert (small.size, corners(small)) == ((640, 360) if upright else (360, 640), shown)
 
 
+@pytest.mark.parametrize(("form", "shown"), [("PNG", "brwg"), ("WEBP", "rgbw")])
+async def test_other_formats_are_turned_where_browsers_do(
+    ctx: Context, ada: Actor, form: str, shown: str
+) -> None:
+    made = await upload(ctx, ada, encoded(quarters(320, 180), form, exif=held(6)))
+    assert described(made) == (f"image/{form.lower()}", *((180, 320) if shown == "brwg" else (320, 180)))
+    assert corners(await thumbnail(ctx, made)) == shown
+
+
 async def test_it_tells_nothing_of_the_camera_and_the_place(ctx: Context, ada: Actor) -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">a place</x:xmpmeta>'
     made = await upload(ctx, ada, encoded(quarters(900, 900), "JPEG", exif=held(6), xmp=xmp, comment=b"a secret"))

@@ -13,7 +13,7 @@
  *   handRaised: boolean, connection: 'connected' | 'reconnecting', joinedAt: string}} Participant
  * @typedef {{id: string, participantId: string, source: Source, kind: 'audio' | 'video', enabled: boolean}} Track
  * @typedef {{id: string, contentType: string, size: number, name: string, width: number | null, height: number | null,
- *   duration: number | null, url: string}} Upload
+ *   duration: number | null, url: string, thumbnail: {url: string, width: number, height: number} | null}} Upload
  * @typedef {{id: string, senderUserId: string, senderName: string,
  *   contentType: 'Text' | 'Image' | 'Video' | 'Audio' | 'File', content: string | Upload, timestamp: string,
  *   sequence: number, clientId: string | null}} Message

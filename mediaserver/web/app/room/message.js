@@ -28,10 +28,12 @@ export function pendingItem(entry, drop) {
 const CONTENT = {
   Text: ({ content: text }) => fill(h('p', { class: 'message-text' }), linked(text)),
   Image: ({ content: upload }) => {
-    const image = h('img', { class: 'message-image', src: upload.url, alt: upload.name ?? 'Picture', loading: 'lazy', width: upload.width, height: upload.height });
+    // What may move is shown whole; the thumbnail stands still.
+    const small = upload.contentType === 'image/gif' ? null : upload.thumbnail;
+    const image = h('img', { class: 'message-image', src: (small ?? upload).url, alt: upload.name ?? 'Picture', loading: 'lazy', width: upload.width, height: upload.height });
     return h('a', { href: upload.url, target: '_blank', rel: 'noopener' }, image);
   },
-  Video: ({ content: upload }) => h('video', { class: 'message-video', src: upload.url, controls: true, preload: 'metadata', playsInline: true }),
+  Video: ({ content: upload }) => h('video', { class: 'message-video', src: upload.url, poster: upload.thumbnail?.url, controls: true, preload: upload.thumbnail ? 'none' : 'metadata', playsInline: true }),
   Audio: ({ content: upload }) => h('audio', { src: upload.url, controls: true, preload: 'metadata' }),
   File: ({ content: upload }) => h('a', { class: 'file', href: upload.url, download: upload.name ?? true }, icon('file'),
     h('span', {}, h('strong', { text: upload.name ?? 'File' }), h('span', { class: 'hint', text: bytes(upload.size ?? 0) }))),
