@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
-from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.document import Document, Index, Moment, Reference
 from mediaserver.domain.sessions import SessionKind
 from mediaserver.domain.text import Line, Prose
 
@@ -20,6 +20,7 @@ class ChatMessage(Document):
         Index(("session_kind", "session_id", "sequence"), unique=True),
         Index(("session_id", "sender_user_id", "client_id"), unique=True),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("sender_user_id", "users", "keep"),)
 
     session_kind: SessionKind
     session_id: str

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.document import Document, Index, Moment, Reference
 from mediaserver.domain.sessions import SessionKind
 
 ParticipantRole = Literal["moderator", "participant"]
@@ -17,6 +17,7 @@ class Participant(Document):
         Index(("session_kind", "session_id", "user_id"), unique=True),
         Index(("session_id", "left_at")),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "keep"),)
 
     session_kind: SessionKind
     session_id: str

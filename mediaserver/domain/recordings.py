@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index, Moment, Value
+from mediaserver.domain.document import Document, Index, Moment, Reference, Value
 from mediaserver.domain.sessions import SessionKind, Source
 
 RecordingStatus = Literal["recording", "processing", "ready", "failed"]
@@ -34,6 +34,7 @@ class Recording(Document):
         # One running recording a session.
         Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("moderator_user_id", "users", "keep"),)
 
     session_kind: SessionKind
     session_id: str

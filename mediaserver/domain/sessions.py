@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from mediaserver.base.errors import FieldError
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document, Index, Moment
+from mediaserver.domain.document import Document, Index, Moment, Reference
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
 from mediaserver.domain.text import Line, Prose
 
@@ -60,6 +60,7 @@ class Session(Document):
         Index(("kind", "status", "_id")),
         Index(("kind", "moderator_user_id", "_id")),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("moderator_user_id", "users", "keep"),)
 
     kind: SessionKind
     type: SessionType | None = None

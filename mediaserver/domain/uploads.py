@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index, Value
+from mediaserver.domain.document import Document, Index, Reference, Value
 
 KEY_PREFIX = "uploads"
 UploadStatus = Literal["pending", "ready"]
@@ -39,6 +39,7 @@ class Upload(Document):
         Index(("used", "created_at")),
         Index(("used_by.id",)),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("owner_user_id", "users", "keep"),)
 
     owner_user_id: str
     content_type: str

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, TypeAdapter
 
 from mediaserver.domain.actor import Role
-from mediaserver.domain.document import Document, Index, Moment, Value
+from mediaserver.domain.document import Consequential, Document, Index, Moment, Reference, Value
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, nobody, owner
 from mediaserver.domain.text import Line, Prose, fold
 
@@ -39,7 +39,7 @@ class Profile(Value):
     links: list[Link] = Field(default_factory=list, max_length=10)
 
 
-class User(Document):
+class User(Consequential):
     """A person with an account."""
 
     collection: ClassVar[str] = "users"
@@ -81,6 +81,7 @@ class Login(Document):
         Index(("user_id",)),
         Index(("expires_at",), expire_after_s=0),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "cascade"),)
 
     user_id: str
     token_hash: str = Field(exclude=True, repr=False)

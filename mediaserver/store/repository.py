@@ -345,7 +345,7 @@ class Repository(Generic[D]):
     def _present(self, filter: Filter) -> Filter:
         """The same, without what is being removed unless `filter` asks for it."""
         if self._hides_gone and "gone" not in filter:
-            return {**self._checked(filter), "gone": False}
+            return {**self._checked(filter), "gone": {"$ne": True}}
         return self._checked(filter)
 
     async def _run(self, operation: Callable[[], Awaitable[T]]) -> T:

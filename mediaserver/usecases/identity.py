@@ -50,6 +50,7 @@ async def create_user(ctx: Context, username: str, email: str, password: str, ro
         password_hash=password_hash,
         role=role,
         join_date=stamp["created_at"],
+        settled=True,
     )
     return await ctx.users.add(user)
 

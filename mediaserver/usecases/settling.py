@@ -106,13 +106,13 @@ async def require_references(ctx: Context, document: Document, only: set[str] | 
 
 async def refuse_if_needed(ctx: Context, document: Document) -> None:
     """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth."""
-    for kind, reference in _referring(ctx, document):
+    for kind, reference in _referring(ctx, type(document)):
         where = {reference.stored: document.id}
         if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
             raise Conflict(
                 "in_use", f"a {ctx.of(kind).noun.replace('_', ' ')} still refers to it: delete that first"
             )
-        if reference.on_delete == "cascade":
+        if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
             for child in await ctx.of(kind).find(where):
                 await refuse_if_needed(ctx, child)
 
@@ -135,7 +135,8 @@ async def _settle(ctx: Context, document: Consequential) -> bool:
 async def _claim(ctx: Context, document: Consequential) -> None:
     """Mark it as gone, once its coming is settled; of several who remove it one does, the others find nothing."""
     repository = ctx.of(type(document))
-    settled = {"_id": document.id, "settled": True, "gone": False}
+    # What was stored before it had consequences says neither.
+    settled = {"_id": document.id, "settled": {"$ne": False}, "gone": {"$ne": True}}
     deadline = asyncio.get_running_loop().time() + _WAIT_S
     while not await repository.update_one(settled, set={"settled": False, "gone": True}):
         if not await repository.exists({"_id": document.id}):
@@ -148,7 +149,7 @@ async def _claim(ctx: Context, document: Consequential) -> None:
 async def _clear_away(ctx: Context, document: Document) -> None:
     """What hangs on it, what followed from it, then itself. May be repeated."""
     kind, consequences = type(document), consequences_of(ctx, type(document))
-    for child, reference in _referring(ctx, document):
+    for child, reference in _referring(ctx, kind):
         where = {reference.stored: document.id}
         if reference.on_delete == "clear":
             await ctx.of(child).update_many(where, set={reference.stored: None})
@@ -191,14 +192,23 @@ def consequences_of(ctx: Context, kind: type[Document]) -> Consequences:
     return ctx.consequences.get(kind, Consequences())
 
 
-def _referring(ctx: Context, document: Document) -> list[tuple[type[Document], Reference]]:
-    """Who may refer to it."""
+def _referring(ctx: Context, kind: type[Document]) -> list[tuple[type[Document], Reference]]:
+    """Who may refer to documents of a class."""
     return [
-        (kind, reference)
-        for kind in ctx.repositories.documents
-        for reference in kind.references
-        if reference.to == document.collection
+        (other, reference)
+        for other in ctx.repositories.documents
+        for reference in other.references
+        if reference.to == kind.collection
     ]
+
+
+def _may_be_refused(ctx: Context, kind: type[Document]) -> bool:
+    """Whether anything can forbid that documents of this class are deleted."""
+    return any(
+        reference.on_delete == "refuse" or (reference.on_delete == "cascade" and _may_be_refused(ctx, other))
+        for other, reference in _referring(ctx, kind)
+        if other is not kind
+    )
 
 
 async def _is_there(ctx: Context, document: Document, reference: Reference) -> bool:

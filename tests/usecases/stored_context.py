@@ -81,6 +81,7 @@ async def add_person(ctx: Context, name: str, role: Role = "student", active: bo
         role=role,
         active=active,
         join_date=NOW,
+        settled=True,
     )
     await ctx.users.add(user)
     return Actor(user.id, name, role, new_id())
