@@ -6,10 +6,11 @@ line (`--http.port 8443`).
 
 import os
 from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -106,6 +107,9 @@ class Auth(Section):
     """Wrong passwords a minute, per account and per address, before further tries are refused."""
     registrations_per_hour: int = Field(100, ge=1)
     """New accounts an hour from one address."""
+    resets_per_hour: int = Field(5, ge=1)
+    """Letters with a link for a new password that one account gets in an hour; ten times as many are asked for
+    from one address."""
     argon2_time_cost: int = Field(2, ge=1)
     """argon2id passes."""
     argon2_memory_kib: int = Field(19456, ge=8)
@@ -119,6 +123,29 @@ class Limits(Section):
     """Other requests of one person over REST; 0: any number."""
     anonymous_per_minute: int = Field(300, ge=0)
     """Requests over REST from one address without signing in, signing in among them; 0: any number."""
+
+
+def _mailbox(text: str) -> str:
+    if not text.isprintable() or "@" not in parseaddr(text)[1]:
+        raise ValueError("must be an email address, or a name and one: Mediaserver <mediaserver@example.org>")
+    return text
+
+
+class MailSettings(Section):
+    backend: Literal["file", "smtp"] = "file"
+    """`file` only writes letters to `data.dir/outbox`; `smtp` sends them."""
+    host: str = "localhost"
+    """SMTP server that takes our letters."""
+    port: int = Field(587, ge=1, le=65535)
+    """Its port: 587 with `starttls`, mostly 465 with `tls`."""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted; `none` only for a server on this machine."""
+    username: str = ""
+    """Account at the SMTP server; empty: none is needed."""
+    password: str = Field("", repr=False)
+    """Its password."""
+    sender: Annotated[str, AfterValidator(_mailbox)] = "Mediaserver <mediaserver@localhost>"
+    """From whom letters come."""
 
 
 class Rooms(Section):
@@ -209,6 +236,7 @@ class Settings(BaseSettings):
     objects: Objects = Objects()
     auth: Auth = Auth()
     limits: Limits = Limits()
+    mail: MailSettings = MailSettings()
     rooms: Rooms = Rooms()
     uploads: Uploads = Uploads()
     media: Media = Media()
@@ -287,5 +315,7 @@ def _check_together(settings: Settings) -> None:
         raise StartError("tls.cert and tls.key go together: give both or neither")
     if settings.objects.backend == "s3" and not settings.objects.bucket:
         raise StartError("objects.backend is s3, so objects.bucket must name the bucket")
+    if settings.mail.backend == "smtp" and not settings.http.public_url:
+        raise StartError("mail.backend is smtp, so http.public_url must be set: letters have links")
     if settings.media.turn_urls and not settings.media.turn_secret:
         raise StartError("media.turn_urls are set, so media.turn_secret must be as well")

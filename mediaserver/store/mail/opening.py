@@ -1,0 +1,17 @@
+"""Which carrier the settings ask for."""
+
+from pathlib import Path
+
+from mediaserver.base.clock import Clock, utc_now
+from mediaserver.base.settings import MailSettings
+from mediaserver.store.mail.outbox import FileOutbox
+from mediaserver.store.mail.queue import Mail
+from mediaserver.store.mail.smtp import SmtpMail
+
+
+def open_mail(settings: MailSettings, data_dir: Path, clock: Clock = utc_now) -> Mail:
+    """Connects to nothing: a mail server that is away keeps nobody from starting. `close` it at the end."""
+    if settings.backend == "smtp":
+        smtp = SmtpMail(settings, clock)
+        return Mail(smtp, smtp.close)
+    return Mail(FileOutbox(data_dir / "outbox", settings.sender, clock))
