@@ -41,10 +41,11 @@ from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import MemoryCounters, RedisCounters
 from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
+from mediaserver.store.mail import Mail, open_mail
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import participants, settling
+from mediaserver.usecases import participants, revocations, settling
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
@@ -58,6 +59,7 @@ log = logging.getLogger(__name__)
 DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
 _SETTLING_S: Final = 10.0
+_LAST_LETTERS_S: Final = 3.0
 _MAX_BODY: Final = 1 << 20
 _LAST_EVENTS_S: Final = 2.0
 
@@ -136,6 +138,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
         stack.callback(passwords.close)
         events, tokens = Events(), AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s)
         tokens.heed(events)
+        mail = await stack.enter_async_context(_mail(settings))
         yield Context(
             repositories=Repositories(database, DOCUMENTS),
             counters=counters,
@@ -148,6 +151,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             tokens=tokens,
             passwords=passwords,
             consequences=CONSEQUENCES,
+            mail=mail,
         )
 
 
@@ -193,6 +197,7 @@ async def _start(
     signalling.serve(rooms)
     await stack.enter_async_context(_running("pushes", signalling.run()))
     await stack.enter_async_context(_running("rooms", rooms.run()))
+    await stack.enter_async_context(_running("revocations", revocations.Watch(context).run()))
     await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
     await stack.enter_async_context(_running("settling", _settling(context)))
 
@@ -316,6 +321,18 @@ async def _settling(context: Context) -> None:
         except Problem as problem:
             log.warning("settling waits", extra={"why": problem.detail})
         await asyncio.sleep(_SETTLING_S)
+
+
+@contextlib.asynccontextmanager
+async def _mail(settings: Settings) -> AsyncIterator[Mail]:
+    """Letters are carried while this is open, and those under way for a moment after."""
+    mail = open_mail(settings.mail, settings.data.dir)
+    async with _running("mail", mail.run()):
+        try:
+            yield mail
+            await mail.settle(_LAST_LETTERS_S)
+        finally:
+            mail.close()
 
 
 @contextlib.asynccontextmanager

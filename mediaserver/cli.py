@@ -7,15 +7,22 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.logs import configure_logging
 from mediaserver.base.settings import Settings, load_settings, names
+
+if TYPE_CHECKING:  # commands import what they need: `--help` is quick
+    from mediaserver.domain.users import User
+    from mediaserver.usecases.context import Context
+
+    Act = Callable[[Context, User], Awaitable[str]]
 
 _SECRET = re.compile(r"(://[^:@/]*:)[^@/]+@")
 """A password within a URL."""
@@ -66,16 +73,57 @@ def _create_user(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _set_role(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.usecases import identity
+
+    async def act(context: "Context", user: "User") -> str:
+        return f"is now {(await identity.set_role(context, user.id, arguments.role)).role}"
+
+    return _about_user(arguments, settings, act)
+
+
+def _set_active(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.usecases import identity
+
+    async def act(context: "Context", user: "User") -> str:
+        await identity.set_active(context, user.id, arguments.active)
+        return "is active again" if arguments.active else "is deactivated and signed out everywhere"
+
+    return _about_user(arguments, settings, act)
+
+
+def _sign_out(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.usecases import identity
+
+    async def act(context: "Context", user: "User") -> str:
+        await identity.end_all_logins(context, user.id)
+        return "is signed out everywhere"
+
+    return _about_user(arguments, settings, act)
+
+
+def _reset_password(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.usecases import new_passwords
+
+    password = arguments.password or _ask_password()
+
+    async def act(context: "Context", user: "User") -> str:
+        await new_passwords.set_password(context, user.id, password)
+        return "has a new password and is signed out everywhere"
+
+    return _about_user(arguments, settings, act)
+
+
+def _about_user(arguments: argparse.Namespace, settings: Settings, act: "Act") -> int:
+    """Do something to the user whom the arguments name, and say what."""
     from mediaserver.app import documents
-    from mediaserver.usecases import identity, users
+    from mediaserver.usecases import users
 
-    async def change() -> None:
+    async def run() -> None:
         async with documents(settings) as context:
-            found = await users.by_name(context, arguments.username)
-            user = await identity.set_role(context, found.id, arguments.role)
-            print(f"{user.username} is now {user.role}")
+            user = await users.by_name(context, arguments.username)
+            print(f"{user.username} {await act(context, user)}")
 
-    asyncio.run(change())
+    asyncio.run(run())
     return 0
 
 
@@ -164,6 +212,25 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     role.add_argument("username")
     role.add_argument("role", choices=["student", "instructor", "admin"])
     role.set_defaults(run=_set_role)
+
+    for name, active, words in (
+        ("deactivate", False, "keep a user out; acts on a running server within a second"),
+        ("activate", True, "let a deactivated user sign in again"),
+    ):
+        activity = commands.add_parser(name, parents=[common], help=words)
+        activity.add_argument("username")
+        activity.set_defaults(run=_set_active, active=active)
+
+    out = commands.add_parser("sign-out", parents=[common], help="end all logins of a user")
+    out.add_argument("username")
+    out.set_defaults(run=_sign_out)
+
+    reset = commands.add_parser(
+        "reset-password", parents=[common], help="give a user a new password; ends all their logins"
+    )
+    reset.add_argument("username")
+    reset.add_argument("--password", help="asked for (or read from standard input) when not given")
+    reset.set_defaults(run=_reset_password)
 
     load = commands.add_parser("loadtest", parents=[common], help="put bots into a session and measure")
     load.add_argument("url", help="of the running server")

@@ -65,6 +65,17 @@ class SignedInView(Body):
     refresh_token: str
 
 
+class LoginView(Body):
+    """A device on which one is signed in."""
+
+    id: str
+    created_at: Moment = Field(description="When one signed in there.")
+    last_used_at: Moment = Field(description="When it last refreshed its tokens.")
+    expires_at: Moment = Field(description="Unless it is used before.")
+    user_agent: str
+    current: bool = Field(description="Whether it is the one that asks.")
+
+
 class Moderator(Body):
     id: str
     username: str

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, TypeA
 from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Consequential, Document, Index, Moment, Reference, Value
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, nobody, owner
-from mediaserver.domain.text import Line, Prose, fold
+from mediaserver.domain.text import Line, Prose, fold, single_line
 
 _URL = TypeAdapter(AnyHttpUrl)
 
@@ -27,7 +27,8 @@ Email = Annotated[
         strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$"
     ),
 ]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=256), AfterValidator(single_line)]
+"""As it is typed: spaces count, control characters are none (RFC 8265 section 4.2)."""
 Link = Annotated[Line, StringConstraints(max_length=500), AfterValidator(_web_address)]
 
 
@@ -49,6 +50,7 @@ class User(Consequential):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("username_folded",), unique=True),
         Index(("email_folded",), unique=True),
+        Index(("rights_changed_at",)),
     )
 
     username: Username
@@ -63,6 +65,17 @@ class User(Consequential):
     """An upload's id; answers give the upload."""
     join_date: Moment
     last_login: Moment | None = None
+    login_epoch: int = Field(default=0, exclude=True)
+    """Grows when all logins of the person end: those of an earlier epoch are over, whatever they say."""
+    rights_changed_at: Moment | None = Field(default=None, exclude=True)
+    """When role, activity or epoch last changed: other processes look for this."""
+    reset_hash: str | None = Field(default=None, exclude=True, repr=False)
+    """Of the token with which the person may set a new password; a newer one takes its place."""
+    reset_until: Moment | None = Field(default=None, exclude=True)
+
+    def refuses_password(self, password: str) -> bool:
+        """Whether it is one that everybody would try."""
+        return fold(password) in (self.username_folded, self.email_folded)
 
 
 REPEATABLE_S = 60
@@ -79,6 +92,7 @@ class Login(Document):
     collection: ClassVar[str] = "logins"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id",)),
+        Index(("revoked_at",)),
         Index(("expires_at",), expire_after_s=0),
     )
     references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "cascade"),)
@@ -92,9 +106,19 @@ class Login(Document):
     last_used_at: Moment
     expires_at: Moment
     revoked_at: Moment | None = None
+    epoch: int = Field(default=0, exclude=True)
+    """The person's epoch when they signed in."""
+    user_agent: Annotated[str, StringConstraints(max_length=200)] = ""
+    """What the client says it is."""
 
-    def alive(self, now: datetime) -> bool:
-        return self.revoked_at is None and now < self.expires_at
+    def alive(self, user: User, now: datetime) -> bool:
+        return (
+            self.user_id == user.id
+            and user.active
+            and self.epoch >= user.login_epoch
+            and self.revoked_at is None
+            and now < self.expires_at
+        )
 
 
 def is_login_email(login: str) -> bool:

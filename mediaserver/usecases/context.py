@@ -20,6 +20,7 @@ from mediaserver.domain.sessions import Session
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 from mediaserver.store.counters import Counters
+from mediaserver.store.mail import Mail
 from mediaserver.store.objects import ObjectStore
 from mediaserver.store.repositories import Repositories
 from mediaserver.store.repository import Repository
@@ -93,6 +94,7 @@ class Context:
     """Makes file URLs."""
     tokens: AccessTokens
     passwords: Passwords
+    mail: Mail
     consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)
     """By the class of documents that have any."""
 

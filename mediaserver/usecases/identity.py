@@ -1,19 +1,23 @@
-"""Who somebody is: register, sign in, refresh, sign out; roles and deactivation. Guesses are limited."""
+"""Who somebody is: register, sign in, refresh, sign out; roles and activity. Guesses are limited."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, TooMany, Unauthenticated
+from pydantic import TypeAdapter, ValidationError
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, TooMany, Unauthenticated
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.users import REPEATABLE_S, Login, User, folded, is_login_email
+from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, folded, is_login_email
 from mediaserver.store.counters import Verdict
-from mediaserver.usecases import tokens
+from mediaserver.usecases import revocations, tokens
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
 
-_MINUTE_S = 60
-_HOUR_S = 3600
+MINUTE_S = 60
+HOUR_S = 3600
+_PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,19 @@ class SignedIn:
     refresh_token: str
 
 
-async def register(ctx: Context, username: str, email: str, password: str, address: str) -> SignedIn:
-    """A new student, signed in. TooMany, Conflict `username_taken` or `email_taken`."""
+async def register(
+    ctx: Context, username: str, email: str, password: str, address: str, user_agent: str = ""
+) -> SignedIn:
+    """A new student, signed in. TooMany, Invalid, Conflict `username_taken` or `email_taken`."""
     limit = ctx.settings.auth.registrations_per_hour
-    _refuse_hurry(await ctx.counters.hit(f"register:{address}", limit, _HOUR_S))
+    refuse_hurry(await ctx.counters.hit(f"register:{address}", limit, HOUR_S))
     user = await create_user(ctx, username, email, password, "student")
-    return await _sign_in(ctx, user)
+    return await _sign_in(ctx, user, user_agent)
 
 
 async def create_user(ctx: Context, username: str, email: str, password: str, role: Role) -> User:
     """An account with any role: for the command line, and for `register` underneath."""
     await _refuse_taken(ctx, username, email)  # before the costly hash, and naming both
-    async with ctx.passwords.turn():
-        password_hash = await ctx.passwords.hash(password)
     stamp = ctx.stamp()
     user = User(
         **stamp,
@@ -47,15 +51,31 @@ async def create_user(ctx: Context, username: str, email: str, password: str, ro
         username_folded=folded(username),
         email=email,
         email_folded=folded(email),
-        password_hash=password_hash,
+        password_hash="",
         role=role,
         join_date=stamp["created_at"],
         settled=True,
     )
-    return await ctx.users.add(user)
+    check_password(user, password)
+    async with ctx.passwords.turn():
+        password_hash = await ctx.passwords.hash(password)
+    return await ctx.users.add(user.model_copy(update={"password_hash": password_hash}))
 
 
-async def login(ctx: Context, name: str, password: str, address: str) -> SignedIn:
+def check_password(user: User, password: str, field: str = "password") -> None:
+    """Invalid, naming `field`, for a password that is too short, or one that everybody would try."""
+    try:
+        _PASSWORD.validate_python(password)
+    except ValidationError as error:
+        fault = FieldError(field, error.errors()[0]["msg"].removeprefix("Value error, "))
+    else:
+        if not user.refuses_password(password):
+            return
+        fault = FieldError(field, "must not be the username or the email")
+    raise Invalid("invalid", "this password cannot be used", [fault])
+
+
+async def login(ctx: Context, name: str, password: str, address: str, user_agent: str = "") -> SignedIn:
     """Sign in by username or email. Unauthenticated `wrong_login` tells neither which half was wrong nor whether
     the account exists; TooMany after too many wrong tries for that name or from that address."""
     key, limit = folded(name), ctx.settings.auth.attempts_per_minute
@@ -63,17 +83,15 @@ async def login(ctx: Context, name: str, password: str, address: str) -> SignedI
     # Few at once, and counted before the next: many parallel guesses are not more than the same one by one.
     async with ctx.passwords.turn():
         for one in counted:
-            _refuse_hurry(await ctx.counters.peek(one, limit, _MINUTE_S))
+            refuse_hurry(await ctx.counters.peek(one, limit, MINUTE_S))
         user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
         fits = await ctx.passwords.matches(user.password_hash if user else None, password)
         if not fits:
             for one in counted:
-                await ctx.counters.hit(one, limit, _MINUTE_S)
+                await ctx.counters.hit(one, limit, MINUTE_S)
     if user is None or not fits:
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
-    if not user.active:
-        raise Forbidden("deactivated", "this account was deactivated")
-    return await _sign_in(ctx, user)
+    return await _sign_in(ctx, user, user_agent)
 
 
 async def refresh(ctx: Context, token: str) -> SignedIn:
@@ -84,24 +102,24 @@ async def refresh(ctx: Context, token: str) -> SignedIn:
     revoked then, and its sockets end.
     """
     now = ctx.clock()
-    login = await ctx.logins.find_one({"_id": tokens.login_of(token)})
-    if login is None or not login.alive(now):
-        raise Unauthenticated("bad_refresh_token", "this login is over; sign in again")
-    new_token, new_hash = tokens.new_refresh_token(login.id)
-    if not await _rotate(ctx, login, tokens.hash_refresh_token(token), new_hash):
-        await _revoke(ctx, login)
-        raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
-    user = await ctx.users.find_one({"_id": login.user_id})
-    if user is None or not user.active:
+    login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
+    user = await ctx.users.find_one({"_id": login.user_id}) if login else None
+    if user is not None and not user.active:
         raise Unauthenticated("deactivated", "this account was deactivated")
+    if login is None or user is None or not login.alive(user, now):
+        raise Unauthenticated("bad_refresh_token", "this login is over; sign in again")
+    new_token, new_hash = tokens.new_token(login.id)
+    if not await _rotate(ctx, login, tokens.hash_token(token), new_hash):
+        await end_login(ctx, login)
+        raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
     return _signed_in(ctx, user, login, new_token)
 
 
 async def logout(ctx: Context, token: str) -> None:
     """End the login of a refresh token and its sockets; nothing happens when it is over already."""
-    login = await ctx.logins.find_one({"_id": tokens.login_of(token)})
-    if login is not None and login.token_hash == tokens.hash_refresh_token(token):
-        await _revoke(ctx, login)
+    login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
+    if login is not None and login.token_hash == tokens.hash_token(token):
+        await end_login(ctx, login)
 
 
 async def authenticate(ctx: Context, token: str) -> Actor:
@@ -110,10 +128,13 @@ async def authenticate(ctx: Context, token: str) -> Actor:
     if known := ctx.tokens.recall(token, now):
         return known
     user_id, login_id, expires = ctx.tokens.verify(token, now)
-    revision = ctx.tokens.revision
-    login = await ctx.logins.find_one({"_id": login_id})
-    user = await ctx.users.find_one({"_id": user_id})
-    if login is None or user is None or login.user_id != user_id or not login.alive(now) or not user.active:
+    while True:
+        revision = ctx.tokens.revision
+        login = await ctx.logins.find_one({"_id": login_id})
+        user = await ctx.users.find_one({"_id": user_id})
+        if revision == ctx.tokens.revision:
+            break  # else something ended meanwhile, perhaps this: what was read may be old
+    if login is None or user is None or not login.alive(user, now):
         raise Unauthenticated("unauthenticated", "this login is over; sign in again")
     # The role is the user's present one: a token outlives a change of role.
     actor = Actor(user.id, user.username, user.role, login.id)
@@ -125,41 +146,53 @@ async def set_role(ctx: Context, user_id: str, role: Role) -> User:
     user = await ctx.users.get(user_id)
     if user.role == role:
         return user
-    changed = await ctx.users.update(user_id, set={"role": role})
-    ctx.tokens.forget_user(user_id)
-    ctx.events.publish(RoleChanged(user_id, role))
+    changed = await ctx.users.update(user_id, set={"role": role, "rightsChangedAt": ctx.clock()})
+    await revocations.rights_changed(ctx, changed)
     return changed
 
 
 async def set_active(ctx: Context, user_id: str, active: bool) -> User:
-    """Deactivating ends all logins, sockets and media of the person at once."""
-    user = await ctx.users.get(user_id)
-    if user.active == active:
-        return user
-    changed = await ctx.users.update(user_id, set={"active": active})
-    if not active:
-        for one in await ctx.logins.find({"userId": user_id, "revokedAt": None}):
-            await _revoke(ctx, one)
-        ctx.tokens.forget_user(user_id)
-        ctx.events.publish(UserDeactivated(user_id))
-    return changed
+    """Deactivating ends all logins, sockets and media of the person; activating lets them sign in again."""
+    if active:
+        return await ctx.users.update(user_id, set={"active": True})
+    return await end_all_logins(ctx, user_id, {"active": False, "resetHash": None})
 
 
-async def _sign_in(ctx: Context, user: User) -> SignedIn:
+async def end_login(ctx: Context, login: Login) -> None:
+    await ctx.logins.update_one({"_id": login.id, "revokedAt": None}, set={"revokedAt": ctx.clock()})
+    revocations.login_ended(ctx, login)
+
+
+async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] | None = None) -> User:
+    """Sign a person out everywhere, in one write with `changes` to them. NotFound."""
+    fields = {**(changes or {}), "rightsChangedAt": ctx.clock()}
+    user = await ctx.users.update(user_id, set=fields, inc={"loginEpoch": 1})
+    await revocations.rights_changed(ctx, user)
+    return user
+
+
+async def _sign_in(ctx: Context, user: User, user_agent: str) -> SignedIn:
+    """Forbidden `deactivated`; Unauthenticated when all logins ended since `user` was read."""
     now, login_id = ctx.clock(), new_id()
-    token, token_hash = tokens.new_refresh_token(login_id)
-    login = await ctx.logins.add(
-        Login(
-            id=login_id,
-            created_at=now,
-            updated_at=now,
-            user_id=user.id,
-            token_hash=token_hash,
-            last_used_at=now,
-            expires_at=now + _life(ctx),
-        )
+    if not user.active:
+        raise Forbidden("deactivated", "this account was deactivated")
+    token, token_hash = tokens.new_token(login_id)
+    login = Login(
+        id=login_id,
+        created_at=now,
+        updated_at=now,
+        user_id=user.id,
+        token_hash=token_hash,
+        last_used_at=now,
+        expires_at=now + _life(ctx),
+        epoch=user.login_epoch,
+        user_agent=user_agent,
     )
+    await ctx.logins.add(login)
     user = await ctx.users.update(user.id, set={"lastLogin": now})
+    if not login.alive(user, now):
+        await end_login(ctx, login)
+        raise Unauthenticated("wrong_login", "the name or the password is wrong")
     return _signed_in(ctx, user, login, token)
 
 
@@ -181,12 +214,6 @@ async def _rotate(ctx: Context, login: Login, used: str, successor: str) -> bool
     return await ctx.logins.update_one(before, set=changes) is not None
 
 
-async def _revoke(ctx: Context, login: Login) -> None:
-    await ctx.logins.update_one({"_id": login.id, "revokedAt": None}, set={"revokedAt": ctx.clock()})
-    ctx.tokens.forget_login(login.id)
-    ctx.events.publish(LoginRevoked(login.user_id, login.id))
-
-
 async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
     names = {"username": folded(username), "email": folded(email)}
     taken = [name for name, value in names.items() if await ctx.users.exists({f"{name}Folded": value})]
@@ -195,7 +222,7 @@ async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
         raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)
 
 
-def _refuse_hurry(verdict: Verdict) -> None:
+def refuse_hurry(verdict: Verdict) -> None:
     if not verdict.allowed:
         raise TooMany("too_many", "too many attempts; try again later", verdict.retry_after_s)
 

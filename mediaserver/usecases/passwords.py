@@ -1,6 +1,10 @@
-"""Passwords as argon2id hashes, made in a few threads: hashing never holds up the event loop."""
+"""Passwords as argon2id hashes, made in a few threads: hashing never holds up the event loop.
+
+What is hashed is NFC (RFC 8265 section 4.2.2): keyboards differ in how they write an é.
+"""
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -46,21 +50,25 @@ class Passwords:
             self._waiting -= 1
 
     async def hash(self, password: str) -> str:
-        return await self._run(self._hasher.hash, password)
+        return await self._run(self._hasher.hash, _bytes(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether `password` is the one of `stored`; None (no such account) takes as long and is never true."""
-        fits = await self._run(self._verify, stored or self._nobody, password)
+        fits = await self._run(self._verify, stored or self._nobody, _bytes(password))
         return fits and stored is not None
 
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _verify(self, stored: str, password: str) -> bool:
+    def _verify(self, stored: str, password: bytes) -> bool:
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[..., R], *args: str) -> R:
+    async def _run(self, work: Callable[..., R], *args: str | bytes) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+
+def _bytes(password: str) -> bytes:
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

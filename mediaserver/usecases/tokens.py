@@ -1,14 +1,14 @@
-"""Tokens: access tokens are short-lived JWTs (RFC 7519, HS256), refresh tokens are random and stored as a hash.
+"""Tokens: access tokens are short-lived JWTs (RFC 7519, HS256); those for refreshing a login and for a new
+password are random and stored as a hash.
 
-A verified access token is remembered for a moment, or until its login, user or role changes: most requests
-cost a dictionary lookup. The moment is for changes of which no event comes.
+A verified access token is remembered for a moment, or until its login, user or role changes: most requests cost
+a dictionary lookup. `revocations` tells within a second what changed elsewhere; the moment is for the rest.
 """
 
 import hashlib
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import jwt
@@ -32,10 +32,12 @@ class AccessTokens:
         """Grows with each `forget…`: what was looked up before must not be remembered after."""
         self._key = key
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+        self._of_user: dict[str, set[str]] = {}
+        """The known tokens of each user."""
 
     def heed(self, events: Events) -> None:
         """Forget what the events speak against, also those of other nodes."""
-        events.subscribe(LoginRevoked, lambda event: self.forget_login(event.login_id))
+        events.subscribe(LoginRevoked, lambda event: self.forget_login(event.user_id, event.login_id))
         events.subscribe(RoleChanged, lambda event: self.forget_user(event.user_id))
         events.subscribe(UserDeactivated, lambda event: self.forget_user(event.user_id))
         events.subscribe(BusInterrupted, lambda event: self.forget_all())
@@ -52,7 +54,7 @@ class AccessTokens:
             return None
         until, actor = known
         if now.timestamp() >= until:
-            del self._known[token]
+            self._drop(token)
             return None
         return actor
 
@@ -78,36 +80,46 @@ class AccessTokens:
             return
         self._known[token] = (min(expires, now.timestamp() + _RECHECK_S), actor)
         self._known.move_to_end(token)
+        self._of_user.setdefault(actor.user_id, set()).add(token)
         if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            self._drop(next(iter(self._known)))
 
-    def forget_login(self, login_id: str) -> None:
-        self._forget(lambda actor: actor.login_id == login_id)
+    def forget_login(self, user_id: str, login_id: str) -> None:
+        self.revision += 1
+        for token in tuple(self._of_user.get(user_id, ())):
+            if self._known[token][1].login_id == login_id:
+                self._drop(token)
 
     def forget_user(self, user_id: str) -> None:
-        self._forget(lambda actor: actor.user_id == user_id)
+        self.revision += 1
+        for token in tuple(self._of_user.get(user_id, ())):
+            self._drop(token)
 
     def forget_all(self) -> None:
-        self._forget(lambda actor: True)
-
-    def _forget(self, concerns: Callable[[Actor], bool]) -> None:
         self.revision += 1
-        for token in [token for token, (_, actor) in self._known.items() if concerns(actor)]:
-            del self._known[token]
+        self._known.clear()
+        self._of_user.clear()
+
+    def _drop(self, token: str) -> None:
+        _, actor = self._known.pop(token)
+        others = self._of_user[actor.user_id]
+        others.discard(token)
+        if not others:
+            del self._of_user[actor.user_id]
 
 
-def new_refresh_token(login_id: str) -> tuple[str, str]:
-    """`(token, hash)`: the token names its login and carries 256 random bits; only the hash is stored."""
-    token = f"{login_id}.{secrets.token_urlsafe(32)}"
-    return token, hash_refresh_token(token)
+def new_token(about: str) -> tuple[str, str]:
+    """`(token, hash)`: the token names what it is about and carries 256 random bits; only the hash is stored."""
+    token = f"{about}.{secrets.token_urlsafe(32)}"
+    return token, hash_token(token)
 
 
-def hash_refresh_token(token: str) -> str:
+def hash_token(token: str) -> str:
     """A plain hash is enough: the token is random, so nobody can guess it from a list."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def login_of(token: str) -> str:
-    """The id of the login that a refresh token names; empty when it cannot be one."""
-    login_id = token.partition(".")[0]
-    return login_id if re.fullmatch(ID_PATTERN, login_id) else ""
+def subject_of(token: str) -> str:
+    """The id of what a token of `new_token` is about; empty when it cannot be one."""
+    subject = token.partition(".")[0]
+    return subject if re.fullmatch(ID_PATTERN, subject) else ""

@@ -56,6 +56,7 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
     assert participant is not None
     for template, path in {
         "/auth/me": "/auth/me",
+        "/auth/logins": "/auth/logins",
         "/users": "/users",
         "/users/{id}": f"/users/{ada.user_id}",
         "/live-sessions": "/live-sessions",

@@ -22,6 +22,7 @@ from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters
+from mediaserver.store.mail import open_mail
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
@@ -51,7 +52,7 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
             counters=MemoryCounters(), objects=objects, events=Events(), clock=utc_now, settings=settings,
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
-        consequences=CONSEQUENCES,
+            consequences=CONSEQUENCES, mail=open_mail(settings.mail, data),
         )  # fmt: skip
     finally:
         passwords.close()

@@ -1,5 +1,6 @@
 """A context over the real document server, with a clock that tests set."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.domain.uploads import Upload
 from mediaserver.store.counters import MemoryCounters
+from mediaserver.store.mail import Letter, Mail
 from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
@@ -42,17 +44,32 @@ class TestClock:
         self.now += timedelta(seconds=seconds)
 
 
+class Letters:
+    """Carries letters nowhere."""
+
+    def __init__(self) -> None:
+        self.sent: list[Letter] = []
+
+    async def carry(self, letter: Letter) -> None:
+        self.sent.append(letter)
+
+
 class World:
     """What a test has at hand beside the context."""
 
-    def __init__(self, ctx: Context, clock: TestClock) -> None:
-        self.ctx, self.clock = ctx, clock
+    def __init__(self, ctx: Context, clock: TestClock, letters: "Letters") -> None:
+        self.ctx, self.clock, self._letters = ctx, clock, letters
         self.events: list[Event] = []
         for kind in Event.__subclasses__():
             ctx.events.subscribe(kind, self.events.append)
 
     def happened(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    async def letters(self) -> list[Letter]:
+        """All that were sent."""
+        assert await self.ctx.mail.settle(5)
+        return self._letters.sent
 
     async def person(self, name: str, role: Role = "student") -> Actor:
         """A signed-in user."""
@@ -102,7 +119,9 @@ async def open_world(
     await database.ensure_indexes(documents)
     secrets, clock = Secrets(b"j" * 32, b"u" * 32), TestClock()
     objects = await open_objects(settings.objects, directory)
-    passwords = Passwords(settings.auth)
+    passwords, letters = Passwords(settings.auth), Letters()
+    mail = Mail(letters)
+    carrying = asyncio.create_task(mail.run())
     ctx = Context(
         repositories=Repositories(database, documents, clock),
         counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
@@ -115,10 +134,12 @@ async def open_world(
         tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
         passwords=passwords,
         consequences=consequences,
+        mail=mail,
     )
     try:
-        yield World(ctx, clock)
+        yield World(ctx, clock, letters)
     finally:
+        carrying.cancel()
         passwords.close()
         await objects.close()
         await database.client.drop_database(database.raw.name)

@@ -1,16 +1,21 @@
-"""`/auth`: register, sign in, refresh, sign out."""
+"""`/auth`: register, sign in, refresh, sign out, passwords, devices."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
-from mediaserver.api.views import SignedInView, UserView
+from mediaserver.api.pagination import PageQuery, page
+from mediaserver.api.views import LoginView, SignedInView, UserView
 from mediaserver.domain.users import Email, Password, Username
-from mediaserver.usecases import identity, users
+from mediaserver.domain.users import Login as LoginDocument
+from mediaserver.usecases import identity, logins, new_passwords, users
 
 _TAG = "Identity"
+_AGENT_CHARS = 200
+
+Name = Annotated[str, Field(min_length=1, max_length=254, description="Username or email.")]
 
 
 class Register(Body):
@@ -20,7 +25,7 @@ class Register(Body):
 
 
 class Login(Body):
-    login: Annotated[str, Field(min_length=1, max_length=254, description="Username or email.")]
+    login: Name
     password: Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -28,15 +33,32 @@ class Refresh(Body):
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class ChangePassword(Body):
+    current_password: Annotated[str, Field(min_length=1, max_length=256)]
+    new_password: Password
+
+
+class AskReset(Body):
+    login: Name
+
+
+class ConfirmReset(Body):
+    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the letter.")]
+    password: Password
+
+
 async def _register(call: Call) -> Answer:
     body: Register = call.body
-    signed_in = await identity.register(call.context, body.username, body.email, body.password, call.address)
+    signed_in = await identity.register(
+        call.context, body.username, body.email, body.password, call.address, _user_agent(call)
+    )
     return await _signed_in(call, signed_in, location=f"/users/{signed_in.user.id}")
 
 
 async def _login(call: Call) -> Answer:
     body: Login = call.body
-    return await _signed_in(call, await identity.login(call.context, body.login, body.password, call.address))
+    signed_in = await identity.login(call.context, body.login, body.password, call.address, _user_agent(call))
+    return await _signed_in(call, signed_in)
 
 
 async def _refresh(call: Call) -> Answer:
@@ -47,6 +69,39 @@ async def _refresh(call: Call) -> Answer:
 async def _logout(call: Call) -> Answer:
     body: Refresh = call.body
     await identity.logout(call.context, body.refresh_token)
+    return Answer()
+
+
+async def _logout_all(call: Call) -> Answer:
+    await identity.end_all_logins(call.context, call.actor.user_id)
+    return Answer()
+
+
+async def _logins(call: Call) -> Answer:
+    found = await logins.page(call.context, call.actor, call.query.limit, call.query.cursor)
+    return page([_login_wire(call, login) for login in found.items], found.next_cursor)
+
+
+async def _end_login(call: Call) -> Answer:
+    await logins.end(call.context, call.actor, call.id())
+    return Answer()
+
+
+async def _change_password(call: Call) -> Answer:
+    body: ChangePassword = call.body
+    await new_passwords.change(call.context, call.actor, body.current_password, body.new_password)
+    return Answer()
+
+
+async def _ask_reset(call: Call) -> Answer:
+    body: AskReset = call.body
+    await new_passwords.ask(call.context, body.login, call.address)
+    return Answer()
+
+
+async def _confirm_reset(call: Call) -> Answer:
+    body: ConfirmReset = call.body
+    await new_passwords.confirm(call.context, body.token, body.password, call.address)
     return Answer()
 
 
@@ -66,6 +121,17 @@ async def _signed_in(call: Call, signed_in: identity.SignedIn, location: str | N
     return Answer(data, location=location)
 
 
+def _login_wire(call: Call, login: LoginDocument) -> dict[str, Any]:
+    wire = login.to_wire()
+    shown = {name: wire[name] for name in ("id", "createdAt", "lastUsedAt", "expiresAt", "userAgent")}
+    return {**shown, "current": login.id == call.actor.login_id}
+
+
+def _user_agent(call: Call) -> str:
+    given = call.request.headers.get("User-Agent", "")
+    return "".join(character for character in given if character.isprintable())[:_AGENT_CHARS]
+
+
 ENDPOINTS = [
     Endpoint(
         "POST", "/auth/register", "Open an account, as a student", _register, _TAG,
@@ -77,11 +143,34 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/auth/refresh", "New tokens for a refresh token, which is used up", _refresh, _TAG,
-        body=Refresh, answer=SignedInView, public=True, errors=(401,),
+        body=Refresh, answer=SignedInView, public=True, errors=(401, 503),
     ),
     Endpoint(
         "POST", "/auth/logout", "End the login of a refresh token", _logout, _TAG,
-        body=Refresh, status=204, public=True,
+        body=Refresh, status=204, public=True, errors=(503,),
+    ),
+    Endpoint(
+        "POST", "/auth/logout-all", "End all logins of the signed-in person, this one too", _logout_all, _TAG,
+        status=204,
+    ),
+    Endpoint(
+        "POST", "/auth/password", "Change the password; ends all other logins", _change_password, _TAG,
+        body=ChangePassword, status=204, errors=(403, 409, 429),
+    ),
+    Endpoint(
+        "POST", "/auth/password-reset", "Send a letter with a link for a new password, if there is such a person",
+        _ask_reset, _TAG, body=AskReset, status=202, public=True, errors=(429, 503),
+    ),
+    Endpoint(
+        "POST", "/auth/password-reset/confirm", "Set a new password with a letter's token; ends all logins",
+        _confirm_reset, _TAG, body=ConfirmReset, status=204, public=True, errors=(410, 429, 503),
+    ),
+    Endpoint(
+        "GET", "/auth/logins", "Where the signed-in person is signed in", _logins, _TAG,
+        query=PageQuery, answer=LoginView, listed=True,
+    ),
+    Endpoint(
+        "DELETE", "/auth/logins/{id}", "End one of one's own logins", _end_login, _TAG, status=204, errors=(404,),
     ),
     Endpoint("GET", "/auth/me", "The signed-in person", _me, _TAG, answer=UserView),
 ]  # fmt: skip

@@ -1,0 +1,27 @@
+"""The devices on which somebody is signed in: seen and ended one by one."""
+
+from typing import Any
+
+from mediaserver.base.errors import NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.users import Login
+from mediaserver.store.repository import Page
+from mediaserver.usecases import identity
+from mediaserver.usecases.context import Context
+
+
+async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Page[Login]:
+    """One's own logins that are not over, the latest sign-in first."""
+    user = await ctx.users.get(actor.user_id)
+    alive: dict[str, Any] = {"userId": user.id, "revokedAt": None, "expiresAt": {"$gt": ctx.clock()}}
+    if user.login_epoch:  # a login from before there were epochs has none
+        alive["epoch"] = {"$gte": user.login_epoch}
+    return await ctx.logins.page(alive, [("_id", -1)], limit=limit, cursor=cursor)
+
+
+async def end(ctx: Context, actor: Actor, login_id: str) -> None:
+    """End one of one's own logins and its sockets. NotFound."""
+    login = await ctx.logins.find_one({"_id": login_id, "userId": actor.user_id, "revokedAt": None})
+    if login is None:
+        raise NotFound("not_found", "there is no such login")
+    await identity.end_login(ctx, login)

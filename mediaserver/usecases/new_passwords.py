@@ -1,0 +1,119 @@
+"""Another password: changed by who knows the present one, or set by who gets the letter at the account's address.
+
+The password, the end of the other logins and the use of a letter's token are one write to the person.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Gone
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.users import User, folded, is_login_email
+from mediaserver.store.mail import Letter
+from mediaserver.usecases import identity, letters, revocations, tokens
+from mediaserver.usecases.context import Context
+
+_LINK_MINUTES = 60
+_FROM_ONE_ADDRESS = 10
+"""So many times the letters of one account may be asked for from one address: a school has one for all."""
+
+
+async def change(ctx: Context, actor: Actor, current: str, new: str) -> None:
+    """Set `new` and end all other logins of the person; this one goes on.
+
+    Forbidden `wrong_password`, Invalid, TooMany; Conflict when the password was changed meanwhile.
+    """
+    key, limit = f"password:{actor.user_id}", ctx.settings.auth.attempts_per_minute
+    user = await ctx.users.get(actor.user_id)
+    identity.check_password(user, new, "newPassword")
+    async with ctx.passwords.turn():
+        identity.refuse_hurry(await ctx.counters.peek(key, limit, identity.MINUTE_S))
+        if not await ctx.passwords.matches(user.password_hash, current):
+            await ctx.counters.hit(key, limit, identity.MINUTE_S)
+            fault = FieldError("currentPassword", "is wrong")
+            raise Forbidden("wrong_password", "the present password is wrong", [fault])
+        password_hash = await ctx.passwords.hash(new)
+    # First this login goes over into the epoch that the change begins, so that it is never over in between.
+    this, following = {"_id": actor.login_id, "revokedAt": None}, user.login_epoch + 1
+    await ctx.logins.update_one(this, set={"epoch": following})
+    unchanged = {"_id": user.id, "passwordHash": user.password_hash}
+    changed = await ctx.users.update_one(unchanged, **_setting(ctx, password_hash))
+    if changed is None:
+        await ctx.logins.update_one({**this, "epoch": following}, set={"epoch": user.login_epoch})
+        raise Conflict("password_changed", "the password was changed meanwhile")
+    await _tell(ctx, changed)
+
+
+async def set_password(ctx: Context, user_id: str, new: str) -> User:
+    """For the command line: ends all logins. NotFound, Invalid."""
+    identity.check_password(await ctx.users.get(user_id), new)
+    async with ctx.passwords.turn():
+        password_hash = await ctx.passwords.hash(new)
+    user = await ctx.users.update(user_id, **_setting(ctx, password_hash))
+    await _tell(ctx, user)
+    return user
+
+
+async def ask(ctx: Context, login: str, address: str) -> None:
+    """Send the person of that username or email a link for a new password, if there is one.
+
+    Neither the answer nor its time tells: the person is looked up when the letter is written. TooMany.
+    """
+    key, limit = folded(login), ctx.settings.auth.resets_per_hour
+    from_here = await ctx.counters.hit(f"reset:address:{address}", limit * _FROM_ONE_ADDRESS, identity.HOUR_S)
+    identity.refuse_hurry(from_here)
+    identity.refuse_hurry(await ctx.counters.hit(f"reset:name:{key}", limit, identity.HOUR_S))
+    ctx.mail.send_made(lambda: _reset_letter(ctx, key))
+
+
+async def confirm(ctx: Context, token: str, new: str, address: str) -> None:
+    """Set a new password with the token of a letter, and end all logins: of two who confirm at once, one does.
+
+    Gone `reset_over` when the token was used, is too old, has a younger one or was made up; Invalid, TooMany.
+    """
+    key, limit = f"reset:guess:{address}", ctx.settings.auth.attempts_per_minute
+    good = {
+        "_id": tokens.subject_of(token),
+        "resetHash": tokens.hash_token(token),
+        "resetUntil": {"$gt": ctx.clock()},
+        "active": True,
+    }
+    identity.refuse_hurry(await ctx.counters.peek(key, limit, identity.MINUTE_S))
+    user = await ctx.users.find_one(good)
+    if user is None:
+        await ctx.counters.hit(key, limit, identity.MINUTE_S)
+        raise _over()
+    identity.check_password(user, new)
+    async with ctx.passwords.turn():
+        password_hash = await ctx.passwords.hash(new)
+    changed = await ctx.users.update_one(good, **_setting(ctx, password_hash))
+    if changed is None:
+        raise _over()
+    await _tell(ctx, changed)
+
+
+async def _reset_letter(ctx: Context, key: str) -> Letter | None:
+    name = "emailFolded" if is_login_email(key) else "usernameFolded"
+    user = await ctx.users.find_one({name: key, "active": True})
+    limit = ctx.settings.auth.resets_per_hour
+    if user is None or not (await ctx.counters.hit(f"reset:{user.id}", limit, identity.HOUR_S)).allowed:
+        return None
+    token, token_hash = tokens.new_token(user.id)
+    until = ctx.clock() + timedelta(minutes=_LINK_MINUTES)
+    await ctx.users.update(user.id, set={"resetHash": token_hash, "resetUntil": until})
+    return letters.reset(ctx.settings, user, token, _LINK_MINUTES)
+
+
+def _setting(ctx: Context, password_hash: str) -> dict[str, Any]:
+    """What a new password changes in a person."""
+    fields = {"passwordHash": password_hash, "resetHash": None, "rightsChangedAt": ctx.clock()}
+    return {"set": fields, "inc": {"loginEpoch": 1}}
+
+
+async def _tell(ctx: Context, user: User) -> None:
+    ctx.mail.send(letters.password_changed(ctx.settings, user, ctx.clock()))
+    await revocations.rights_changed(ctx, user)
+
+
+def _over() -> Gone:
+    return Gone("reset_over", "this link was used or is too old; ask for a new one")

@@ -1,0 +1,87 @@
+"""Logins that end and rights that change, told to this process: by whoever does it here, and by `Watch`.
+
+The documents themselves say when: a login `revokedAt`, a person `rightsChangedAt`, in the same write as the
+change itself. So nothing is lost when a process dies in between, and what any other process does, the command
+line too, is noticed by asking for the latest of both. Telling the same twice does nothing.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
+
+from mediaserver.base.errors import Problem
+from mediaserver.domain.users import Login, User
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 0.4
+"""With the round trip and the last words to a socket, everything is over within a second."""
+_LOOK_BACK: Final = timedelta(seconds=10)
+"""Clocks of machines differ, and a write arrives later than its time says."""
+
+
+def login_ended(ctx: Context, login: Login) -> None:
+    ctx.tokens.forget_login(login.user_id, login.id)
+    ctx.events.publish(LoginRevoked(login.user_id, login.id))
+
+
+async def rights_changed(ctx: Context, user: User) -> None:
+    """Tell what follows from a person's present role, activity and epoch, and close logins of earlier epochs."""
+    ctx.tokens.forget_user(user.id)
+    if not user.active:
+        ctx.events.publish(UserDeactivated(user.id))
+    ctx.events.publish(RoleChanged(user.id, user.role))
+    # `$not`, because a login from before there were epochs has none.
+    over = {"userId": user.id, "revokedAt": None, "epoch": {"$not": {"$gte": user.login_epoch}}}
+    if ended := await ctx.logins.find(over):
+        for login in ended:
+            login_ended(ctx, login)
+        await ctx.logins.update_many(over, set={"revokedAt": ctx.clock()})
+
+
+class Watch:
+    """Tells here what happened elsewhere."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._asked = ctx.clock()
+        """When we last asked and got an answer."""
+        self._logins: dict[str, datetime] = {}
+        """Of whose end we told or heard, and when."""
+        self._users: dict[str, datetime | None] = {}
+        """Of whose rights we told, as of when."""
+        self._away = False
+        ctx.events.subscribe(LoginRevoked, self._heard)
+
+    async def run(self) -> NoReturn:
+        while True:
+            try:
+                await self.look()
+                self._away = False
+            except Problem as problem:
+                if not self._away:
+                    log.warning("revocations elsewhere are not seen", extra={"why": problem.detail})
+                self._away = True
+            await asyncio.sleep(INTERVAL_S)
+
+    async def look(self) -> None:
+        """Tell what was not told yet. Unavailable: the next time looks back as far as this one would have."""
+        ctx, asked, since = self._ctx, self._ctx.clock(), self._asked - _LOOK_BACK
+        # People are asked for last and told first: they say why their logins ended.
+        ended = await ctx.logins.find({"revokedAt": {"$gt": since}})
+        changed = await ctx.users.find({"rightsChangedAt": {"$gt": since}})
+        for user in changed:
+            if self._users.get(user.id) != user.rights_changed_at:
+                await rights_changed(ctx, user)
+        for login in ended:
+            if login.id not in self._logins:
+                login_ended(ctx, login)
+        self._users = {user.id: user.rights_changed_at for user in changed}
+        self._logins = {id: heard for id, heard in self._logins.items() if heard > since - _LOOK_BACK}
+        self._asked = asked
+
+    def _heard(self, event: LoginRevoked) -> None:
+        self._logins[event.login_id] = self._ctx.clock()
