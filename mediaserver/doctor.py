@@ -20,6 +20,7 @@ import av
 from cryptography import x509
 
 from mediaserver.api.auth import TrustedProxies
+from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.runtime import lock_data
 from mediaserver.base.settings import Settings
@@ -29,6 +30,7 @@ from mediaserver.media.addresses import announced
 from mediaserver.media.port import Port
 from mediaserver.store.counters import RedisCounters
 from mediaserver.store.embedded.client import is_running
+from mediaserver.store.mail.smtp import SmtpMail
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 
@@ -66,7 +68,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     for finding in await _ports(settings, running):
         yield finding
-    for ask in (_documents, _objects, _redis):
+    for ask in (_documents, _objects, _redis, _mail):
         yield await ask(settings)
 
 
@@ -304,3 +306,20 @@ async def _redis(settings: Settings) -> Finding:
 
     where = urlsplit(settings.redis.url)
     return await _answer("redis", f"{where.hostname}:{where.port or 6379}", "see redis.url", ask())
+
+
+async def _mail(settings: Settings) -> Finding:
+    mail = settings.mail
+    if mail.backend == "file":
+        said = f"letters are only written, to {settings.data.dir / 'outbox'}"
+        level: Level = "note" if settings.http.public_url else "ok"
+        return Finding(level, "mail", said, "set mail.backend to smtp to send them" if level == "note" else "")
+
+    async def ask() -> None:
+        smtp = SmtpMail(mail, utc_now)
+        try:
+            await smtp.check()
+        finally:
+            smtp.close()
+
+    return await _answer("mail", f"{mail.host}:{mail.port}", "see the section [mail]", ask())

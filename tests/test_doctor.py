@@ -11,6 +11,7 @@ from mediaserver.base.settings import Settings, load_settings
 from mediaserver.base.tls import ensure_self_signed
 from mediaserver.cli import main
 from mediaserver.doctor import Finding, examine
+from tests.store.mail.mailserver import mail_server
 
 
 def given(data: Path, **overrides: str) -> Settings:
@@ -95,6 +96,20 @@ async def test_settings_that_the_start_would_refuse(tmp_path: Path) -> None:
     settings = given(tmp_path, http__trusted_proxies="nginx", media__announced_ips="media.example.org")
     wrong = await problems(settings)
     assert set(wrong) == {"settings", "media addresses"}
+
+
+async def test_the_mail_server_is_asked(tmp_path: Path) -> None:
+    https = {"http__public_url": "https://media.example.org"}
+    assert (await found(given(tmp_path)))["mail"].level == "ok"
+    assert (await found(given(tmp_path, **https)))["mail"].level == "note"
+    async with mail_server() as server:
+        smtp = {**https, "mail__backend": "smtp", "mail__host": "127.0.0.1", "mail__port": str(server.port)}
+        plain = await found(given(tmp_path, **smtp, mail__tls="none"))
+        assert plain["mail"].level == "ok" and str(server.port) in plain["mail"].detail
+        secret = {"mail__username": "school", "mail__password": "hidden"}
+        wrong = (await problems(given(tmp_path, **smtp, **secret)))["mail"]
+        assert "STARTTLS" in wrong.detail and "hidden" not in wrong.line()
+    assert "mail" in await problems(given(tmp_path, **smtp, mail__tls="none"))
 
 
 async def test_too_little_room(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ line too, is noticed by asking for the latest of both. Telling the same twice do
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
 from mediaserver.base.errors import Problem
 from mediaserver.domain.users import Login, User
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import LoginRevoked, RoleChanged, UserDeactivated
+from mediaserver.usecases.events import Event, LoginRevoked, RoleChanged, UserDeactivated
 
 log = logging.getLogger(__name__)
 
@@ -23,27 +24,35 @@ _LOOK_BACK: Final = timedelta(seconds=10)
 """Clocks of machines differ, and a write arrives later than its time says."""
 
 
-def login_ended(ctx: Context, login: Login) -> None:
+Tell = Callable[[Event], None]
+
+
+def login_ended(ctx: Context, login: Login, tell: Tell | None = None) -> None:
+    """`tell` as in `rights_changed`."""
     ctx.tokens.forget_login(login.user_id, login.id)
-    ctx.events.publish(LoginRevoked(login.user_id, login.id))
+    (tell or ctx.events.publish)(LoginRevoked(login.user_id, login.id))
 
 
-async def rights_changed(ctx: Context, user: User) -> None:
-    """Tell what follows from a person's present role, activity and epoch, and close logins of earlier epochs."""
+async def rights_changed(ctx: Context, user: User, tell: Tell | None = None) -> None:
+    """Tell what follows from a person's present role, activity and epoch, and close logins of earlier epochs.
+
+    Events go to `tell`; without it to everybody, other nodes too.
+    """
+    tell = tell or ctx.events.publish
     ctx.tokens.forget_user(user.id)
     if not user.active:
-        ctx.events.publish(UserDeactivated(user.id))
-    ctx.events.publish(RoleChanged(user.id, user.role))
+        tell(UserDeactivated(user.id))
+    tell(RoleChanged(user.id, user.role))
     # `$not`, because a login from before there were epochs has none.
     over = {"userId": user.id, "revokedAt": None, "epoch": {"$not": {"$gte": user.login_epoch}}}
     if ended := await ctx.logins.find(over):
         for login in ended:
-            login_ended(ctx, login)
+            login_ended(ctx, login, tell)
         await ctx.logins.update_many(over, set={"revokedAt": ctx.clock()})
 
 
 class Watch:
-    """Tells here what happened elsewhere."""
+    """Tells this process, and no other, what happened elsewhere."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -75,10 +84,10 @@ class Watch:
         changed = await ctx.users.find({"rightsChangedAt": {"$gt": since}})
         for user in changed:
             if self._users.get(user.id) != user.rights_changed_at:
-                await rights_changed(ctx, user)
+                await rights_changed(ctx, user, ctx.events.deliver)
         for login in ended:
             if login.id not in self._logins:
-                login_ended(ctx, login)
+                login_ended(ctx, login, ctx.events.deliver)
         self._users = {user.id: user.rights_changed_at for user in changed}
         self._logins = {id: heard for id, heard in self._logins.items() if heard > since - _LOOK_BACK}
         self._asked = asked

@@ -32,6 +32,9 @@ def test_lists_from_the_environment_and_the_command_line(monkeypatch: pytest.Mon
         ("[http\n", "settings.toml"),
         ('[objects]\nbackend = "s3"\n', "objects.bucket"),
         ('[tls]\ncert = "a.pem"\n', "tls.key"),
+        ('[mail]\nbackend = "smtp"\n', "http.public_url"),
+        ('[mail]\nsender = "Mediaserver"\n', "mail.sender"),
+        ('[mail]\nsender = "a@b.c\\r\\nBcc: d@e.f"\n', "mail.sender"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(tmp_path: Path, text: str, named: str) -> None:

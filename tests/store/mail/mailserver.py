@@ -58,7 +58,7 @@ async def mail_server(tls: ssl.SSLContext | None = None, implicit: bool = False)
             "authenticator": _known, "auth_required": True, "tls_context": tls, "require_starttls": True
         }  # fmt: skip
     server = await loop.create_server(
-        lambda: SMTP(received, **options), "localhost", 0, ssl=tls if implicit else None
+        lambda: SMTP(received, **options), "127.0.0.1", 0, ssl=tls if implicit else None
     )
     received.port = server.sockets[0].getsockname()[1]
     try:
