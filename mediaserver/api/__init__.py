@@ -14,7 +14,7 @@ from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.users import USERS
-from mediaserver.api.routes import auth, files, health, sessions, uploads
+from mediaserver.api.routes import auth, files, health, people, sessions, uploads
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.api.timing import timing
 from mediaserver.base.origins import Origins
@@ -64,6 +64,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *(endpoint for resource in resources for endpoint in resource.endpoints()),
         *sessions.ENDPOINTS,
         *uploads.endpoints(),
+        *people.endpoints(),
         *health.ENDPOINTS,
     ]
     about = Endpoint("GET", "/openapi.json", "This description", _describe, "Operation", public=True)

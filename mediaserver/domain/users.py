@@ -45,7 +45,7 @@ class User(Consequential):
 
     collection: ClassVar[str] = "users"
     policy: ClassVar[Policy] = Policy(
-        create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=nobody
+        create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=any_of(owner("id"), admin)
     )
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("username_folded",), unique=True),

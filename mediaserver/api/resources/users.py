@@ -3,7 +3,7 @@
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import UserView
 from mediaserver.domain.users import User
-from mediaserver.usecases import users
+from mediaserver.usecases import erasure, users
 
 USERS = Resource(
     path="/users",
@@ -11,6 +11,8 @@ USERS = Resource(
     update=("profile", "profile_image", "role", "active"),
     filters=("role", "active"),
     view=UserView,
+    deletable=True,
     updates=users.update,
+    deletes=erasure.erase,
     describes=users.describe,
 )

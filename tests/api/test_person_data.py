@@ -1,0 +1,122 @@
+"""A person's data: all of it in one archive, and gone when they want to be gone."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from mediaserver.base.errors import Unavailable
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.users import User
+from mediaserver.usecases import chat, erasure, sessions, settling
+from mediaserver.usecases.events import LoginRevoked, UserDeactivated
+from tests.api.conftest import Client, bearer
+from tests.usecases.cut import cut_after
+from tests.usecases.world import PASSWORD, World
+
+
+async def _archive(client: Client, user_id: str, who: dict[str, str]) -> zipfile.ZipFile:
+    answer = await client.get(f"/api/v1/users/{user_id}/export", headers=who)
+    assert answer.status == 200 and answer.content_type == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(await answer.read()))
+    assert archive.testzip() is None
+    return archive
+
+
+def _in(archive: zipfile.ZipFile, name: str) -> Any:
+    return json.loads(archive.read(name))
+
+
+async def test_the_archive_has_all_of_a_person_and_nothing_of_others(client: Client, world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    who = bearer(world.ctx.tokens.issue(ada, world.clock.now))
+    session = await world.live_session(ada)
+    sent = await client.post(
+        f"/api/v1/video-sessions/{session.id}/messages", json={"content": "mine"}, headers=who
+    )
+    assert sent.status == 201
+    await world.live_session(eve)
+    upload = await world.upload(ada)
+    path = world.ctx.settings.data.dir / "three"
+    path.write_bytes(b"abc")
+    await world.ctx.objects.put_file(upload.object_key, path, upload.content_type)
+
+    archive = await _archive(client, ada.user_id, who)
+    assert _in(archive, "user.json")["email"] == "ada@example.org"
+    assert [one["id"] for one in _in(archive, "sessions.json")] == [session.id]
+    assert [one["content"] for one in _in(archive, "messages.json")] == ["mine"]
+    assert archive.read(f"uploads/{upload.id}-{upload.name}") == b"abc"
+    assert b"argon2" not in b"".join(archive.read(name) for name in archive.namelist())
+    assert "notifications.json" not in archive.namelist(), "what there is none of is not in it"
+
+
+async def test_only_the_person_and_admins_get_it(client: Client, world: World) -> None:
+    ada = await world.person("ada")
+    path = f"/api/v1/users/{ada.user_id}/export"
+    assert (await client.get(path, headers=bearer(await world.token("eve")))).status == 403
+    assert (await client.get(path, headers=bearer(await world.token("root", "admin")))).status == 200
+
+
+async def test_an_erased_person_is_gone_and_what_others_built_on_stays(client: Client, world: World) -> None:
+    ctx = world.ctx
+    ada, eve = await world.person("ada"), await world.person("eve")
+    session = await world.live_session(eve)
+    await ctx.participants.add(_participant(world, session.id, ada.user_id))
+    await chat.send(ctx, ada, "video", session.id, "c1", "Text", "hello")
+    own = await world.live_session(ada)
+    upload = await world.upload(ada)
+    who, other = (bearer(ctx.tokens.issue(one, world.clock.now)) for one in (ada, eve))
+    path = f"/api/v1/users/{ada.user_id}"
+
+    assert (await client.delete(path, headers=other)).status == 403
+    assert (await client.delete(path, headers=who)).status == 204
+    assert world.happened(UserDeactivated) and world.happened(LoginRevoked)
+    assert (await client.get("/api/v1/auth/me", headers=who)).status == 401
+    assert (await client.get(path, headers=other)).status == 404
+    assert (await client.delete(path, headers=other)).status == 404
+    messages = await (await client.get(f"/api/v1/video-sessions/{session.id}/messages", headers=other)).json()
+    assert [(one["content"], one["senderName"]) for one in messages["items"]] == [("hello", "deleted user")]
+    assert (await sessions.find(ctx, "video", own.id)).status == "ended"
+    assert not await ctx.uploads.exists({"_id": upload.id})
+    assert not await ctx.logins.exists({"userId": ada.user_id})
+    login = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+    assert (await client.post("/api/v1/auth/register", json=login)).status == 201, "the name is free again"
+
+
+async def test_an_erasure_cut_off_anywhere_is_finished(world: World) -> None:
+    ctx = world.ctx
+    for operations in range(40):
+        actor = await world.person(f"person{operations}")
+        user = await ctx.users.get(actor.user_id)
+        await world.upload(actor)
+        with cut_after(ctx, operations) as cut:
+            try:
+                await erasure.erase(ctx, actor, user)
+            except Unavailable:
+                assert cut.happened
+        begun = not await ctx.users.exists({"_id": user.id})
+        world.clock.pass_s(60)
+        await settling.resume(ctx)
+        if begun:
+            everywhere = {"_id": user.id, "gone": {"$in": [True, False]}}
+            assert await ctx.of(User).find_one(everywhere) is None
+            assert not await ctx.uploads.exists({"ownerUserId": user.id})
+        if not cut.happened:
+            return
+    pytest.fail("an erasure never came to its end")
+
+
+async def test_nobody_erases_the_admin_that_they_are(client: Client, world: World) -> None:
+    root = await world.person("root", "admin")
+    who = bearer(world.ctx.tokens.issue(root, world.clock.now))
+    answer = await client.delete(f"/api/v1/users/{root.user_id}", headers=who)
+    assert answer.status == 409 and (await answer.json())["code"] == "own_account"
+
+
+def _participant(world: World, session_id: str, user_id: str) -> Any:
+    now = world.clock.now
+    return Participant(
+        **world.ctx.stamp(), session_kind="video", session_id=session_id, user_id=user_id, joined_at=now
+    )
