@@ -20,7 +20,7 @@ from mediaserver.api import RESOURCES, Services, build_api
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Problem, StartError, Unavailable
-from mediaserver.base.runtime import lock_data
+from mediaserver.base.runtime import lock_data, node_name
 from mediaserver.base.secrets import Secrets, private_directory
 from mediaserver.base.settings import Settings
 from mediaserver.base.signing import UrlSigner
@@ -152,6 +152,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             passwords=passwords,
             consequences=CONSEQUENCES,
             mail=mail,
+            node=node_name(settings.data.dir),
         )
 
 

@@ -1,10 +1,12 @@
-"""One server a data directory: a lock that ends with its process, however that dies."""
+"""One server a data directory: a lock that ends with its process, however that dies, and a name that stays."""
 
 import fcntl
 from pathlib import Path
 from typing import IO
 
 from mediaserver.base.errors import StartError
+from mediaserver.base.ids import new_id
+from mediaserver.base.secrets import write_once
 
 
 def lock_data(data_dir: Path) -> IO[str]:
@@ -20,3 +22,13 @@ def lock_data(data_dir: Path) -> IO[str]:
     except OSError as error:
         raise StartError(f"the data directory {data_dir.resolve()} cannot be used: {error.strerror}") from None
     return file
+
+
+def node_name(data_dir: Path) -> str:
+    """What the server on this data directory is called in documents, made at the first start."""
+    path = data_dir / "node"
+    try:
+        written = path.read_bytes() if path.exists() else write_once(path, new_id().encode())
+    except OSError as error:
+        raise StartError(f"{path} cannot be read or made: {error.strerror}") from None
+    return written.decode(errors="replace").strip()

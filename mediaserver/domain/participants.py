@@ -36,6 +36,8 @@ class Participant(Document):
     """May publish in a broadcast."""
     removed_at: Moment | None = Field(default=None, exclude=True)
     """A moderator removed them: they may not come back."""
+    node: str = Field(default="", exclude=True)
+    """Where the latest stay is or was."""
 
     def stay_s(self, now: datetime) -> float:
         """Seconds of the stay that runs now."""

@@ -46,6 +46,8 @@ class Recording(Document):
     duration_s: float | None = Field(default=None, ge=0, alias="duration")
     size: int | None = None
     tracks: list[RecordedTrack] = Field(default_factory=list)
+    node: str = Field(default="", exclude=True)
+    """Where its capture is."""
     object_key: str | None = Field(default=None, exclude=True)
     """The composed program; None until ready."""
     failure: str | None = None

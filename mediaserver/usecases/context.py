@@ -97,6 +97,13 @@ class Context:
     mail: Mail
     consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)
     """By the class of documents that have any."""
+    node: str = ""
+    """Names this data directory among those of several servers over the same documents."""
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The filter for documents of what runs on this node; those from before nodes had names are everyone's."""
+        return {"node": {"$in": [self.node, "", None]}}
 
     def of(self, document: type[D]) -> Repository[D]:
         """The repository of a class of documents."""

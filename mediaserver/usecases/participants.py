@@ -41,13 +41,14 @@ async def enter(
                     user_id=actor.user_id,
                     role=role,
                     joined_at=now,
+                    node=ctx.node,
                 )
             )
         except Conflict:  # the unique index: somebody was faster
             known = await of(ctx, session, actor)
             assert known is not None, "a participant is never deleted while its session can be entered"
     again = {"joinedAt": now, "leftAt": None} if known.left_at is not None else {}
-    return await ctx.participants.update(known.id, set={"role": role, **again})
+    return await ctx.participants.update(known.id, set={"role": role, "node": ctx.node, **again})
 
 
 async def leave(ctx: Context, participant_id: str, now: datetime) -> Participant:
@@ -86,11 +87,11 @@ async def save_state(
 
 
 async def close_stays(ctx: Context, now: datetime) -> int:
-    """At start: nobody is in any session, whatever the documents of the last run say. The number closed.
+    """At start: nobody is in any session here, whatever the documents of the last run say. The number closed.
 
     A stay that was cut off counts up to `updated_at`, the last that is known of it.
     """
-    stays = await ctx.participants.find({"leftAt": None})
+    stays = await ctx.participants.find({"leftAt": None} | ctx.own)
     for stay in stays:
         await leave(ctx, stay.id, min(now, stay.updated_at))
     return len(stays)

@@ -28,6 +28,7 @@ async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> 
         moderator_user_id=session.moderator_user_id,
         started_by_user_id=actor.user_id,
         start_time=now,
+        node=ctx.node,
     )
     try:
         return await ctx.recordings.add(recording)
@@ -75,8 +76,8 @@ async def failed(ctx: Context, recording_id: str, reason: str) -> Recording:
 
 
 async def unfinished(ctx: Context) -> list[Recording]:
-    """Those recording or processing: after a start, captures to be finished."""
-    return await ctx.recordings.find({"status": {"$in": ["recording", "processing"]}})
+    """Those recording or processing on this node: after a start, captures to be finished."""
+    return await ctx.recordings.find({"status": {"$in": ["recording", "processing"]}} | ctx.own)
 
 
 async def running(ctx: Context, session: Session) -> Recording | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mediaserver.base.errors import StartError
-from mediaserver.base.runtime import lock_data
+from mediaserver.base.runtime import lock_data, node_name
 
 
 def test_one_server_a_data_directory(tmp_path: Path) -> None:
@@ -20,3 +20,12 @@ def test_a_directory_that_was_there_keeps_its_mode_and_a_new_one_is_private(tmp_
     lock_data(tmp_path / "new").close()
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_a_data_directory_keeps_its_name(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    assert node_name(one) == node_name(one) != node_name(other)
+    with pytest.raises(StartError, match="node"):
+        node_name(tmp_path / "missing")

@@ -1,6 +1,7 @@
 """Participation: one document per person, whose stays add up."""
 
 import asyncio
+from dataclasses import replace
 
 from mediaserver.usecases import participants
 from tests.usecases.world import World
@@ -56,3 +57,33 @@ async def test_a_new_start_finds_nobody_in(world: World) -> None:
     assert await participants.close_stays(world.ctx, world.clock.now) == 1
     closed = await world.ctx.participants.get(guest.id)
     assert closed.left_at is not None and closed.seconds_present < 60
+
+
+async def test_a_start_closes_the_stays_of_its_own_node_alone(world: World) -> None:
+    here, there = replace(world.ctx, node="here"), replace(world.ctx, node="there")
+    ada = await world.person("ada")
+    stays = {}
+    for ctx in (here, there, world.ctx):
+        session = await world.live_session(ada)
+        stays[ctx.node] = await participants.enter(ctx, ada, session, "moderator", world.clock.now)
+    assert await participants.close_stays(here, world.clock.now) == 2
+    left = {node: (await world.ctx.participants.get(stay.id)).left_at for node, stay in stays.items()}
+    assert left["there"] is None and left["here"] and left[""]
+
+
+async def test_a_stay_belongs_to_the_node_that_was_entered_last(world: World) -> None:
+    here, there = replace(world.ctx, node="here"), replace(world.ctx, node="there")
+    ada = await world.person("ada")
+    session = await world.live_session(ada)
+    await participants.enter(here, ada, session, "moderator", world.clock.now)
+    await participants.enter(there, ada, session, "moderator", world.clock.now)
+    assert await participants.close_stays(here, world.clock.now) == 0
+    assert await participants.close_stays(there, world.clock.now) == 1
+
+
+async def test_what_has_no_node_yet_is_everyones(world: World) -> None:
+    ada = await world.person("ada")
+    session = await world.live_session(ada)
+    stay = await participants.enter(world.ctx, ada, session, "moderator", world.clock.now)
+    await world.ctx.participants.update(stay.id, unset=("node",))
+    assert await participants.close_stays(replace(world.ctx, node="here"), world.clock.now) == 1

@@ -1,6 +1,7 @@
 """Recordings: one at a time, played by those who took part."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,16 @@ async def test_one_recording_at_a_time(world: World) -> None:
     assert over.value.code == "not_recording"
     await recordings.begin(world.ctx, ada, session, world.clock.now)
     assert len(await recordings.unfinished(world.ctx)) == 2
+
+
+async def test_a_start_finishes_what_its_own_node_recorded(world: World) -> None:
+    here, there = replace(world.ctx, node="here"), replace(world.ctx, node="there")
+    ada = await world.person("ada")
+    begun = [
+        await recordings.begin(ctx, ada, await world.live_session(ada), world.clock.now)
+        for ctx in (here, there, world.ctx)
+    ]
+    assert {one.id for one in await recordings.unfinished(here)} == {begun[0].id, begun[2].id}
 
 
 async def test_only_moderators_record_and_only_live_sessions(world: World) -> None:
