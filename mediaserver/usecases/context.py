@@ -102,7 +102,7 @@ class Context:
 
     @property
     def own(self) -> dict[str, Any]:
-        """The filter for documents of what runs on this node; those from before nodes had names are everyone's."""
+        """The filter for documents of what runs here; those from before nodes had names are everyone's."""
         return {"node": {"$in": [self.node, "", None]}}
 
     def of(self, document: type[D]) -> Repository[D]:
