@@ -295,7 +295,7 @@ async def _objects(settings: Settings) -> Finding:
 
 async def _redis(settings: Settings) -> Finding:
     if not settings.redis.url:
-        return Finding("ok", "redis", "not used: rate limits are counted in the server")
+        return Finding("ok", "redis", "not used: rate limits are counted in the server, which is the only one")
 
     async def ask() -> None:
         counters = RedisCounters(settings.redis.url)

@@ -71,7 +71,7 @@ class MongoDB(Section):
 
 class Redis(Section):
     url: str = ""
-    """`redis://…` for counters (rate limits) that several servers share; empty: kept in this process."""
+    """`redis://…` for counters (rate limits) and events that several servers share; empty: kept here."""
 
 
 class Objects(Section):
