@@ -14,8 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
-from mediaserver.api.shapes import derived_model, patched, query_model, view_of
-from mediaserver.base.errors import Forbidden, NotFound, PreconditionFailed
+from mediaserver.api.shapes import brief, derived_model, patched, query_model, view_of
+from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
@@ -23,7 +23,7 @@ from mediaserver.store.repository import Repository, Sort
 from mediaserver.usecases import settling
 from mediaserver.usecases.context import Context, stored_names
 from mediaserver.usecases.describing import describe
-from mediaserver.usecases.viewing import viewer
+from mediaserver.usecases.viewing import require, viewer
 
 D = TypeVar("D", bound=Document)
 Fields = Mapping[str, Any]
@@ -46,6 +46,10 @@ class Within:
     filters: Sequence[str] = ()
     sort: Sort | None = None
     """The order, where it is another than the resource's own."""
+    asks: Rule | None = None
+    """Who, of those who may read the parent, may ask for this list."""
+    open: bool = False
+    """Whoever may ask sees all of it: what is not for them is in the fields that lists leave out (`brief`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,8 @@ class Resource(Generic[D]):
     """Fields that a plain create fills with the time."""
     sort: Sort = (("_id", -1),)
     """The order of lists; newest first, because ids grow."""
+    brief: Sequence[str] = ()
+    """Fields, with defaults, that lists leave out: only reading one shows them."""
     scope: Fields = field(default_factory=dict)
     view: type[BaseModel] | None = None
     """Shape of the answers, where `describes` adds to what the document shows."""
@@ -111,7 +117,8 @@ class _Acts(Generic[D]):
         found = []
         if r.listed:
             query = query_model(f"{self._stem}Query", r.document, r.filters, r.sorts)
-            found.append(endpoint("GET", r.path, "List", self._list, query=query, answer=view, listed=True))
+            shown = brief(view, r.brief)
+            found.append(endpoint("GET", r.path, "List", self._list, query=query, answer=shown, listed=True))
         if r.create and not any(place.creates for place in r.within):
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
             more["recover"] = self._recover
@@ -136,7 +143,7 @@ class _Acts(Generic[D]):
         found = [
             Endpoint(
                 "GET", place.path, f"The {words} of a {of}", partial(self._list, place=place), self._name,
-                query=query, answer=view, listed=True, errors=(403, 404),
+                query=query, answer=brief(view, r.brief), listed=True, errors=(403, 404),
             )
         ]  # fmt: skip
         if place.creates:
@@ -156,7 +163,7 @@ class _Acts(Generic[D]):
     async def _list(self, call: Call, place: Within | None = None) -> Answer:
         r, documents, query = self._r, self._repository(call), call.query
         of = {to_camel(place.field): (await _parent(call, place)).id} if place else {}
-        allowed = r.rules.read.filter(await _judged(call, r.rules.read))
+        allowed = {} if place and place.open else r.rules.read.filter(await _judged(call, r.rules.read))
         if allowed is None:
             return page([], None)
         names = place.filters if place else r.filters
@@ -164,8 +171,10 @@ class _Acts(Generic[D]):
         words = documents.matching(query.q) if getattr(query, "q", None) else {}
         where = _all_of(self._scope, of, allowed, chosen, words)
         sort = _order(getattr(query, "sort", None)) or (place.sort if place and place.sort else r.sort)
-        found = await documents.page(where, sort, limit=query.limit, cursor=query.cursor)
-        return page(await self._wire(call, found.items), found.next_cursor)
+        left_out = [to_camel(name) for name in r.brief]
+        found = await documents.page(where, sort, limit=query.limit, cursor=query.cursor, without=left_out)
+        wires = await self._wire(call, found.items)
+        return page([without(wire, left_out) for wire in wires] if left_out else wires, found.next_cursor)
 
     async def _get(self, call: Call) -> Answer:
         return await self._answer(call, await self._find(call))
@@ -177,8 +186,7 @@ class _Acts(Generic[D]):
             parent = await _parent(call, place)
             given |= {place.field: parent.id, **{name: getattr(parent, name) for name in place.inherits}}
         if r.creates is not None:
-            if not r.rules.create.allows(await _judged(call, r.rules.create), None):
-                raise _forbidden()
+            await require(call.context, call.actor, r.rules.create, None)
             made = await r.creates(call.context, call.actor, given)
         else:
             made = await self._store(call, given)
@@ -198,14 +206,12 @@ class _Acts(Generic[D]):
         owned = {r.owner: call.actor.user_id} if r.owner else {}
         times = dict.fromkeys(r.stamped, stamp["created_at"])
         made = r.document(**stamp, **r.scope, **owned, **times, **given, **r.document.derived(given))
-        if not r.rules.create.allows(await _judged(call, r.rules.create), made):
-            raise _forbidden()
+        await require(call.context, call.actor, r.rules.create, made)
         return await settling.add(call.context, made)
 
     async def _update(self, call: Call) -> Answer:
         r, before = self._r, await self._find(call)
-        if not r.rules.update.allows(await _judged(call, r.rules.update), before):
-            raise _forbidden()
+        await require(call.context, call.actor, r.rules.update, before)
         changes = patched(self._update_body, before, call.body)
         await self._claim(call, before)
         if not changes:
@@ -218,8 +224,7 @@ class _Acts(Generic[D]):
 
     async def _delete(self, call: Call) -> Answer:
         r, document = self._r, await self._find(call)
-        if not r.rules.delete.allows(await _judged(call, r.rules.delete), document):
-            raise _forbidden()
+        await require(call.context, call.actor, r.rules.delete, document)
         await self._claim(call, document)
         if r.deletes is not None:
             await r.deletes(call.context, call.actor, document)
@@ -232,8 +237,7 @@ class _Acts(Generic[D]):
         found = await self._repository(call).find_one({"_id": call.id(), **self._scope})
         if found is None:
             raise NotFound("not_found", f"there is no such {self._name.lower()}")
-        if not self._r.rules.read.allows(await _judged(call, self._r.rules.read), found):
-            raise _forbidden()
+        await require(call.context, call.actor, self._r.rules.read, found)
         return found
 
     async def _claim(self, call: Call, before: D) -> None:
@@ -265,9 +269,9 @@ async def _parent(call: Call, place: Within) -> Document:
     found = await call.context.of(place.parent).find_one({"_id": call.id()})
     if found is None:
         raise NotFound("not_found", f"there is no such {place.parent.__name__.lower()}")
-    rule = place.parent.policy.read
-    if not rule.allows(await _judged(call, rule), found):
-        raise _forbidden()
+    await require(call.context, call.actor, place.parent.policy.read, found)
+    if place.asks:
+        await require(call.context, call.actor, place.asks, found)
     return found
 
 
@@ -282,5 +286,5 @@ def _all_of(*filters: Filter) -> Filter:
     return together if len(together) == sum(map(len, parts)) else {"$and": parts}
 
 
-def _forbidden() -> Forbidden:
-    return Forbidden("forbidden", "you may not do that")
+def without(wire: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in wire.items() if name not in names}

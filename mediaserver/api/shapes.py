@@ -55,6 +55,16 @@ def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
     return create_model(f"{document.__name__}View", __base__=document, **_swapped(document), **shown, **more)
 
 
+def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
+    """The shape of an item in a list that leaves some fields out."""
+    if not left_out:
+        return view
+    chosen: dict[str, Any] = {
+        name: (info.annotation, copy(info)) for name, info in view.model_fields.items() if name not in left_out
+    }
+    return create_model(f"{view.__name__.removesuffix('View')}Brief", __base__=Body, **chosen)
+
+
 def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
     names = {info.alias or name: name for name, info in model.model_fields.items()}

@@ -19,7 +19,7 @@ class Actor:
         return self.role == "admin"
 
 
-Fact = Literal["courses", "blocks"]
+Fact = Literal["courses", "published", "blocks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,7 @@ class Viewer(Actor):
     """Ids of the courses that they take."""
     teaches: frozenset[str] = frozenset()
     """Ids of the courses whose instructor they are."""
+    published: frozenset[str] = frozenset()
+    """Of the courses that what is being judged belongs to, the ids of those that are published."""
     hidden: frozenset[str] = frozenset()
     """Ids of the people whom they blocked or who blocked them."""

@@ -1,23 +1,26 @@
 """Courses: what an instructor teaches; titles are public once published, lessons are for the enrolled."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from mediaserver.domain.document import Consequential, Id, Index, Reference
+from mediaserver.domain.document import Counted, Id, Index, Reference
 from mediaserver.domain.policy import Policy, admin, any_of, enrolled, has_role, owner, where
-from mediaserver.domain.text import Line, Prose
+from mediaserver.domain.text import Line, Prose, fold
 
 INSTRUCTOR = any_of(owner("instructor_user_id"), admin)
 
 
-class Course(Consequential):
+class Course(Counted):
     collection: ClassVar[str] = "courses"
     indexes: ClassVar[tuple[Index, ...]] = (
-        Index(("course_code",), unique=True),
+        Index(("course_code_folded",), unique=True),
         Index(("instructor_user_id", "_id")),
         Index(("skill_id", "_id")),
         Index(("published", "_id")),
+        Index(("title", "_id")),
+        Index(("created_at", "_id")),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("instructor_user_id", "users", "refuse", shown="instructor"),
@@ -35,9 +38,18 @@ class Course(Consequential):
     course_code: Annotated[
         Line, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     ]
+    course_code_folded: str = Field(default="", exclude=True)
     title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     description: Annotated[Prose, StringConstraints(max_length=5000)] = ""
     skill_id: Id | None = None
     instructor_user_id: Id
     duration: Annotated[int, Field(ge=0, le=1_000_000, description="Minutes.")] = 0
     published: bool = False
+    enrolled_count: int = 0
+    lessons_count: int = 0
+    pending_order: list[str] = Field(default_factory=list, exclude=True)
+    """Ids of its levels in an order that is being given to them."""
+
+    @classmethod
+    def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {"course_code_folded": fold(fields["course_code"])} if "course_code" in fields else {}

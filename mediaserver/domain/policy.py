@@ -4,7 +4,7 @@ No list shows what a get would refuse, because both come from one rule.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -13,6 +13,14 @@ from mediaserver.domain.actor import Actor, Fact, Role, Viewer
 
 Filter = Mapping[str, Any]
 """A query over stored fields; `{}` matches everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is said to whom a rule does not allow: a code for programs, a sentence for people."""
+
+    code: str = "forbidden"
+    detail: str = "you may not do that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,11 @@ class Rule:
     allows: Callable[[Actor, Any], bool]
     filter: Callable[[Actor], Filter | None]
     needs: frozenset[Fact] = frozenset()
+    refusal: Refusal = Refusal()
+
+    def refusing(self, code: str, detail: str) -> "Rule":
+        """The same rule, which says so to those whom it does not allow."""
+        return replace(self, refusal=Refusal(code, detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,11 @@ def instructor(field: str = "course_id") -> Rule:
     return _of_courses(field, "instructor", lambda viewer: viewer.teaches)
 
 
+def of_published(field: str = "course_id") -> Rule:
+    """What belongs to a published course: judges one document; a query cannot know and selects none."""
+    return _of_courses(field, "published", lambda viewer: viewer.published, "published")
+
+
 def not_blocked(field: str = "user_id") -> Rule:
     """Everybody but those between whom and the person of `field` one has blocked the other."""
     stored = to_camel(field)
@@ -122,13 +140,15 @@ def not_blocked(field: str = "user_id") -> Rule:
     )
 
 
-def _of_courses(field: str, name: str, courses: Callable[[Viewer], frozenset[str]]) -> Rule:
+def _of_courses(
+    field: str, name: str, courses: Callable[[Viewer], frozenset[str]], fact: Fact = "courses"
+) -> Rule:
     stored = "_id" if field == "id" else to_camel(field)
     return Rule(
         name,
         lambda viewer, document: getattr(document, field) in courses(_facts(viewer)),
         lambda viewer: {stored: {"$in": sorted(found)}} if (found := courses(_facts(viewer))) else None,
-        frozenset[Fact](("courses",)),
+        frozenset[Fact]((fact,)),
     )
 
 

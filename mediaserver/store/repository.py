@@ -66,11 +66,16 @@ class Repository(Generic[D]):
         stored = await self._run(lambda: self.collection.find_one(query, sort=order))
         return None if stored is None else self._document.from_mongo(stored)
 
-    async def find(self, filter: Filter, sort: Sort = (), limit: int = 0, skip: int = 0) -> list[D]:
-        """`limit` 0 gives all: only for sets that are small by nature. Lists for people use `page`."""
-        query, order = self._present(filter), list(sort) or None
+    async def find(
+        self, filter: Filter, sort: Sort = (), limit: int = 0, skip: int = 0, without: Iterable[str] = ()
+    ) -> list[D]:
+        """`limit` 0 gives all: only for sets that are small by nature. Lists for people use `page`.
+
+        Fields in `without` are not read: they are there with their defaults.
+        """
+        query, order, fields = self._present(filter), list(sort) or None, dict.fromkeys(without, 0) or None
         stored = await self._run(
-            lambda: self.collection.find(query, sort=order, limit=limit, skip=skip).to_list()
+            lambda: self.collection.find(query, fields, sort=order, limit=limit, skip=skip).to_list()
         )
         return [self._document.from_mongo(item) for item in stored]
 
@@ -85,8 +90,17 @@ class Repository(Generic[D]):
             if cursor is None:
                 return
 
-    async def page(self, filter: Filter, sort: Sort = (), limit: int = 20, cursor: str | None = None) -> Page[D]:
+    async def page(
+        self,
+        filter: Filter,
+        sort: Sort = (),
+        limit: int = 20,
+        cursor: str | None = None,
+        without: Iterable[str] = (),
+    ) -> Page[D]:
         """One page, and the cursor of the next: a position in the order, so that inserts shift nothing.
+
+        Fields in `without` are not read: they are there with their defaults.
 
         Raises `Invalid`, code `bad_cursor`, when the cursor is not one of this collection and order.
         """
@@ -95,7 +109,10 @@ class Repository(Generic[D]):
         if cursor is not None:
             values = paging.decode_cursor(cursor, self._document.collection, order)
             query = {"$and": [query, *paging.after(order, values, self._document)]}
-        stored = await self._run(lambda: self.collection.find(query, sort=order, limit=limit + 1).to_list())
+        fields = dict.fromkeys(without, 0) or None
+        stored = await self._run(
+            lambda: self.collection.find(query, fields, sort=order, limit=limit + 1).to_list()
+        )
         items = [self._document.from_mongo(item) for item in stored[:limit]]
         more = len(stored) > limit
         following = paging.encode_cursor(stored[limit - 1], self._document.collection, order) if more else None

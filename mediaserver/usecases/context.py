@@ -79,6 +79,8 @@ class Consequences:
     removed: Step = _nothing
     tidy: Step = _nothing
     """After either is settled: nobody will repeat it."""
+    edited: bool = False
+    """`added` is also what follows from each edit: it does right at any later time."""
 
 
 @dataclass(frozen=True, slots=True)

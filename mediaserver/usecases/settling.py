@@ -30,36 +30,48 @@ _POLL_S = 0.02
 _BATCH = 200
 
 
-async def add(ctx: Context, document: D) -> D:
-    """Store a document and bring about what follows from it.
+async def add(ctx: Context, document: D, owner: str = "") -> D:
+    """Store a document and bring about what follows from it. `owner` is whose uploads it shows (`showing`).
 
     Invalid names each reference to what is not there and each upload that cannot be used; Conflict for what is
     unique; Unavailable when the store goes away (then it is there whole in a while, or not at all).
     """
     await require_references(ctx, document)
     if not isinstance(document, Consequential):
-        async with showing.used(ctx, document):
-            return await ctx.of(type(document)).add(document)
+        async with showing.used(ctx, document, owner=owner):
+            await ctx.of(type(document)).add(document)
+        if not await _still_refers(ctx, document):
+            raise _gone()
+        return document
 
     async def work() -> D:
-        async with showing.used(ctx, document):
+        async with showing.used(ctx, document, owner=owner):
             await ctx.of(type(document)).add(document)
         if not await _settle(ctx, document):
-            raise Conflict("gone", "what this refers to has just been deleted")
+            raise _gone()
         return document
 
     async with asyncio.timeout(_WORK_S):
         return await ctx.repositories.atomically(work)
 
 
-async def change(ctx: Context, before: D, fields: Mapping[str, Any]) -> D:
+async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str = "") -> D:
     """Store new values of some fields (Python's names); what follows from them follows. Invalid, Conflict."""
     everything = {**fields, **before.derived(fields)}
     after = before.model_copy(update=everything)
     await require_references(ctx, after, only=set(fields))
-    async with showing.used(ctx, after, before):
-        kind = type(before)
-        return await ctx.of(kind).update(before.id, set=stored_names(kind, everything))
+    kind = type(before)
+    stored = stored_names(kind, everything)
+    async with showing.used(ctx, after, before, owner):
+        if not (isinstance(before, Consequential) and consequences_of(ctx, kind).edited):
+            return await ctx.of(kind).update(before.id, set=stored)
+        changed = await ctx.of(kind).update(
+            before.id, set={**stored, "settled": False}, where={"gone": {"$ne": True}}
+        )
+    assert isinstance(changed, Consequential)
+    async with asyncio.timeout(_WORK_S):
+        await _settle(ctx, changed)
+    return changed
 
 
 async def remove(ctx: Context, document: Document) -> None:
@@ -71,6 +83,7 @@ async def remove(ctx: Context, document: Document) -> None:
 
     async def work() -> None:
         await _claim(ctx, document)
+        await _reconsider(ctx, document)
         with contextlib.suppress(
             TimeoutError
         ):  # very much hangs on it: nobody sees it any more, `resume` goes on
@@ -120,16 +133,41 @@ async def refuse_if_needed(ctx: Context, document: Document) -> None:
 async def _settle(ctx: Context, document: Consequential) -> bool:
     """Bring about the consequences of a stored document; False when what it refers to is gone, and so is it."""
     kind, consequences = type(document), consequences_of(ctx, type(document))
+    was_settled = consequences.edited and document.revision > 0
+    if not was_settled and not await _still_refers(ctx, document):
+        return False
+    await consequences.added(ctx, document)
+    # Who has edited it meanwhile settles it then.
+    same = {"revision": document.revision} if consequences.edited else {}
+    here = {"_id": document.id, "gone": {"$ne": True}, **same}
+    await ctx.of(kind).update_one(here, set={"settled": True}, edits=False)
+    await consequences.tidy(ctx, document)
+    return True
+
+
+async def _still_refers(ctx: Context, document: Document) -> bool:
+    """Whether all that a stored document refers to is there still; if not, it goes, as the deletion wanted."""
     try:
         await require_references(ctx, document)
     except Invalid:  # deleted since this was asked before: the deletion may have overlooked this document
-        await ctx.of(kind).delete_many({"_id": document.id})
+        await ctx.of(type(document)).delete_many({"_id": document.id})
         await showing.release(ctx, document)
         return False
-    await consequences.added(ctx, document)
-    await ctx.of(kind).update_one({"_id": document.id}, set={"settled": True}, edits=False)
-    await consequences.tidy(ctx, document)
     return True
+
+
+def _gone() -> Conflict:
+    return Conflict("gone", "what this refers to has just been deleted")
+
+
+async def _reconsider(ctx: Context, document: Consequential) -> None:
+    """Take the mark back when something has come to refer to it that forbids its deletion. Conflict."""
+    try:
+        await refuse_if_needed(ctx, document)
+    except Conflict:
+        back = {"gone": False, "settled": True}
+        await ctx.of(type(document)).update_one({"_id": document.id, "gone": True}, set=back, edits=False)
+        raise
 
 
 async def _claim(ctx: Context, document: Consequential) -> None:
@@ -176,10 +214,13 @@ async def _cascade(ctx: Context, kind: type[Document], where: dict[str, Any]) ->
 async def _resume_one(ctx: Context, document: Consequential) -> bool:
     # Taken over by moving the time that the lease is counted from; of several who want it one gets it.
     same = {"_id": document.id, "gone": document.gone, "settled": False, "updatedAt": document.updated_at}
-    if not await ctx.of(type(document)).update_one(same, set={"settled": False}):
+    taken = {"settled": False, "updatedAt": ctx.clock()}
+    if not await ctx.of(type(document)).update_one(same, set=taken, edits=False):
         return False
     try:
         async with asyncio.timeout(_WORK_S):
+            if document.gone:
+                await _reconsider(ctx, document)
             await (_clear_away(ctx, document) if document.gone else _settle(ctx, document))
     except (Problem, TimeoutError) as error:
         _log.warning("a write could not be finished yet", extra={"document": document.id, "why": str(error)})

@@ -1,28 +1,46 @@
 """What rules ask about the one who asks: loaded once for a request, and only what its rules need."""
 
 from collections.abc import Set
+from typing import Any
 
+from mediaserver.base.errors import Forbidden
 from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.policy import Rule
 from mediaserver.usecases.context import Context
 
 
-async def viewer(ctx: Context, actor: Actor, needs: Set[Fact]) -> Viewer:
-    """`actor` with the facts in `needs`; the others are empty."""
+async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = None) -> Viewer:
+    """`actor` with the facts in `needs`, for judging the document `judged` or any; the others are empty."""
     enrolled: frozenset[str] = frozenset()
     teaches: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     if "courses" in needs:
         enrolled = frozenset(await ctx.of(Enrollment).values({"userId": actor.user_id}, "courseId"))
         teaches = frozenset(await ctx.of(Course).values({"instructorUserId": actor.user_id}, "_id"))
+    if "published" in needs and (course_id := getattr(judged, "course_id", None)):
+        published = frozenset(await ctx.of(Course).values({"_id": course_id, "published": True}, "_id"))
     if "blocks" in needs:
         hidden = frozenset(await hidden_from(ctx, actor.user_id))
     return Viewer(
         actor.user_id, actor.username, actor.role, actor.login_id,
-        enrolled=enrolled, teaches=teaches, hidden=hidden,
+        enrolled=enrolled, teaches=teaches, published=published, hidden=hidden,
     )  # fmt: skip
+
+
+async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:
+    """Whether a rule lets `actor` do with a document what it is about."""
+    facts = await viewer(ctx, actor, rule.needs, document) if rule.needs else actor
+    return rule.allows(facts, document)
+
+
+async def require(ctx: Context, actor: Actor, rule: Rule, document: Any) -> None:
+    """Forbidden, in the words of the rule, unless it lets `actor` do that."""
+    if not await allows(ctx, actor, rule, document):
+        raise Forbidden(rule.refusal.code, rule.refusal.detail)
 
 
 async def hidden_from(ctx: Context, user_id: str) -> list[str]:

@@ -5,15 +5,31 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.policy import Filter, Rule, admin, any_of, anyone, nobody, owner
+from mediaserver.domain.actor import Viewer
+from mediaserver.domain.policy import (
+    Filter,
+    Rule,
+    admin,
+    all_of,
+    any_of,
+    anyone,
+    enrolled,
+    instructor,
+    nobody,
+    of_published,
+    owner,
+)
 
+COURSES = [enrolled("user_id"), instructor("id"), of_published("user_id")]
 RULES = st.recursive(
-    st.sampled_from([anyone, nobody, admin, owner("user_id"), owner("id")]),
-    lambda rules: st.lists(rules, min_size=1, max_size=3).map(lambda some: any_of(*some)),
+    st.sampled_from([anyone, nobody, admin, owner("user_id"), owner("id"), *COURSES]),
+    lambda rules: st.tuples(st.sampled_from([any_of, all_of]), st.lists(rules, min_size=1, max_size=3)).map(
+        lambda made: made[0](*made[1])
+    ),
     max_leaves=5,
 )
 IDS = st.sampled_from(["a", "b", "c"])
+SETS = st.frozensets(IDS)
 
 
 class Thing:
@@ -22,17 +38,30 @@ class Thing:
 
 
 def matches(query: Filter | None, stored: dict[str, Any]) -> bool:
-    """MongoDB's meaning of what rules make: equality and `$or`."""
+    """MongoDB's meaning of what rules make: equality, `$in`, `$or` and `$and`."""
     if query is None:
         return False
-    return all(
-        any(matches(one, stored) for one in value) if name == "$or" else stored[name] == value
-        for name, value in query.items()
-    )
+
+    def holds(name: str, value: Any) -> bool:
+        if name in ("$or", "$and"):
+            return (any if name == "$or" else all)(matches(one, stored) for one in value)
+        return stored[name] in value["$in"] if isinstance(value, dict) else stored[name] == value
+
+    return all(holds(name, value) for name, value in query.items())
 
 
-@given(rule=RULES, who=IDS, role=st.sampled_from(["student", "admin"]), id=IDS, user_id=IDS)
-def test_a_list_shows_exactly_what_a_get_allows(rule: Rule, who: str, role: Any, id: str, user_id: str) -> None:
-    actor = Actor(who, "name", role, "login")
+@given(
+    rule=RULES,
+    who=IDS,
+    role=st.sampled_from(["student", "admin"]),
+    id=IDS,
+    user_id=IDS,
+    facts=st.tuples(SETS, SETS, SETS),
+)
+def test_a_list_shows_exactly_what_a_get_allows(
+    rule: Rule, who: str, role: Any, id: str, user_id: str, facts: Any
+) -> None:
+    takes, teaches, published = facts
+    viewer = Viewer(who, "name", role, "login", enrolled=takes, teaches=teaches, published=published)
     stored = {"_id": id, "userId": user_id}
-    assert rule.allows(actor, Thing(id, user_id)) == matches(rule.filter(actor), stored)
+    assert rule.allows(viewer, Thing(id, user_id)) == matches(rule.filter(viewer), stored)

@@ -106,6 +106,13 @@ async def test_pages_are_stable_under_inserts(lines: Repository[ChatLine]) -> No
         assert seen == expected
 
 
+async def test_fields_that_are_left_out_have_their_defaults(lines: Repository[ChatLine]) -> None:
+    await lines.add(line(1, rank=7))
+    (found,) = (await lines.page({"rank": 7}, without=["rank"])).items
+    (again,) = await lines.find({}, without=["rank"])
+    assert found == again and (found.sequence, found.rank) == (1, None)
+
+
 async def test_a_cursor_of_another_list_is_refused(lines: Repository[ChatLine]) -> None:
     for n in range(3):
         await lines.add(line(n))

@@ -9,7 +9,7 @@ import pytest
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound, Unavailable
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import Consequential, Counted, Id, Index, Reference, UploadId
+from mediaserver.domain.document import Consequential, Counted, Document, Id, Index, Reference, UploadId
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.policy import Policy, anyone
 from mediaserver.usecases import counting, settling
@@ -55,6 +55,29 @@ class Hint(Consequential):
     book_id: Id | None
 
 
+class Title(Consequential):
+    """What a book is called, repeated on its cover."""
+
+    collection: ClassVar[str] = "titles"
+    policy: ClassVar[Policy] = FREE
+
+    words: str
+    covers: int = 0
+
+
+class Cover(Document):
+    collection: ClassVar[str] = "covers"
+    references: ClassVar[tuple[Reference, ...]] = (Reference("title_id", "titles", "refuse"),)
+    policy: ClassVar[Policy] = FREE
+
+    title_id: Id
+    words: str
+
+
+async def _on_covers(ctx: Context, title: Title) -> None:
+    await ctx.of(Cover).update_many({"titleId": title.id}, set={"words": title.words})
+
+
 async def _added(ctx: Context, book: Book) -> None:
     await counting.count(ctx, Shelf, book.shelf_id, "booksCount", 1, book)
 
@@ -69,9 +92,9 @@ async def _tidy(ctx: Context, book: Book) -> None:
 
 @pytest.fixture
 async def world(uri: str, tmp_path: Path) -> AsyncIterator[World]:
-    follow = {Book: Consequences(_added, _removed, _tidy)}
+    follow = {Book: Consequences(_added, _removed, _tidy), Title: Consequences(_on_covers, edited=True)}
     async with open_world(
-        uri, tmp_path, documents=(*DOCUMENTS, Shelf, Book, Loan, Hint), consequences=follow
+        uri, tmp_path, documents=(*DOCUMENTS, Shelf, Book, Loan, Hint, Title, Cover), consequences=follow
     ) as world:
         yield world
 
@@ -212,3 +235,36 @@ async def test_nobody_takes_over_what_is_being_worked_on(world: World) -> None:
     assert await settling.resume(ctx) == 0
     world.clock.pass_s(60)
     assert await asyncio.gather(settling.resume(ctx), settling.resume(ctx)) in ([0, 1], [1, 0])
+
+
+async def test_what_follows_from_an_edit_follows_wherever_it_was_cut_off(world: World) -> None:
+    ctx = world.ctx
+    title = await settling.add(ctx, Title(**ctx.stamp(), words="0"))
+    cover = await settling.add(ctx, Cover(**ctx.stamp(), title_id=title.id, words="0"))
+    for operations in range(20):
+        with cut_after(ctx, operations) as cut:
+            try:
+                title = await settling.change(ctx, title, {"words": str(operations)})
+            except Unavailable:
+                assert cut.happened
+        world.clock.pass_s(60)
+        await settling.resume(ctx)
+        stored = await ctx.of(Title).get(title.id)
+        assert stored.settled and (await ctx.of(Cover).get(cover.id)).words == stored.words
+        if not cut.happened:
+            return
+    pytest.fail("an edit never came to its end")
+
+
+async def test_of_what_forbids_a_deletion_and_the_deletion_one_comes_first(world: World) -> None:
+    ctx = world.ctx
+    for _ in range(10):
+        title = await settling.add(ctx, Title(**ctx.stamp(), words="x"))
+        covers = [Cover(**ctx.stamp(), title_id=title.id, words="x") for _ in range(3)]
+        adding = [settling.add(ctx, cover) for cover in covers]
+        await asyncio.gather(settling.remove(ctx, title), *adding, return_exceptions=True)
+        there = await ctx.of(Title).exists({"_id": title.id})
+        assert there or not await ctx.of(Cover).exists({"titleId": title.id})
+        if there:
+            await ctx.of(Cover).delete_many({"titleId": title.id})
+            await settling.remove(ctx, await ctx.of(Title).get(title.id))
