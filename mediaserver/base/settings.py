@@ -174,6 +174,11 @@ class Uploads(Section):
     """An upload that nothing uses is deleted after this time."""
 
 
+class Notifications(Section):
+    keep_days: int = Field(90, ge=1)
+    """A notification is deleted so long after its last act."""
+
+
 class Media(Section):
     workers: int = Field(1, ge=1, le=64)
     """Media worker processes; about one a core."""
@@ -239,6 +244,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     rooms: Rooms = Rooms()
     uploads: Uploads = Uploads()
+    notifications: Notifications = Notifications()
     media: Media = Media()
     recording: RecordingSettings = RecordingSettings()
     log: Log = Log()

@@ -8,6 +8,7 @@ from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.idempotency import IdempotentRequest
 from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.notifications import Notification
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session
@@ -17,5 +18,5 @@ from mediaserver.domain.users import Login, User
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
     User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
-    Block, Skill, Course, Enrollment,
+    Block, Skill, Course, Enrollment, Notification,
 )  # fmt: skip

@@ -1,0 +1,123 @@
+"""What people are told about: acts of others that belong together are one notification until it is read.
+
+Every act is kept with what identifies it, so that one that is told twice counts once, also after it was read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+from pydantic import Field
+
+from mediaserver.domain.document import Document, Id, Index, Moment, Reference, Value
+from mediaserver.domain.policy import Policy, nobody, owner
+
+Kind = Literal[
+    "followed",
+    "liked",
+    "commented",
+    "mentioned",
+    "message",
+    "session-starting",
+    "assignment-posted",
+    "submitted",
+    "graded",
+    "recording-ready",
+    "role-changed",
+]
+
+MAX_ACTS = 200
+"""Of one notification; the next act begins another one."""
+MAX_ACTORS_SHOWN = 3
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Unread acts of a kind are one notification when they agree in these ids (those that are given)."""
+
+    by: tuple[str, ...] = ()
+    one_actor: bool = False
+    """Each person's acts apart."""
+
+
+GROUPINGS: Final[Mapping[Kind, Grouping]] = {
+    "followed": Grouping(),
+    "liked": Grouping(("tweetId", "commentId")),
+    "commented": Grouping(("tweetId",)),
+    "mentioned": Grouping(("tweetId", "commentId")),
+    "message": Grouping(one_actor=True),
+    "session-starting": Grouping(("sessionId",)),
+    "assignment-posted": Grouping(("assignmentId",)),
+    "submitted": Grouping(("assignmentId",)),
+    "graded": Grouping(("submissionId",)),
+    "recording-ready": Grouping(("recordingId",)),
+    "role-changed": Grouping(),
+}
+
+WORDS = ("title", "text")
+"""What `about` may say in words; everything else in it identifies."""
+
+
+class Act(Value):
+    """What one person did, or what happened by itself."""
+
+    key: str
+    by: Id | None
+    about: dict[str, str]
+
+
+class Notification(Document):
+    collection: ClassVar[str] = "notifications"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("user_id", "group_key"), unique=True, partial={"open": True}),
+        Index(("user_id", ("timestamp", -1), ("_id", -1))),
+        Index(("user_id", "is_read", ("timestamp", -1), ("_id", -1))),
+        Index(("acts.key",)),
+        Index(("subject",)),
+        Index(("expires_at",), expire_after_s=0),
+    )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "cascade"),)
+    policy: ClassVar[Policy] = Policy(
+        create=nobody, read=owner("user_id"), update=owner("user_id"), delete=owner("user_id")
+    )
+
+    user_id: Id
+    type: Kind
+    timestamp: Moment
+    """Of the newest act."""
+    is_read: bool = False
+    group_key: str = Field(exclude=True)
+    open: bool = Field(default=True, exclude=True)
+    """It takes further acts: nobody has read it yet, and it is not full."""
+    acts: list[Act] = Field(exclude=True)
+    """In the order in which they happened."""
+    count: int = Field(default=1, exclude=True)
+    """Of `acts`."""
+    subject: Id | None = Field(default=None, exclude=True)
+    """The document that it is all about: with that it goes."""
+    expires_at: Moment = Field(exclude=True)
+
+    @property
+    def actors(self) -> list[str]:
+        """Who acted, each once, the last one first."""
+        return list(dict.fromkeys(act.by for act in reversed(self.acts) if act.by))
+
+
+def group_key(kind: Kind, about: Mapping[str, str], by: str | None) -> str:
+    grouping = GROUPINGS[kind]
+    own = (by or "",) if grouping.one_actor else ()
+    return ".".join((kind, *(about[name] for name in grouping.by if name in about), *own))
+
+
+def subject(kind: Kind, about: Mapping[str, str]) -> str | None:
+    """The narrowest of the documents that all acts of a group are about."""
+    return next((about[name] for name in reversed(GROUPINGS[kind].by) if name in about), None)
+
+
+def act(kind: Kind, about: Mapping[str, str], by: str | None) -> Act:
+    """The same kind, person and ids are the same act; ids come in any order, words do not count."""
+    ids = (f"{name}={about[name]}" for name in sorted(about) if name not in WORDS)
+    key = ";".join((group_key(kind, about, by), f"by={by or ''}", *ids))
+    shown = {name: value[:MAX_TEXT] if name in WORDS else value for name, value in about.items()}
+    return Act(key=key, by=by, about=shown)

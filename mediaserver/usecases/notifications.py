@@ -1,0 +1,215 @@
+"""Notifications: written for whom an act concerns, grouped, pushed to their sockets; taken back with the act.
+
+Called from steps that may be repeated: an act that was told before adds nothing, and is not pushed again.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from mediaserver.base.errors import Unavailable
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.blocks import Block
+from mediaserver.domain.notifications import (
+    MAX_ACTORS_SHOWN,
+    MAX_ACTS,
+    Act,
+    Kind,
+    Notification,
+    act,
+    group_key,
+    subject,
+)
+from mediaserver.usecases import users
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import Pushed
+
+Wire = dict[str, Any]
+
+_BATCH = 500
+_ATTEMPTS = 20
+
+
+async def notify(
+    ctx: Context,
+    to: Iterable[str] | AsyncIterable[str],
+    kind: Kind,
+    about: Mapping[str, str],
+    by: str | None = None,
+) -> None:
+    """Tell people (ids) what `by` did, or what happened by itself, and push it to them.
+
+    `about` has wire names: ids such as `tweetId`, and perhaps `title` or `text` in words. Kind, `by` and the ids
+    identify the act: telling it again adds nothing. Nobody is told of their own acts, nor across a block.
+    """
+    done = act(kind, about, by)
+    async for batch in _batches(to):
+        recipients = await _concerned(ctx, [one for one in batch if one != by], done)
+        if recipients:
+            changed = await _write(ctx, recipients, kind, done, group_key(kind, about, by), subject(kind, about))
+            await _push(ctx, changed)
+
+
+async def withdraw(
+    ctx: Context,
+    to: Iterable[str] | AsyncIterable[str],
+    kind: Kind,
+    about: Mapping[str, str],
+    by: str | None = None,
+) -> None:
+    """Take back what `notify` told with the same arguments (words aside); may be repeated."""
+    undone, stored = act(kind, about, by), ctx.of(Notification)
+    async for batch in _batches(to):
+        holding = {"acts.key": undone.key, "userId": {"$in": batch}}
+        held = await stored.values(holding, "userId")
+        while held:
+            await stored.delete_many({**holding, "count": 1})
+            await stored.update_many(
+                {**holding, "count": {"$gt": 1}},
+                operators={"$pull": {"acts": {"key": undone.key}}},
+                inc={"count": -1},
+            )
+            if not await stored.exists(holding):  # else others were taken back between the two
+                await _push_unread(ctx, held)
+                break
+
+
+async def forget(ctx: Context, subject_id: str) -> None:
+    """What all notifications about this document told is gone with it."""
+    await ctx.of(Notification).delete_many({"subject": subject_id})
+
+
+async def describe(ctx: Context, reader: Actor | None, found: Sequence[Notification]) -> list[Wire]:
+    """As the wire has them: `content` names the newest actors and what the newest act is about."""
+    shown = {one.id: one.actors[:MAX_ACTORS_SHOWN] for one in found}
+    people = await users.people(ctx, (id for ids in shown.values() for id in ids))
+    return [_wire(one, [people[id] for id in shown[one.id]]) for one in found]
+
+
+async def unread_count(ctx: Context, user_id: str) -> int:
+    return await ctx.of(Notification).count({"userId": user_id, "isRead": False})
+
+
+async def _batches(to: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[list[str]]:
+    """Distinct within a batch; what comes again in another one is known as told by then."""
+    batch: dict[str, None] = {}
+    if isinstance(to, AsyncIterable):
+        async for one in to:
+            batch[one] = None
+            if len(batch) == _BATCH:
+                yield list(batch)
+                batch.clear()
+    else:
+        for one in to:
+            batch[one] = None
+            if len(batch) == _BATCH:
+                yield list(batch)
+                batch.clear()
+    if batch:
+        yield list(batch)
+
+
+async def _concerned(ctx: Context, people: Sequence[str], done: Act) -> list[str]:
+    """Those of these people who are there, are on speaking terms with `by` and have not been told."""
+    if not people:
+        return []
+    left = set(await ctx.users.values({"_id": {"$in": list(people)}}, "_id"))
+    left -= set(
+        await ctx.of(Notification).values({"acts.key": done.key, "userId": {"$in": list(left)}}, "userId")
+    )
+    if done.by and left:
+        everyone = {"$in": list(left)}
+        left -= set(await ctx.of(Block).values({"userId": everyone, "blockedUserId": done.by}, "userId"))
+        left -= set(await ctx.of(Block).values({"userId": done.by, "blockedUserId": everyone}, "blockedUserId"))
+    return [one for one in people if one in left]
+
+
+async def _write(
+    ctx: Context, recipients: Sequence[str], kind: Kind, done: Act, group: str, about: str | None
+) -> list[Notification]:
+    """Each recipient's notification with the act in it: the open one of its group, or a new one."""
+    stored, changed, left = ctx.of(Notification), list[Notification](), set(recipients)
+    for _ in range(_ATTEMPTS):
+        where = {"userId": {"$in": list(left)}, "groupKey": group, "open": True}
+        begun = set(await stored.values(where, "userId"))
+        written = await stored.add_many(
+            [_fresh(ctx, user_id, kind, done, group, about) for user_id in left - begun]
+        )
+        written += [grown for user_id in begun if (grown := await _grow(ctx, user_id, group, done))]
+        # Left are those for whom another act began one just now, or who have just read theirs.
+        left -= {one.user_id for one in written}
+        changed += written
+        if not left:
+            return changed
+    raise Unavailable("contended", "too many acts for one notification at once")
+
+
+async def _grow(ctx: Context, user_id: str, group: str, done: Act) -> Notification | None:
+    """The open notification with the act, which it may have had; None when it is not open any more."""
+    stored, now = ctx.of(Notification), ctx.clock()
+    its = {"userId": user_id, "groupKey": group, "open": True}
+    grown = await stored.update_one(
+        {**its, "acts.key": {"$ne": done.key}, "count": {"$lt": MAX_ACTS}},
+        set={"timestamp": now, "expiresAt": _expiry(ctx)},
+        operators={"$push": {"acts": done}},
+        inc={"count": 1},
+    )
+    if grown is None:
+        await stored.update_one({**its, "count": {"$gte": MAX_ACTS}}, set={"open": False})
+        return await stored.find_one({**its, "acts.key": done.key})
+    return grown
+
+
+def _fresh(ctx: Context, user_id: str, kind: Kind, done: Act, group: str, about: str | None) -> Notification:
+    now = ctx.clock()
+    return Notification(
+        id=new_id(),  # not of `ctx.stamp()`: that may be reserved for what the request creates
+        created_at=now,
+        updated_at=now,
+        user_id=user_id,
+        type=kind,
+        timestamp=now,
+        group_key=group,
+        acts=[done],
+        subject=about,
+        expires_at=_expiry(ctx),
+    )
+
+
+def _expiry(ctx: Context) -> Any:
+    return ctx.clock() + timedelta(days=ctx.settings.notifications.keep_days)
+
+
+def _wire(one: Notification, actors: Sequence[Wire]) -> Wire:
+    newest = one.acts[-1].about if one.acts else {}
+    wire = one.to_wire()
+    kind = wire.pop("type")
+    content = {"type": kind, "actors": list(actors), "actorCount": len(one.actors), "count": one.count, **newest}
+    return wire | {"content": content}
+
+
+async def _push(ctx: Context, changed: Sequence[Notification]) -> None:
+    if not changed:
+        return
+    unread = await _unread_counts(ctx, [one.user_id for one in changed])
+    for one, wire in zip(changed, await describe(ctx, None, changed), strict=True):
+        data = wire | {"unreadCount": unread.get(one.user_id, 0)}
+        ctx.events.publish(Pushed((one.user_id,), "notification", data))
+
+
+async def _push_unread(ctx: Context, people: Sequence[str]) -> None:
+    unread = await _unread_counts(ctx, people)
+    for user_id in people:
+        data = {"unreadCount": unread.get(user_id, 0)}
+        ctx.events.publish(Pushed((user_id,), "notification.unread", data))
+
+
+async def _unread_counts(ctx: Context, people: Sequence[str]) -> dict[str, int]:
+    counted = await ctx.of(Notification).aggregate(
+        [
+            {"$match": {"userId": {"$in": list(people)}, "isRead": False}},
+            {"$group": {"_id": "$userId", "unread": {"$sum": 1}}},
+        ]
+    )
+    return {one["_id"]: one["unread"] for one in counted}
