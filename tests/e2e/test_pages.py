@@ -83,44 +83,44 @@ async def _chat_with_a_picture(ann: Visitor, ben: Visitor) -> None:
 async def test_on_a_phone_nothing_is_wider_than_the_page(visit: Visit) -> None:
     phone = await visit(**PHONE)
     await phone.page.goto(phone.url)
-    await _fits(phone, "sign in")
+    await fits(phone, "sign in")
     await phone.register("pocket")
     await phone.page.get_by_role("link", name="New session").click()
     await phone.page.get_by_text("Live class", exact=True).click()
     await phone.page.get_by_text("Later", exact=True).click()
-    await _fits(phone, "create")
+    await fits(phone, "create")
     await phone.page.get_by_role("link", name="Cancel").click()
     await phone.create(LONG)
-    await _fits(phone, "before joining")
+    await fits(phone, "before joining")
     await phone.join()
     for name in ("Mute", "Camera off", "Raise hand", "People", "Chat", "More", "Leave"):
         box = await phone.button(name).bounding_box()
         assert box is not None and box["width"] >= 40 and box["height"] >= 40, f"{name}: {box}"
         assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["y"] + box["height"] <= 740, name
-    await _fits(phone, "room")
+    await fits(phone, "room")
     await phone.button("More").tap()
     await phone.page.get_by_role("menuitem", name="Devices").tap()
-    await _fits(phone, "devices")
+    await fits(phone, "devices")
     await phone.button("Done").tap()
     await phone.button("Chat").tap()
     await phone.page.get_by_label("Write a message").fill(LONG)
     await phone.button("Send").tap()
     await phone.page.locator(".message-text", has_text=LONG).wait_for()
-    await _fits(phone, "chat")
+    await fits(phone, "chat")
     await phone.button("People").tap()
-    await _fits(phone, "people")
+    await fits(phone, "people")
     await phone.button("Leave").tap()
-    await _fits(phone, "leave")
+    await fits(phone, "leave")
     await phone.page.get_by_role("dialog").get_by_role("button", name="Leave", exact=True).tap()
     await phone.page.get_by_role("link", name=f"Join: {LONG}").wait_for()
-    await _fits(phone, "sessions")
+    await fits(phone, "sessions")
     for name in ("recordings", "profile"):
         await phone.page.goto(f"{phone.url}/#/{name}")
         await phone.page.get_by_role("heading", level=1).wait_for()
-        await _fits(phone, name)
+        await fits(phone, name)
 
 
-async def _fits(phone: Visitor, where: str) -> None:
+async def fits(phone: Visitor, where: str) -> None:
     wide: list[Any] = await phone.page.evaluate(
         """() => [document.documentElement, ...document.querySelectorAll('.room-page, .panel-body, dialog')]
           .filter((each) => each.scrollWidth > each.clientWidth)

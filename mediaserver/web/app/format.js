@@ -39,6 +39,17 @@ export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 
 
 export const initials = (name) => (name.match(/[\p{L}\p{N}]+/gu) ?? ['?']).slice(0, 2).map((word) => word[0].toUpperCase()).join('');
 
+const BROWSERS = [[/Edg(e|A|iOS)?\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\/|FxiOS/, 'Firefox'], [/Chrom(e|ium)\/|CriOS/, 'Chrome'], [/Safari\//, 'Safari']];
+const SYSTEMS = [[/Android/, 'Android'], [/iPhone|iPod/, 'iPhone'], [/iPad/, 'iPad'], [/Windows/, 'Windows'], [/Mac OS X|Macintosh/, 'Mac'], [/CrOS/, 'ChromeOS'], [/Linux|X11/, 'Linux']];
+
+/** What a `User-Agent` says, as people call it: `Firefox on Linux`. */
+export function deviceName(userAgent) {
+  const known = (list) => list.find(([pattern]) => pattern.test(userAgent))?.[1];
+  const [browser, system] = [known(BROWSERS), known(SYSTEMS)];
+  if (browser) return system ? `${browser} on ${system}` : browser;
+  return userAgent.split(/[\s/(]/)[0] || 'Unknown device';
+}
+
 /** A stable hue for a name, so that people keep their colour. */
 export function hueOf(name) {
   let hash = 7;

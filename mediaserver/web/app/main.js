@@ -5,15 +5,18 @@ import { icon } from './icons.js';
 import { avatar } from './parts.js';
 import { isDark, toggleTheme } from './theme.js';
 import { createView } from './views/create.js';
+import { forgotView, resetView } from './views/reset.js';
 import { profileView } from './views/profile.js';
 import { recordingsView } from './views/recordings.js';
 import { sessionsView } from './views/sessions.js';
 import { signInView } from './views/signin.js';
 import { roomView } from './room/page.js';
 
-/** Address patterns; `bare` views bring their own frame, `open` ones need no login. */
+/** Address patterns; `bare` views bring their own frame, `open` ones need no login, `guests` are for those without one. */
 const ROUTES = [
-  { path: /^\/signin$/, view: signInView, open: true },
+  { path: /^\/signin$/, view: signInView, open: true, guests: true },
+  { path: /^\/forgot$/, view: forgotView, open: true },
+  { path: /^\/reset\/([^/]+)$/, view: resetView, open: true },
   { path: /^\/sessions$/, view: sessionsView, nav: 'sessions' },
   { path: /^\/create$/, view: createView, nav: 'sessions' },
   { path: /^\/recordings(?:\/(live|video|audio)\/([^/]+))?$/, view: recordingsView, nav: 'recordings' },
@@ -41,7 +44,7 @@ function draw() {
     app.wanted = path;
     return void app.go('/signin');
   }
-  if (route.open && client.user) return void app.go('/sessions');
+  if (route.guests && client.user) return void app.go('/sessions');
   current?.close?.();
   current = route.view(app, ...(path.match(route.path).slice(1).map((each) => each && decodeURIComponent(each))));
   document.title = `${current.title} · Mediaserver`;
@@ -65,7 +68,7 @@ function bar(active) {
 }
 
 client.on('user', (user) => {
-  if (!user && !location.hash.startsWith('#/signin')) app.go('/signin');
+  if (!user && !ROUTES.some(({ path, open }) => open && path.test(location.hash.slice(1)))) app.go('/signin');
 });
 // The address is the route: the skip link must not change it.
 document.querySelector('.skip').addEventListener('click', (event) => {

@@ -20,6 +20,9 @@ const BY_CODE = {
   not_allowed: 'You may not publish this here.',
   media_unavailable: 'The media server is starting again. This takes a moment.',
   already_recording: 'This session is already being recorded.',
+  wrong_login: 'The name or the password is wrong.',
+  reset_over: 'This link was used already or is too old. Ask for a new one.',
+  password_changed: 'The password was changed by somebody else meanwhile.',
   not_recording: 'This session is not being recorded.',
 };
 
@@ -37,9 +40,12 @@ const RULES = {
   email: 'This is no email address.',
 };
 
+/** Fields whose names are several words. */
+const NAMES = { currentPassword: 'This', newPassword: 'The new password' };
+
 /** What is wrong with one field. */
 export function fieldSentence(loc, msg) {
-  const name = String(loc).split('.').pop();
+  const name = NAMES[String(loc).split('.').pop()] ?? String(loc).split('.').pop();
   if (/match pattern/.test(msg)) return RULES[name] ?? `${capital(name)} has characters that are not allowed.`;
   return asSentence(`${capital(name)} ${msg.replace(/^string should have/, 'needs')}`);
 }

@@ -43,6 +43,36 @@ export class Client extends Emitter {
     await this.rest.request('POST', '/auth/logout', { body: { refreshToken }, anonymous: true }).catch(() => {});
   }
 
+  /** End all logins of the signed-in person, this one too. */
+  async logoutAll() {
+    await this.rest.request('POST', '/auth/logout-all');
+    this.tokens.clear();
+  }
+
+  /** Where one is signed in. @returns {Promise<{items: import('./types.js').Login[], nextCursor: string | null}>} */
+  logins(query = {}) {
+    return this.rest.request('GET', '/auth/logins', { query });
+  }
+
+  endLogin(id) {
+    return this.rest.request('DELETE', `/auth/logins/${seg(id)}`);
+  }
+
+  /** Ends all other logins; this one goes on. */
+  changePassword({ currentPassword, newPassword }) {
+    return this.rest.request('POST', '/auth/password', { body: { currentPassword, newPassword } });
+  }
+
+  /** Have a link for a new password sent, if there is such a person. @param {string} login the username or the email */
+  requestPasswordReset(login) {
+    return this.rest.request('POST', '/auth/password-reset', { body: { login }, anonymous: true });
+  }
+
+  /** Set a new password with the token of such a link. All logins end, one that is kept here of that person too. */
+  resetPassword({ token, password }) {
+    return this.rest.request('POST', '/auth/password-reset/confirm', { body: { token, password }, anonymous: true });
+  }
+
   me() {
     return this.rest.request('GET', '/auth/me');
   }

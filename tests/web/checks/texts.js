@@ -1,4 +1,4 @@
-import { dateTime, initials, since } from '/web/app/format.js';
+import { dateTime, deviceName, initials, since } from '/web/app/format.js';
 import { fieldSentence, sentence } from '/web/app/sentences.js';
 import { check, equal } from './expect.js';
 
@@ -21,7 +21,20 @@ check('errors are sentences, never patterns', () => {
   equal(fieldSentence('username', "string should match pattern '^x$'"), 'Use letters, digits, dots, hyphens and underscores, and no spaces.');
   equal(fieldSentence('password', 'string should have at least 8 characters'), 'Password needs at least 8 characters.');
   equal(sentence({ code: 'username_taken', errors: [{ loc: 'username', msg: 'is taken' }] }), 'Username is taken.');
+  equal(sentence({ code: 'wrong_password', errors: [{ loc: 'currentPassword', msg: 'is wrong' }] }), 'This is wrong.');
+  equal(fieldSentence('newPassword', 'must not be the username or the email'), 'The new password must not be the username or the email.');
   equal(sentence({ message: 'the name or the password is wrong' }), 'The name or the password is wrong.');
+});
+
+check('devices are called what people call them', () => {
+  const agents = [
+    'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1',
+    'Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36',
+    'Python/3.11 aiohttp/3.14', '',
+  ];
+  equal(agents.map(deviceName), ['Firefox on Linux', 'Edge on Windows', 'Safari on iPhone', 'Chrome on Android', 'Python', 'Unknown device']);
 });
 
 check('initials are letters in every script', () => {

@@ -1,6 +1,7 @@
-/** Who is signed in, and signing out. */
+/** Who is signed in, their password and devices, and signing out. */
 import { h } from '../dom.js';
 import { avatar } from '../parts.js';
+import { devicesCard, passwordCard } from './account.js';
 
 const ROLES = { student: 'Student', instructor: 'Instructor', admin: 'Administrator' };
 
@@ -16,9 +17,10 @@ export function profileView(app) {
     await app.client.logout();
     app.go('/signin');
   };
-  const element = h('div', { class: 'narrow' }, h('div', { class: 'card profile' },
+  const element = h('div', { class: 'narrow stack' }, h('div', { class: 'card profile' },
     avatar(user.username, { size: 'large', imageUrl: user.profileImage?.url ?? null }), h('h1', { text: user.username }),
     h('dl', {}, h('dt', { text: 'Email' }), email, h('dt', { text: 'Role' }), role),
-    h('button', { class: 'button', onclick: signOut, text: 'Sign out' })));
+    h('button', { class: 'button', onclick: signOut, text: 'Sign out' })),
+    devicesCard(app), passwordCard(app));
   return { title: 'Profile', element };
 }

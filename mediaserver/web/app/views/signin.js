@@ -27,6 +27,7 @@ function form(app, mode, drawMode) {
     register && field('Email', input('email', { type: 'email', maxlength: 254, autocomplete: 'email' })),
     !register && field('Username or email', input('login', { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' })),
     field('Password', input('password', { type: 'password', minlength: register ? 8 : null, autocomplete: register ? 'new-password' : 'current-password' }), passwordHint),
+    !register && h('p', { class: 'forgot' }, h('a', { href: '#/forgot', text: 'Forgot your password?' })),
     error,
     h('button', { class: 'button primary wide', type: 'submit', text: register ? 'Create account' : 'Sign in' }));
   submitting(element, error, async (values) => {

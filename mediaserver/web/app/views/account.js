@@ -1,0 +1,63 @@
+/** Parts of the profile: the devices on which one is signed in, and the password. */
+import { fill, h } from '../dom.js';
+import { deviceName, since } from '../format.js';
+import { icon } from '../icons.js';
+import { confirmDialog, field, submitting } from '../parts.js';
+import { sentence } from '../sentences.js';
+import { toast } from '../toast.js';
+
+export function devicesCard(app) {
+  const list = h('ul', { class: 'devices' });
+  const more = h('button', { class: 'link', type: 'button', text: 'Show more' });
+  const failed = (error) => toast(sentence(error), { error: true });
+  let logins = [];
+  const load = async (cursor = null) => {
+    const { items, nextCursor } = await app.client.logins({ limit: 10, cursor });
+    logins = [...(cursor ? logins : []), ...items];
+    more.hidden = !nextCursor;
+    more.onclick = () => load(nextCursor).catch(failed);
+    fill(list, logins.map(row));
+  };
+  const end = async (login, button) => {
+    button.disabled = true;
+    try {
+      await app.client.endLogin(login.id);
+      toast(`${deviceName(login.userAgent)} is signed out.`);
+      await load();
+    } catch (error) {
+      button.disabled = false;
+      failed(error);
+    }
+  };
+  const row = (login) => h('li', { class: 'device' }, icon('device', 24),
+    h('div', { class: 'device-text' }, h('strong', { text: deviceName(login.userAgent) }),
+      h('p', { class: 'hint', text: `Signed in ${since(login.createdAt)} · last used ${since(login.lastUsedAt)}` })),
+    login.current ? h('span', { class: 'here', text: 'This device' })
+      : h('button', { class: 'button small', 'aria-label': `Sign out ${deviceName(login.userAgent)}`, onclick: (event) => end(login, event.currentTarget), text: 'Sign out' }));
+  const everywhere = async () => {
+    const sure = await confirmDialog({ title: 'Sign out everywhere?', text: 'All devices are signed out, this one too. Running calls end.', confirm: 'Sign out everywhere' });
+    if (sure) await app.client.logoutAll().catch(failed);
+  };
+  more.hidden = true;
+  load().catch(failed);
+  return h('section', { class: 'card' }, h('h2', { text: 'Where you are signed in' }), list,
+    h('div', { class: 'row wrap' }, h('button', { class: 'button', onclick: everywhere, text: 'Sign out everywhere' }), more));
+}
+
+export function passwordCard(app) {
+  const error = h('p', { class: 'form-error', role: 'alert' });
+  const input = (name, autocomplete, props) => h('input', { class: 'input', name, type: 'password', required: true, maxlength: 256, autocomplete, ...props });
+  const form = h('form', { class: 'stack' },
+    // Password managers want to know whose it is.
+    h('input', { type: 'text', name: 'username', autocomplete: 'username', value: app.client.user.username, hidden: true, readonly: true }),
+    field('Present password', input('currentPassword', 'current-password')),
+    field('New password', input('newPassword', 'new-password', { minlength: 8 }), 'At least 8 characters. Your other devices are signed out.'),
+    error,
+    h('div', { class: 'row' }, h('button', { class: 'button', type: 'submit', text: 'Change password' })));
+  submitting(form, error, async ({ currentPassword, newPassword }) => {
+    await app.client.changePassword({ currentPassword, newPassword });
+    toast('Your password is changed.');
+    app.go('/profile'); // drawn anew, without the devices that this signed out
+  });
+  return h('section', { class: 'card stack' }, h('h2', { text: 'Password' }), form);
+}
