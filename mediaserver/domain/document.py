@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -56,7 +56,7 @@ OnDelete = Literal["cascade", "refuse", "clear", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`field` (Python's name) holds the id of a document of the collection `to`, or None.
+    """`field` (Python's name) holds the id of a document of the collection `to`, or None, or a list of such ids.
 
     When that one is deleted, this one goes with it (`cascade`), forbids it (`refuse`), forgets it (`clear`) or
     stays as it is (`keep`: people's contributions show "deleted user"). `shown` is the name under which answers
@@ -71,6 +71,15 @@ class Reference:
     @property
     def stored(self) -> str:
         return to_camel(self.field)
+
+    def ids(self, document: "Document") -> list[str]:
+        """Of the documents that this one names."""
+        named = getattr(document, self.field)
+        return [] if named is None else [named] if isinstance(named, str) else list(named)
+
+    def many(self, document: "type[Document]") -> bool:
+        """Whether it is a list of ids."""
+        return get_origin(document.model_fields[self.field].annotation) is list
 
 
 @dataclass(frozen=True, slots=True)

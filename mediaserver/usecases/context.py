@@ -67,6 +67,10 @@ async def _nothing(ctx: "Context", document: Any) -> None:
     pass
 
 
+async def _true(ctx: "Context", document: Any) -> bool:
+    return True
+
+
 Step = Callable[["Context", Any], Awaitable[None]]
 """Something that may be repeated: done twice it is done once."""
 
@@ -81,6 +85,8 @@ class Consequences:
     """After either is settled: nobody will repeat it."""
     edited: bool = False
     """`added` is also what follows from each edit: it does right at any later time."""
+    stands: Callable[["Context", Any], Awaitable[bool]] = _true
+    """Whether it may stay, asked once it is stored: what rules it out may have come at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.uploads import Use
 from mediaserver.domain.users import User
-from mediaserver.usecases import identity, sessions, settling, uploads
+from mediaserver.usecases import identity, references, sessions, settling, uploads
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.export import require_own
 from mediaserver.usecases.keeping import discard
@@ -19,7 +19,7 @@ async def erase(ctx: Context, actor: Actor, user: User) -> None:
     require_own(actor, user)
     if actor.user_id == user.id and user.role == "admin":
         raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
-    await settling.refuse_if_needed(ctx, user)
+    await references.refuse_if_needed(ctx, user)
     for session in await ctx.sessions.find({"moderatorUserId": user.id, "status": "live"}):
         await sessions.end(ctx, _as_moderator(user), session.kind, session.id)
     await identity.set_active(ctx, user.id, active=False)

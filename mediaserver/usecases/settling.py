@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from mediaserver.base.errors import Conflict, FieldError, Invalid, NotFound, Problem, Unavailable
-from mediaserver.domain.document import Consequential, Document, Reference
-from mediaserver.usecases import showing
+from mediaserver.base.errors import Conflict, NotFound, Problem, Unavailable
+from mediaserver.domain.document import Consequential, Document
+from mediaserver.domain.policy import Filter
+from mediaserver.usecases import references, showing
 from mediaserver.usecases.context import Consequences, Context, stored_names
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _LEASE_S = 30.0
 _WAIT_S = 5.0
 _POLL_S = 0.02
 _BATCH = 200
+_GONE = "gone"
 
 
 async def add(ctx: Context, document: D, owner: str = "") -> D:
@@ -36,7 +38,7 @@ async def add(ctx: Context, document: D, owner: str = "") -> D:
     Invalid names each reference to what is not there and each upload that cannot be used; Conflict for what is
     unique; Unavailable when the store goes away (then it is there whole in a while, or not at all).
     """
-    await require_references(ctx, document)
+    await references.require(ctx, document)
     if not isinstance(document, Consequential):
         async with showing.used(ctx, document, owner=owner):
             await ctx.of(type(document)).add(document)
@@ -59,24 +61,50 @@ async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str 
     """Store new values of some fields (Python's names); what follows from them follows. Invalid, Conflict."""
     everything = {**fields, **before.derived(fields)}
     after = before.model_copy(update=everything)
-    await require_references(ctx, after, only=set(fields))
-    kind = type(before)
+    await references.require(ctx, after, only=set(fields))
+    kind, names = type(before), set(fields)
     stored = stored_names(kind, everything)
+    again = isinstance(before, Consequential) and consequences_of(ctx, kind).edited
     async with showing.used(ctx, after, before, owner):
-        if not (isinstance(before, Consequential) and consequences_of(ctx, kind).edited):
-            return await ctx.of(kind).update(before.id, set=stored)
-        changed = await ctx.of(kind).update(
-            before.id, set={**stored, "settled": False}, where={"gone": {"$ne": True}}
-        )
-    assert isinstance(changed, Consequential)
-    async with asyncio.timeout(_WORK_S):
-        await _settle(ctx, changed)
+        if again:
+            changed = await ctx.of(kind).update(
+                before.id, set={**stored, "settled": False}, where={"gone": {"$ne": True}}
+            )
+        else:
+            changed = await ctx.of(kind).update(before.id, set=stored)
+        if await references.lost(ctx, changed, only=names):
+            as_before = {name: getattr(before, name) for name in everything}
+            await ctx.of(kind).update(before.id, set=stored_names(kind, as_before))
+            raise _gone()
+    changed = await references.forget_what_went(ctx, changed, only=names)
+    if again:
+        assert isinstance(changed, Consequential)
+        async with asyncio.timeout(_WORK_S):
+            await _settle(ctx, changed)
     return changed
+
+
+async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:
+    """As `add`, unless there is one already that `same` finds, which its unique index allows once; and whether
+    this one was added. One that is just being removed is waited for. Unavailable `busy`."""
+    kind = type(document)
+    deadline = asyncio.get_running_loop().time() + _WAIT_S
+    while True:
+        if found := await ctx.of(kind).find_one(same):
+            return found, False
+        try:
+            return await add(ctx, document), True
+        except Conflict as conflict:
+            if conflict.code == _GONE:
+                raise
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable("busy", "this is just being removed; try again in a moment") from None
+            await asyncio.sleep(_POLL_S)
 
 
 async def remove(ctx: Context, document: Document) -> None:
     """Delete a document with what hangs on it. NotFound; Conflict `in_use` when something forbids it."""
-    await refuse_if_needed(ctx, document)
+    await references.refuse_if_needed(ctx, document)
     if not isinstance(document, Consequential):
         await _clear_away(ctx, document)
         return
@@ -84,9 +112,8 @@ async def remove(ctx: Context, document: Document) -> None:
     async def work() -> None:
         await _claim(ctx, document)
         await _reconsider(ctx, document)
-        with contextlib.suppress(
-            TimeoutError
-        ):  # very much hangs on it: nobody sees it any more, `resume` goes on
+        # When very much hangs on it: nobody sees it any more, `resume` goes on.
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WORK_S):
                 await _clear_away(ctx, document)
 
@@ -106,37 +133,16 @@ async def resume(ctx: Context) -> int:
     return done
 
 
-async def require_references(ctx: Context, document: Document, only: set[str] | None = None) -> None:
-    """Invalid when it refers to what is not there. `only` names the fields that are asked about."""
-    missing = [
-        FieldError(reference.stored, f"there is no such {_one_of(ctx, reference)}")
-        for reference in document.references
-        if (only is None or reference.field in only) and not await _is_there(ctx, document, reference)
-    ]
-    if missing:
-        raise Invalid("missing_reference", "this refers to something that is not there", missing)
-
-
-async def refuse_if_needed(ctx: Context, document: Document) -> None:
-    """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth."""
-    for kind, reference in _referring(ctx, type(document)):
-        where = {reference.stored: document.id}
-        if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
-            raise Conflict(
-                "in_use", f"a {ctx.of(kind).noun.replace('_', ' ')} still refers to it: delete that first"
-            )
-        if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
-            for child in await ctx.of(kind).find(where):
-                await refuse_if_needed(ctx, child)
-
-
 async def _settle(ctx: Context, document: Consequential) -> bool:
     """Bring about the consequences of a stored document; False when what it refers to is gone, and so is it."""
     kind, consequences = type(document), consequences_of(ctx, type(document))
     was_settled = consequences.edited and document.revision > 0
-    if not was_settled and not await _still_refers(ctx, document):
-        return False
+    stands = was_settled or await _stands(ctx, document)
     await consequences.added(ctx, document)
+    if not stands:  # removed as a whole one is: some of it may have been brought about before
+        await ctx.of(kind).update_one({"_id": document.id}, set={"gone": True}, edits=False)
+        await _clear_away(ctx, document)
+        return False
     # Who has edited it meanwhile settles it then.
     same = {"revision": document.revision} if consequences.edited else {}
     here = {"_id": document.id, "gone": {"$ne": True}, **same}
@@ -145,25 +151,34 @@ async def _settle(ctx: Context, document: Consequential) -> bool:
     return True
 
 
+async def _stands(ctx: Context, document: Consequential) -> bool:
+    """Asked again after it was stored: whoever deleted what it refers to may have overlooked it."""
+    if await references.lost(ctx, document):
+        return False
+    await references.forget_what_went(ctx, document)
+    return await consequences_of(ctx, type(document)).stands(ctx, document)
+
+
 async def _still_refers(ctx: Context, document: Document) -> bool:
     """Whether all that a stored document refers to is there still; if not, it goes, as the deletion wanted."""
-    try:
-        await require_references(ctx, document)
-    except Invalid:  # deleted since this was asked before: the deletion may have overlooked this document
-        await ctx.of(type(document)).delete_many({"_id": document.id})
-        await showing.release(ctx, document)
-        return False
-    return True
+    if not await references.lost(ctx, document):
+        return True
+    await ctx.of(type(document)).delete_many({"_id": document.id})
+    await showing.release(ctx, document)
+    return False
 
 
 def _gone() -> Conflict:
-    return Conflict("gone", "what this refers to has just been deleted")
+    return Conflict(_GONE, "what this refers to has just been deleted")
 
 
-async def _reconsider(ctx: Context, document: Consequential) -> None:
-    """Take the mark back when something has come to refer to it that forbids its deletion. Conflict."""
+async def _reconsider(ctx: Context, document: Consequential, settled: bool = False) -> None:
+    """Take the mark back when something has come to refer to it that forbids its deletion. Conflict.
+
+    `settled`: after such a time what is not settled forbids nothing: it saw the mark and will go.
+    """
     try:
-        await refuse_if_needed(ctx, document)
+        await references.refuse_if_needed(ctx, document, settled)
     except Conflict:
         back = {"gone": False, "settled": True}
         await ctx.of(type(document)).update_one({"_id": document.id, "gone": True}, set=back, edits=False)
@@ -187,10 +202,10 @@ async def _claim(ctx: Context, document: Consequential) -> None:
 async def _clear_away(ctx: Context, document: Document) -> None:
     """What hangs on it, what followed from it, then itself. May be repeated."""
     kind, consequences = type(document), consequences_of(ctx, type(document))
-    for child, reference in _referring(ctx, kind):
+    for child, reference in references.referring(ctx, kind):
         where = {reference.stored: document.id}
         if reference.on_delete == "clear":
-            await ctx.of(child).update_many(where, set={reference.stored: None})
+            await references.let_go(ctx, child, reference, document.id, where)
         elif reference.on_delete == "cascade":
             await _cascade(ctx, child, where)
     await consequences.removed(ctx, document)
@@ -220,7 +235,7 @@ async def _resume_one(ctx: Context, document: Consequential) -> bool:
     try:
         async with asyncio.timeout(_WORK_S):
             if document.gone:
-                await _reconsider(ctx, document)
+                await _reconsider(ctx, document, settled=True)
             await (_clear_away(ctx, document) if document.gone else _settle(ctx, document))
     except (Problem, TimeoutError) as error:
         _log.warning("a write could not be finished yet", extra={"document": document.id, "why": str(error)})
@@ -231,33 +246,3 @@ async def _resume_one(ctx: Context, document: Consequential) -> bool:
 
 def consequences_of(ctx: Context, kind: type[Document]) -> Consequences:
     return ctx.consequences.get(kind, Consequences())
-
-
-def _referring(ctx: Context, kind: type[Document]) -> list[tuple[type[Document], Reference]]:
-    """Who may refer to documents of a class."""
-    return [
-        (other, reference)
-        for other in ctx.repositories.documents
-        for reference in other.references
-        if reference.to == kind.collection
-    ]
-
-
-def _may_be_refused(ctx: Context, kind: type[Document]) -> bool:
-    """Whether anything can forbid that documents of this class are deleted."""
-    return any(
-        reference.on_delete == "refuse" or (reference.on_delete == "cascade" and _may_be_refused(ctx, other))
-        for other, reference in _referring(ctx, kind)
-        if other is not kind
-    )
-
-
-async def _is_there(ctx: Context, document: Document, reference: Reference) -> bool:
-    id = getattr(document, reference.field)
-    if id is None or reference.on_delete == "keep":
-        return True
-    return await ctx.repositories.named(reference.to).exists({"_id": id})
-
-
-def _one_of(ctx: Context, reference: Reference) -> str:
-    return ctx.repositories.named(reference.to).noun.replace("_", " ")

@@ -1,0 +1,107 @@
+"""Documents that name others: nothing refers to what is not there, as the references of each class declare it."""
+
+from typing import Any, TypeVar
+
+from mediaserver.base.errors import Conflict, FieldError, Invalid
+from mediaserver.domain.document import Consequential, Document, Reference
+from mediaserver.domain.policy import Filter
+from mediaserver.usecases.context import Context
+
+D = TypeVar("D", bound=Document)
+
+
+async def require(ctx: Context, document: Document, only: set[str] | None = None) -> None:
+    """Invalid when it refers to what is not there. `only` names the fields that are asked about."""
+    missing = [
+        FieldError(loc, f"there is no such {_one_of(ctx, reference)}")
+        for reference in document.references
+        if only is None or reference.field in only
+        for loc, _ in await _missing(ctx, document, reference)
+    ]
+    if missing:
+        raise Invalid("missing_reference", "this refers to something that is not there", missing)
+
+
+async def refuse_if_needed(ctx: Context, document: Document, settled: bool = False) -> None:
+    """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth.
+
+    `settled`: those that are not settled forbid nothing.
+    """
+    for kind, reference in referring(ctx, type(document)):
+        where: dict[str, Any] = {reference.stored: document.id}
+        if settled and issubclass(kind, Consequential):
+            where["settled"] = {"$ne": False}
+        if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
+            raise Conflict(
+                "in_use", f"a {ctx.of(kind).noun.replace('_', ' ')} still refers to it: delete that first"
+            )
+        if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
+            for child in await ctx.of(kind).find(where):
+                await refuse_if_needed(ctx, child, settled)
+
+
+async def lost(ctx: Context, document: Document, only: set[str] | None = None) -> bool:
+    """Whether something is gone without which it cannot be."""
+    needed = [
+        reference
+        for reference in document.references
+        if reference.on_delete in ("cascade", "refuse") and (only is None or reference.field in only)
+    ]
+    return any([await _missing(ctx, document, reference) for reference in needed])
+
+
+async def forget_what_went(ctx: Context, document: D, only: set[str] | None = None) -> D:
+    """The document without what it only mentioned and was deleted while it was written: who deleted that may have
+    overlooked it."""
+    kind, whole = type(document), document
+    for reference in kind.references:
+        if reference.on_delete == "clear" and (only is None or reference.field in only):
+            for _, id in await _missing(ctx, document, reference):
+                await let_go(ctx, kind, reference, id, {"_id": document.id})
+                whole = await ctx.of(kind).get(document.id)
+    return whole
+
+
+async def let_go(ctx: Context, kind: type[Document], reference: Reference, id: str, where: Filter) -> None:
+    """The documents refer to `id` no more."""
+    if reference.many(kind):
+        await ctx.of(kind).update_many(where, operators={"$pull": {reference.stored: id}})
+    else:
+        await ctx.of(kind).update_many(where, set={reference.stored: None})
+
+
+def referring(ctx: Context, kind: type[Document]) -> list[tuple[type[Document], Reference]]:
+    """Who may refer to documents of a class."""
+    return [
+        (other, reference)
+        for other in ctx.repositories.documents
+        for reference in other.references
+        if reference.to == kind.collection
+    ]
+
+
+def _may_be_refused(ctx: Context, kind: type[Document]) -> bool:
+    """Whether anything can forbid that documents of this class are deleted."""
+    return any(
+        reference.on_delete == "refuse" or (reference.on_delete == "cascade" and _may_be_refused(ctx, other))
+        for other, reference in referring(ctx, kind)
+        if other is not kind
+    )
+
+
+async def _missing(ctx: Context, document: Document, reference: Reference) -> list[tuple[str, str]]:
+    """The places and ids of what it refers to and is not there."""
+    ids = reference.ids(document)
+    if not ids or reference.on_delete == "keep":
+        return []
+    there = set(await ctx.repositories.named(reference.to).values({"_id": {"$in": ids}}, "_id"))
+    many = reference.many(type(document))
+    return [
+        (f"{reference.stored}.{at}" if many else reference.stored, id)
+        for at, id in enumerate(ids)
+        if id not in there
+    ]
+
+
+def _one_of(ctx: Context, reference: Reference) -> str:
+    return ctx.repositories.named(reference.to).noun.replace("_", " ")

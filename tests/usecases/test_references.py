@@ -1,0 +1,57 @@
+"""Nothing refers to what is not there, also when the one is written while the other is deleted."""
+
+import asyncio
+
+import pytest
+
+from mediaserver.base.errors import Conflict, Invalid
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.courses import Course
+from mediaserver.domain.skills import Skill
+from mediaserver.usecases import settling
+from tests.usecases.world import World
+
+
+def skill(world: World) -> Skill:
+    name = new_id()
+    return Skill(**world.ctx.stamp(), name=name, name_folded=name.lower())
+
+
+def course(world: World, teacher: Actor, of: Skill | None) -> Course:
+    code, skill_id = new_id(), of and of.id
+    return Course(
+        **world.ctx.stamp(), course_code=code, title="t", instructor_user_id=teacher.user_id, skill_id=skill_id
+    )
+
+
+async def test_what_courses_use_stays_whoever_comes_first(world: World) -> None:
+    ctx, ada = world.ctx, await world.person("ada", "instructor")
+    for _ in range(12):
+        one = await settling.add(ctx, skill(world))
+        added, removed = await asyncio.gather(
+            settling.add(ctx, course(world, ada, one)), settling.remove(ctx, one), return_exceptions=True
+        )
+        used = await ctx.of(Course).exists({"skillId": one.id})
+        assert used == isinstance(added, Course)
+        assert await ctx.of(Skill).exists({"_id": one.id}) == isinstance(removed, Conflict)
+        assert isinstance(removed, Conflict) or not used
+
+
+async def test_a_course_that_turns_to_what_is_being_deleted_is_told(world: World) -> None:
+    ctx, ada = world.ctx, await world.person("ada", "instructor")
+    for _ in range(12):
+        one, lesson = await settling.add(ctx, skill(world)), await settling.add(ctx, course(world, ada, None))
+        await asyncio.gather(
+            settling.change(ctx, lesson, {"skill_id": one.id}), settling.remove(ctx, one), return_exceptions=True
+        )
+        named = (await ctx.of(Course).get(lesson.id)).skill_id
+        assert named is None or await ctx.of(Skill).exists({"_id": named})
+
+
+async def test_every_missing_one_is_named(world: World) -> None:
+    ada = await world.person("ada", "instructor")
+    gone = skill(world)
+    with pytest.raises(Invalid) as refused:
+        await settling.add(world.ctx, course(world, ada, gone))
+    assert [(fault.loc, fault.msg) for fault in refused.value.errors] == [("skillId", "there is no such skill")]
