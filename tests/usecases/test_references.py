@@ -14,15 +14,13 @@ from tests.usecases.world import World
 
 
 def skill(world: World) -> Skill:
-    name = new_id()
-    return Skill(**world.ctx.stamp(), name=name, name_folded=name.lower())
+    fields = {"name": new_id()}
+    return Skill(**world.ctx.stamp(), **fields, **Skill.derived(fields))
 
 
 def course(world: World, teacher: Actor, of: Skill | None) -> Course:
-    code, skill_id = new_id(), of and of.id
-    return Course(
-        **world.ctx.stamp(), course_code=code, title="t", instructor_user_id=teacher.user_id, skill_id=skill_id
-    )
+    fields = {"course_code": new_id(), "title": "t", "skill_id": of and of.id}
+    return Course(**world.ctx.stamp(), instructor_user_id=teacher.user_id, **fields, **Course.derived(fields))
 
 
 async def test_what_courses_use_stays_whoever_comes_first(world: World) -> None:
