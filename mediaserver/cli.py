@@ -130,10 +130,9 @@ def _about_user(arguments: argparse.Namespace, settings: Settings, act: "Act") -
 def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
     import json
 
-    from mediaserver.api import declared
-    from mediaserver.api.openapi import describe
+    from mediaserver.api import description
 
-    print(json.dumps(describe(declared()), indent=2))
+    print(json.dumps(description(), indent=2))
     return 0
 
 

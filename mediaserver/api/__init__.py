@@ -1,5 +1,6 @@
 """The HTTP shell: REST under `/api/v1`, files, health. Every route is declared, so every route is described."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,22 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
     return [*endpoints, about, _FILES]
 
 
+TAGS = {
+    "Identity": "Opening an account, signing in and out. Access tokens live for minutes, logins for weeks.",
+    "Recordings": "What was recorded of sessions, for those who took part.",
+    "Uploads": "Files that people bring: pictures, videos, sounds and others; one that nothing uses expires.",
+    "Files": "The bytes of uploads and recordings, for whom a signed link names.",
+    "Operation": "For those who run the server, and this description.",
+}
+"""What is under the tags of routes; those of resources say it in their documents."""
+
+
+def description(resources: Sequence[Resource[Any]] = RESOURCES) -> dict[str, Any]:
+    """The OpenAPI document."""
+    documents = {r.tag or r.document.__name__: inspect.cleandoc(r.document.__doc__ or "") for r in resources}
+    return openapi.describe(declared(resources), {**documents, **TAGS})
+
+
 _DESCRIPTION = web.AppKey("openapi", dict)
 
 
@@ -88,7 +105,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     Cors(Origins(settings)).install(app)
     RateLimits(services.context.counters, services.context.settings.limits, PREFIX).install(app)
     endpoints = declared(resources)
-    app[_DESCRIPTION] = openapi.describe(endpoints)
+    app[_DESCRIPTION] = description(resources)
     for endpoint in endpoints:
         path = endpoint.prefix + endpoint.path
         if endpoint.method == "GET":

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin
 
 from aiohttp import web
 from multidict import MultiMapping
@@ -16,12 +17,17 @@ from mediaserver.base.ids import ID_PATTERN
 M = TypeVar("M", bound=BaseModel)
 
 _ID = re.compile(ID_PATTERN)
-_JSON_TYPES = ("application/json", "application/merge-patch+json")
+_JSON = "application/json"
+PATCH_TYPES = (_JSON, "application/merge-patch+json")
 _DEEPEST = 32
-_LARGEST = 2**53
+LARGEST = 2**53 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INTEGER = re.compile(r"-?[0-9]{1,16}")
+WRONG_BODY, WRONG_QUERY = "some fields are wrong", "the query is wrong"
 _MESSAGES = {
     "extra_forbidden": "is not a field that can be given here",
     "missing": "is required",
+    "string_pattern_mismatch": "does not have the form that is described for it",
 }
 
 
@@ -41,12 +47,12 @@ def checked_id(text: str) -> str:
 
 async def parse_body(model: type[M], request: web.Request) -> M:
     """The JSON body as `model`. BadRequest `malformed`, UnsupportedMedia, Invalid, TooLarge."""
-    return validate(model, await _read_object(request))
+    return validate(model, await _read_object(request, (_JSON,)))
 
 
 async def parse_patch(request: web.Request) -> dict[str, Any]:
     """The JSON body as a merge patch: an object of any shape."""
-    return await _read_object(request)
+    return await _read_object(request, PATCH_TYPES)
 
 
 def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> BaseModel | None:
@@ -54,30 +60,47 @@ def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> Base
     given = dict(query)
     twice = [FieldError(name, "is given more than once") for name in given if len(query.getall(name)) > 1]
     if twice:
-        raise Invalid("invalid", "the query is wrong", twice)
+        raise Invalid("invalid", WRONG_QUERY, twice)
     if model is None:
         if given:
             faults = [FieldError(name, "is not a parameter here") for name in given]
-            raise Invalid("invalid", "the query is wrong", faults)
+            raise Invalid("invalid", WRONG_QUERY, faults)
         return None
-    try:
-        parsed = model.model_validate(given)
-    except ValidationError as error:
-        _refuse(error, "the query is wrong")
-    large = [name for name, value in parsed if isinstance(value, int) and abs(value) >= _LARGEST]
-    if large:
-        faults = [FieldError(to_camel(name), "is too large a number") for name in large]
-        raise Invalid("invalid", "the query is wrong", faults)
-    return parsed
+    kinds = _kinds(model)
+    return validate(model, {name: _typed(text, kinds.get(name)) for name, text in given.items()}, WRONG_QUERY)
 
 
-def validate(model: type[M], data: Mapping[str, Any]) -> M:
+@cache
+def _kinds(model: type[BaseModel]) -> dict[str, type]:
+    """The parameters, by wire name, that are numbers or truth values; all others are texts."""
+    kinds: dict[str, type] = {}
+    for name, info in model.model_fields.items():
+        parts = {info.annotation, *get_args(info.annotation)}
+        parts |= {get_args(part)[0] for part in parts if get_origin(part) is Annotated}
+        for kind in (bool, int):
+            if kind in parts:
+                kinds[info.alias or name] = kind
+    return kinds
+
+
+def _typed(text: str, kind: type | None) -> str | int | bool:
+    """The value that a parameter says, in its one spelling; what is none stays text, which is refused then."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if kind is int and _INTEGER.fullmatch(text) and abs(number := int(text)) <= LARGEST:
+        return number
+    return text
+
+
+def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) -> M:
     """`data` (JSON types) as `model`, strictly. Invalid names every bad field by its wire name."""
     try:
-        # Through JSON, because only there strict validation takes a string for a time.
+        # Through JSON, because only there strict validation takes a list for a tuple.
         return model.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        _refuse(error, "some fields are wrong")
+        if halves := [FieldError(loc, "must be Unicode text") for loc in _half_characters(data)]:
+            raise Invalid("invalid", detail, halves) from None
+        _refuse(error, detail)
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -93,12 +116,13 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    if request.content_type not in _JSON_TYPES:
-        raise UnsupportedMedia("unsupported_media_type", "the body must be application/json")
+async def _read_object(request: web.Request, types: Sequence[str]) -> dict[str, Any]:
+    if request.content_type not in types:
+        raise UnsupportedMedia("unsupported_media_type", f"the body must be {' or '.join(types)}")
     raw = await request.read()
     try:
-        data = json.loads(raw, parse_constant=_no_constant, parse_int=_int)
+        # RFC 8259 section 8.1: UTF-8 and no other encoding.
+        data = json.loads(raw.decode(), parse_constant=_no_constant, parse_int=_int, parse_float=_float)
     except (ValueError, RecursionError):
         raise BadRequest("malformed", "the body is not valid JSON, or has numbers beyond 2^53") from None
     if not isinstance(data, dict):
@@ -127,13 +151,32 @@ def _depth(data: Any) -> int:
 def _int(digits: str) -> int:
     """Numbers that other readers of JSON would change are none (RFC 8259 section 6)."""
     number = int(digits)
-    if abs(number) >= _LARGEST:
+    if abs(number) > LARGEST:
         raise ValueError("too large")
     return number
 
 
+def _float(text: str) -> int | float:
+    """1.0 is the same number as 1, so it is an integer where one is wanted."""
+    number = float(text)
+    if not abs(number) <= LARGEST:
+        raise ValueError("too large")
+    return int(number) if number.is_integer() else number
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
+    """Where texts, or names, have half a surrogate pair: JSON can say it, no encoding has it (RFC 8259, 8.2)."""
+    if isinstance(data, str) and _SURROGATE.search(data):
+        yield loc
+    elif isinstance(data, (list, dict)):
+        for name, value in data.items() if isinstance(data, dict) else enumerate(data):
+            inner = f"{loc}.{name}" if loc else str(name)
+            yield from _half_characters(name, inner)
+            yield from _half_characters(value, inner)
 
 
 def _refuse(error: ValidationError, detail: str) -> NoReturn:

@@ -85,6 +85,8 @@ class Endpoint:
     patch: type[BaseModel] | None = None
     """The body is a JSON Merge Patch (RFC 7396) of this shape; the handler applies and validates it."""
     answer: type[BaseModel] | None = None
+    also: Sequence[int] = ()
+    """Other statuses with an answer of the same shape."""
     listed: bool = False
     """The answer is a page of `answer`."""
     conditional: bool = False

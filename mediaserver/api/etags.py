@@ -14,11 +14,11 @@ from multidict import MultiMapping
 
 from mediaserver.base.errors import BadRequest
 
-ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'
+CONDITION_PATTERN = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 """How a condition is written: `*`, or tags with commas between."""
 
 _DIGEST_SIZE = 12
-_ITEM = re.compile(r'[ \t]*(?:((?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*")[ \t]*)?(?:,|$)')
+_ITEM = re.compile(r'[ \t]*(?:((?:W/)?"[!#-~]*")[ \t]*)?(?:,|$)')
 _REVISION = re.compile(r'"(\d{1,15})\.')
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mediaserver.api.endpoint import Call, Endpoint
 
 HEADER = "Idempotency-Key"
-KEY_PATTERN = "^[ -~]{1,255}$"
+KEY_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"
+"""Printable ASCII; HTTP itself cuts off spaces around it."""
 
 _KEY = re.compile(KEY_PATTERN)
 _KEPT = ("Location", "ETag", "Cache-Control", "Content-Type")

@@ -1,74 +1,66 @@
 """The OpenAPI 3.1 description, made from the endpoints' declarations: what is declared is what is served."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
-
-from mediaserver.api.endpoint import Endpoint
+from mediaserver.api import reused
+from mediaserver.api.bodies import PATCH_TYPES
+from mediaserver.api.endpoint import PREFIX, Endpoint
+from mediaserver.api.examples import example
+from mediaserver.api.schemas import Schema, Schemas, exact, page_of
 from mediaserver.api.views import ProblemView
 from mediaserver.base.ids import ID_PATTERN
 
-Schema = dict[str, Any]
-
-_REF = "#/components/schemas/{model}"
-_PATCHES = ("application/json", "application/merge-patch+json")
 _FORM: Schema = {
     "type": "object",
     "required": ["file"],
     "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
 }
-_DESCRIPTION = (
-    "Live, video and audio sessions with chat and recordings. Realtime: Socket.IO, see docs/protocol.md."
-)
+_DESCRIPTION = """\
+People, courses, messages, and live, video and audio sessions with chat and recordings. What happens live goes by
+Socket.IO: docs/protocol.md describes it, and what holds for every call here (conditions, sending again, limits).
+"""
 
 
-def describe(endpoints: Sequence[Endpoint]) -> Schema:
-    """The whole document."""
-    schemas = _Schemas(endpoints)
+def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
+    """The whole document; `tags` says what is under each tag."""
+    schemas = Schemas(
+        [e.body for e in endpoints if e.body],
+        [e.patch for e in endpoints if e.patch],
+        [*(e.answer for e in endpoints if e.answer), ProblemView],
+    )
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
         path = endpoint.prefix + re.sub(r":[^}]+}", "}", endpoint.path)
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    used = dict.fromkeys(endpoint.tag for endpoint in endpoints)
+    refusals = reused.problems(schemas.answer(ProblemView))
     return {
         "openapi": "3.1.0",
         "info": {"title": "mediaserver", "version": version("mediaserver"), "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": tags[tag]} for tag in used if tag in tags],
         "paths": paths,
         "components": {
-            "schemas": schemas.definitions,
-            "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "schemas": schemas.used_by([paths, refusals]),
+            "responses": refusals,
+            "parameters": reused.PARAMETERS,
+            "headers": reused.HEADERS,
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `accessToken` that signing in answers (RFC 6750).",
+                }
+            },
         },
     }
 
 
-class _Schemas:
-    """Every model once, under its name."""
-
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        bodies = {model for e in endpoints for model in (e.body, e.patch) if model}
-        answers = {e.answer for e in endpoints if e.answer} | {ProblemView}
-        wanted = [(m, "validation") for m in _ordered(bodies)] + [(m, "serialization") for m in _ordered(answers)]
-        refs, schema = models_json_schema(wanted, by_alias=True, ref_template=_REF)  # type: ignore[arg-type]
-        self._refs = refs
-        self.definitions: Schema = schema["$defs"]
-
-    def body(self, model: type[BaseModel]) -> Schema:
-        return self._refs[model, "validation"]
-
-    def answer(self, model: type[BaseModel]) -> Schema:
-        return self._refs[model, "serialization"]
-
-
-def _ordered(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
-    return sorted(models, key=lambda model: model.__name__)
-
-
-def _operation(endpoint: Endpoint, schemas: _Schemas) -> Schema:
+def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     operation: Schema = {
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
@@ -76,7 +68,8 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> Schema:
         "responses": _responses(endpoint, schemas),
         "security": [] if endpoint.public else [{"accessToken": []}],
     }
-    if parameters := [*_path_parameters(endpoint), *_query_parameters(endpoint)]:
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)]
+    if parameters:
         operation["parameters"] = parameters
     if body := _body(endpoint, schemas):
         operation["requestBody"] = {"required": True, "content": body}
@@ -95,7 +88,9 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"} if pattern else {"type": "string", "pattern": ID_PATTERN},
+            "schema": {"type": "string", "minLength": 1}
+            if pattern
+            else {"type": "string", "pattern": ID_PATTERN},
         }
         for name, pattern in found
     ]
@@ -104,65 +99,97 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
 def _query_parameters(endpoint: Endpoint) -> list[Schema]:
     if endpoint.query is None:
         return []
-    schema_of_all = endpoint.query.model_json_schema(by_alias=True)
+    schema_of_all = exact(endpoint.query.model_json_schema(by_alias=True))
+    assert "$defs" not in schema_of_all, "parameters are plain values"
     required = schema_of_all.get("required", ())
     return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            **({"description": schema.pop("description")} if "description" in schema else {}),
-            "schema": schema,
-        }
+        {"name": name, "in": "query", "required": name in required, **_parameter(schema)}
         for name, schema in schema_of_all["properties"].items()
     ]
 
 
-def _body(endpoint: Endpoint, schemas: _Schemas) -> Schema | None:
+def _parameter(schema: Schema) -> Schema:
+    """A query has no null: what is not given is left out."""
+    about = {"description": schema.pop("description")} if "description" in schema else {}
+    if "anyOf" in schema:
+        (schema,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    elif schema.get("default", "") is None:
+        del schema["default"]
+    return {**about, "schema": schema}
+
+
+def _header_parameters(endpoint: Endpoint) -> list[Schema]:
+    if endpoint.prefix != PREFIX:
+        return []
+    by_method = {"GET": ["IfNoneMatch"], "POST": ["IdempotencyKey"]}
+    names = by_method.get(endpoint.method, ["IfMatch"] if endpoint.conditional else [])
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
     if endpoint.body is not None:
-        return {"application/json": {"schema": schemas.body(endpoint.body)}}
+        return {"application/json": _content(schemas, schemas.body(endpoint.body))}
     if endpoint.patch is not None:
-        # RFC 7396: every member is optional and may be null, which the schema of the whole does not say.
-        properties = schemas.definitions[endpoint.patch.__name__]["properties"]
-        patch = {"type": "object", "additionalProperties": False, "properties": {name: {} for name in properties}}
-        return {media_type: {"schema": patch} for media_type in _PATCHES}
+        content = _content(schemas, schemas.patch(endpoint.patch))
+        return dict.fromkeys(PATCH_TYPES, content)
     if endpoint.consumes is not None:
         return {endpoint.consumes: {"schema": _FORM}}
     return None
 
 
-def _responses(endpoint: Endpoint, schemas: _Schemas) -> Schema:
-    good: Schema = {"description": HTTPStatus(endpoint.status).phrase}
+def _content(schemas: Schemas, schema: Schema) -> Schema:
+    return {"schema": schema, "example": example(schemas, schema)}
+
+
+def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
+    good = {str(status): _good(endpoint, schemas, status) for status in (endpoint.status, *endpoint.also)}
+    if endpoint.method == "GET" and endpoint.prefix == PREFIX and endpoint.produces == "application/json":
+        good["304"] = {"description": "What the client has still holds.", "headers": reused.refer("ETag")}
+    refused = {
+        str(status): {"$ref": f"#/components/responses/{reused.problem_name(status)}"}
+        for status in _errors(endpoint)
+    }
+    return dict(sorted({**good, **refused}.items()))
+
+
+def _good(endpoint: Endpoint, schemas: Schemas, status: int) -> Schema:
+    response: Schema = {"description": HTTPStatus(status).phrase}
     if endpoint.answer is not None:
         schema = schemas.answer(endpoint.answer)
-        good["content"] = {"application/json": {"schema": _page(schema) if endpoint.listed else schema}}
-    elif endpoint.status != HTTPStatus.NO_CONTENT:
-        good["content"] = {endpoint.produces: {}}
-    problem = {"application/problem+json": {"schema": schemas.answer(ProblemView)}}
-    return {
-        str(endpoint.status): good,
-        **{
-            str(status): {"description": HTTPStatus(status).phrase, "content": problem}
-            for status in sorted(_errors(endpoint))
-        },
-    }
+        response["content"] = {
+            "application/json": _content(schemas, page_of(schema) if endpoint.listed else schema)
+        }
+    elif status != HTTPStatus.NO_CONTENT:
+        response["content"] = {endpoint.produces: {}}
+    if headers := _headers(endpoint, status):
+        response["headers"] = headers
+    return response
 
 
-def _errors(endpoint: Endpoint) -> set[int]:
+def _headers(endpoint: Endpoint, status: int) -> Schema:
+    if endpoint.prefix != PREFIX:
+        return {}
+    names = ["RateLimit", "RateLimit-Policy"]
+    reads = endpoint.method == "GET" and endpoint.produces == "application/json"
+    if reads or (endpoint.conditional and status != HTTPStatus.NO_CONTENT):
+        names += ["ETag"]
+    if endpoint.method == "POST":
+        names += ["Idempotency-Replayed"]
+    if status == HTTPStatus.CREATED:
+        names += ["Location"]
+    return reused.refer(*names)
+
+
+def _errors(endpoint: Endpoint) -> list[int]:
     found = {422, 500, *endpoint.errors}
+    if endpoint.prefix == PREFIX:
+        found |= {400, 429, 503}
     if not endpoint.public:
-        found |= {401, 503}
+        found |= {401}
     if endpoint.body or endpoint.patch or endpoint.consumes:
-        found |= {400, 413, 415}
-    return found
-
-
-def _page(item: Schema) -> Schema:
-    return {
-        "type": "object",
-        "required": ["items", "nextCursor"],
-        "properties": {
-            "items": {"type": "array", "items": item},
-            "nextCursor": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        },
-    }
+        found |= {413, 415}
+    if endpoint.method == "POST":
+        found |= {409}
+    if endpoint.method == "GET" and endpoint.prefix == PREFIX:
+        found |= {412}
+    return sorted(found)

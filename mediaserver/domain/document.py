@@ -3,6 +3,7 @@
 Documents are not changed in place: `model_copy(update=…)` makes the next version, a repository stores it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -24,17 +27,37 @@ from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.policy import Policy
 
+MOMENT_PATTERN = (
+    r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+"""RFC 3339, from 1900 to 2999, without leap seconds."""
+_MOMENT = re.compile(MOMENT_PATTERN)
+
+
+def _from_rfc3339(value: Any) -> Any:
+    """Only so: pydantic takes other spellings as well, such as seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    if not _MOMENT.search(value):
+        raise ValueError("must be a time such as 2026-03-02T09:00:00Z (RFC 3339)")
+    return datetime.fromisoformat(value)
+
 
 def _to_milliseconds(moment: datetime) -> datetime:
     """UTC, cut to what MongoDB keeps, so that a document equals its stored self."""
     moment = moment.astimezone(UTC)
+    if not 1900 <= moment.year <= 2999:
+        raise ValueError("must be a time between the years 1900 and 2999")
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 Moment = Annotated[
     AwareDatetime,
+    BeforeValidator(_from_rfc3339),
     AfterValidator(_to_milliseconds),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": MOMENT_PATTERN}),
 ]
 """A point in time: aware, UTC, milliseconds. A date without a zone is refused."""
 

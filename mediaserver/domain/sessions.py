@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from mediaserver.base.errors import FieldError
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document, Index, Moment, Reference
+from mediaserver.domain.document import Document, Id, Index, Moment, Reference
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
 from mediaserver.domain.text import Line, Prose
 
@@ -53,6 +53,8 @@ MODERATOR = any_of(owner("moderator_user_id"), admin)
 
 
 class Session(Document):
+    """A planned or running meeting, or one that was; what happens inside it is for those who take part."""
+
     collection: ClassVar[str] = "sessions"
     policy: ClassVar[Policy] = Policy(create=anyone, read=anyone, update=MODERATOR, delete=MODERATOR)
     indexes: ClassVar[tuple[Index, ...]] = (
@@ -67,8 +69,8 @@ class Session(Document):
     """Live sessions only: in a broadcast only moderators and those they promote publish."""
     title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     description: Annotated[Prose, StringConstraints(max_length=5000)] = ""
-    lesson_id: str | None = None
-    course_id: str | None = None
+    lesson_id: Id | None = None
+    course_id: Id | None = None
     start_time: Moment | None = None
     """The plan; starting and ending fill it when absent."""
     end_time: Moment | None = None

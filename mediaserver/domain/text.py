@@ -1,10 +1,16 @@
-"""What text may be: no NUL, no control or surrogate characters, bounded; invisible padding is cut off."""
+"""What text may be: no NUL, no control or surrogate characters, bounded; invisible padding is cut off.
+
+The patterns say the same in JSON Schema, for those who read the API's description. They have ranges instead of
+Unicode's properties: every engine understands these.
+"""
 
 import re
 import unicodedata
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 # Unicode's categories Cc and Cs. A search, because texts are checked each time that they are read.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -20,7 +26,7 @@ def single_line(text: str) -> str:
 
 def multi_line(text: str) -> str:
     """`text` with plain line breaks, or ValueError when it has other control characters than those and tabs."""
-    text = text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _CONTROL_BUT_LAYOUT.search(text):
         raise ValueError("must not contain control characters")
     return text
@@ -31,6 +37,52 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-_stripped = StringConstraints(strip_whitespace=True)
-Line = Annotated[str, _stripped, AfterValidator(single_line)]
-Prose = Annotated[str, _stripped, AfterValidator(multi_line)]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Marks a text in JSON Schema; `text_pattern` makes a pattern of it, once its least length is known."""
+
+    kind: Literal["line", "prose", "typed"]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), KIND: self.kind}
+
+
+KIND = "x-text"
+CONTROL = r"\u0000-\u001f\u007f-\u009f"
+"""Unicode's Cc, within a character class."""
+SPACE = r"\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Unicode's Z, within a character class."""
+_ALLOWED = {
+    "line": f"[^{CONTROL}]",
+    "typed": f"[^{CONTROL}]",
+    "prose": r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]",
+}
+_PADDING = {"line": f"[{SPACE}]", "prose": rf"[{SPACE}\t\n\r]"}
+_SOLID = f"[^{CONTROL}{SPACE}]"
+
+
+def text_pattern(kind: str, min_length: int = 0) -> str:
+    """What a text is before its padding is cut off; `min_length` is counted after that."""
+    some = _ALLOWED[kind]
+    if min_length == 0 or kind == "typed":
+        return f"^{some}*$"
+    if min_length == 1:
+        return f"^{some}*{_SOLID}{some}*$"
+    pad = _PADDING[kind]
+    return f"^{pad}*{_SOLID}{some}{{{min_length - 2},}}{_SOLID}{pad}*$"
+
+
+Line = Annotated[str, AfterValidator(single_line), AfterValidator(str.strip), Kind("line")]
+Prose = Annotated[str, AfterValidator(multi_line), AfterValidator(str.strip), Kind("prose")]
+Typed = Annotated[str, AfterValidator(single_line), Kind("typed")]
+"""A line of which every space counts."""
+
+_LABEL = r"[0-9A-Za-z\u00a1-\uffff-]+"
+WebAddress = Annotated[
+    str,
+    StringConstraints(
+        max_length=500,
+        pattern=rf"^https?://{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?([/?#][^{CONTROL}{SPACE}]*)?$",
+    ),
+]
+"""A link that a page may show: never `javascript:` or another scheme that does something."""

@@ -3,33 +3,21 @@
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints
 
 from mediaserver.domain.actor import Role
-from mediaserver.domain.document import Consequential, Document, Index, Moment, Reference, Value
+from mediaserver.domain.document import Consequential, Document, Id, Index, Moment, Reference, Value
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, nobody, owner
-from mediaserver.domain.text import Line, Prose, fold, single_line
-
-_URL = TypeAdapter(AnyHttpUrl)
-
-
-def _web_address(text: str) -> str:
-    _URL.validate_python(text)
-    return text
-
+from mediaserver.domain.text import CONTROL, SPACE, Line, Prose, Typed, WebAddress, fold
 
 Username = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=32, pattern=r"^[\w][\w.-]*$")
-]
-Email = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$"
-    ),
+    StringConstraints(min_length=3, max_length=32, pattern=r"^[\p{L}\p{M}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$"),
 ]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=256), AfterValidator(single_line)]
+_PART = f"[^@{CONTROL}{SPACE}]+"
+Email = Annotated[str, StringConstraints(max_length=254, pattern=rf"^{_PART}@{_PART}\.{_PART}$")]
+Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]
 """As it is typed: spaces count, control characters are none (RFC 8265 section 4.2)."""
-Link = Annotated[Line, StringConstraints(max_length=500), AfterValidator(_web_address)]
 
 
 class Profile(Value):
@@ -37,7 +25,7 @@ class Profile(Value):
 
     bio: Annotated[Prose, StringConstraints(max_length=2000)] = ""
     location: Annotated[Line, StringConstraints(max_length=200)] = ""
-    links: list[Link] = Field(default_factory=list, max_length=10)
+    links: list[WebAddress] = Field(default_factory=list, max_length=10)
 
 
 class User(Consequential):
@@ -61,7 +49,7 @@ class User(Consequential):
     role: Role = "student"
     active: bool = True
     profile: Profile = Profile()
-    profile_image: str | None = None
+    profile_image: Id | None = None
     """An upload's id; answers give the upload."""
     join_date: Moment
     last_login: Moment | None = None

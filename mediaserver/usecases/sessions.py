@@ -151,4 +151,4 @@ def require_moderator(actor: Actor, session: Session) -> None:
 
 def _check(session: Session) -> None:
     if found := faults(session):
-        raise Invalid("invalid", "some fields are wrong", found)
+        raise Invalid("invalid", "the session cannot be so", found)

@@ -1,13 +1,23 @@
 """The description is valid, complete, and true of real answers."""
 
-from typing import Any
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
 
+import pytest
 from aiohttp import web
-from jsonschema import Draft202012Validator
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
-from mediaserver.api import build_api, declared, openapi
+from mediaserver.api import build_api, description
+from mediaserver.api.bodies import Body
+from mediaserver.api.schemas import Schemas
 from mediaserver.api.services import Services
+from mediaserver.domain.document import Value
+from mediaserver.domain.text import Line, Prose, text_pattern
 from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
@@ -28,15 +38,95 @@ async def test_every_route_is_described_and_nothing_else(world: World) -> None:
         for route in app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
-    paths = openapi.describe(declared())["paths"]
+    paths = description()["paths"]
     described = {(path, method) for path, operations in paths.items() for method in operations}
     assert served == described
 
 
 def test_operations_have_ids_of_their_own() -> None:
-    paths = openapi.describe(declared())["paths"]
+    paths = description()["paths"]
     ids = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
     assert len(ids) == len(set(ids))
+
+
+def content_of(document: Any) -> Iterator[tuple[str, Any, Any]]:
+    """`(where, schema, example)` of every body and every answer that has a schema."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
+            for name, part in parts.items():
+                for kind, content in part.get("content", {}).items():
+                    if "schema" in content and "multipart" not in kind:
+                        yield f"{method} {path} {name}", content["schema"], content.get("example")
+    for name, response in document["components"]["responses"].items():
+        for content in response["content"].values():
+            yield name, content["schema"], content["example"]
+
+
+def test_every_example_is_one() -> None:
+    document = description()
+    for where, schema, example in content_of(document):
+        check = Draft202012Validator({**schema, "components": document["components"]})
+        assert example is not None, f"{where} has no example"
+        faults = [
+            f"{'.'.join(map(str, fault.instance_path))}: {fault.message}" for fault in check.iter_errors(example)
+        ]
+        assert not faults, (where, faults, example)
+
+
+def test_every_tag_says_what_is_under_it() -> None:
+    document = description()
+    used = {op["tags"][0] for operations in document["paths"].values() for op in operations.values()}
+    assert {tag["name"] for tag in document["tags"] if tag["description"]} == used
+
+
+def test_names_of_schemas_are_all_used() -> None:
+    document = description()
+    text = json.dumps(document)
+    for name in document["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, name
+
+
+def test_a_merge_patch_may_remove_what_has_a_default_and_nothing_else() -> None:
+    class Part(Value):
+        name: str
+        note: str = ""
+
+    class Whole(Body):
+        title: Annotated[Line, StringConstraints(min_length=1)]
+        count: int = 0
+        part: Part = Part(name="x")
+        maybe: Part | None = None
+        parts: list[Part] = Field(default_factory=list)
+
+    schemas = Schemas([], [Whole], [])
+    schema = {**schemas.patch(Whole), "components": {"schemas": schemas.definitions}}
+    check = Draft202012Validator(schema)
+    good: list[Any] = [{}, {"count": None}, {"part": {"note": None}}, {"part": None}, {"maybe": {"note": "x"}}]
+    good += [{"maybe": None}, {"parts": [{"name": "a"}]}, {"title": " a "}]
+    bad: list[Any] = [{"title": None}, {"title": " "}, {"title": "a\n"}, {"part": {"name": None}}, {"other": 1}]
+    bad += [{"part": {"more": 1}}, {"count": "1"}, {"count": 2**53}, {"parts": [{}]}, {"parts": [None]}]
+    assert [patch for patch in good if not check.is_valid(patch)] == []
+    assert [patch for patch in bad if check.is_valid(patch)] == []
+
+
+@pytest.mark.parametrize("kind", ["line", "prose"])
+@pytest.mark.parametrize("least", [0, 1, 2, 5])
+@given(
+    text=st.text(
+        st.characters(exclude_categories=["Cs"]) | st.sampled_from(" \t\n\r\x85\u2028\u200b"), max_size=9
+    )
+)
+def test_patterns_of_texts_say_what_is_taken(kind: str, least: int, text: str) -> None:
+    base: Any = Line if kind == "line" else Prose
+    check: TypeAdapter[str] = TypeAdapter(Annotated[base, StringConstraints(min_length=least)])
+    try:
+        check.validate_python(text)
+        taken = True
+    except ValidationError:
+        taken = False
+    said = Draft202012Validator({"type": "string", "pattern": text_pattern(kind, least)}).is_valid(text)
+    assert said == taken
 
 
 async def test_answers_are_as_described(client: Client, world: World) -> None:

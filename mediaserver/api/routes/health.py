@@ -1,11 +1,25 @@
 """For those who run the server: alive, ready, metrics. Outside the prefix, without signing in."""
 
+from typing import Literal
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
 
+from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 
 _TAG = "Operation"
+_Fitness = Literal["ok", "unavailable"]
+
+
+class AliveView(Body):
+    status: Literal["ok"]
+
+
+class ReadyView(Body):
+    status: _Fitness
+    parts: dict[str, _Fitness] = Field(description="Each part by its name.")
 
 
 async def _alive(call: Call) -> Answer:
@@ -26,9 +40,12 @@ async def _metrics(call: Call) -> web.Response:
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/healthz", "The process runs", _alive, _TAG, public=True, prefix=""),
-    Endpoint("GET", "/readyz", "All parts are fit for work", _ready, _TAG, public=True, prefix="", errors=(503,)),
+    Endpoint("GET", "/healthz", "The process runs", _alive, _TAG, answer=AliveView, public=True, prefix=""),
+    Endpoint(
+        "GET", "/readyz", "All parts are fit for work", _ready, _TAG,
+        answer=ReadyView, public=True, prefix="", also=(503,),
+    ),
     Endpoint(
         "GET", "/metrics", "Prometheus metrics", _metrics, _TAG, public=True, prefix="", produces="text/plain"
     ),
-]
+]  # fmt: skip

@@ -42,11 +42,11 @@ class NewMessage(Body):
     content: Content
 
 
-class MutePatch(Body):
+class MuteUpdate(Body):
     mute: StrictBool = False
 
 
-class ParticipantPatch(MutePatch):
+class ParticipantUpdate(MuteUpdate):
     video_visible: StrictBool = False
     cast_screen: StrictBool = False
 
@@ -89,7 +89,7 @@ async def _participant(call: Call, kind: SessionKind) -> Answer:
 async def _patch_participant(call: Call, kind: SessionKind) -> Answer:
     session = await _inside(call, kind)
     before = await participants.find(call.context, kind, session.id, call.id("participantId"))
-    model = MutePatch if KINDS[kind].media == ("audio",) else ParticipantPatch
+    model = MuteUpdate if KINDS[kind].media == ("audio",) else ParticipantUpdate
     changes = patched(model, before, call.body)
     wire = (await participants.describe(call.context, call.actor, [before]))[0]
     if changes:
@@ -171,7 +171,7 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
         errors = (403, 404, 409)
         return Endpoint(method, one + path, summary, partial(handler, kind=kind), tag, errors=errors, **more)
 
-    patch = MutePatch if KINDS[kind].media == ("audio",) else ParticipantPatch
+    patch = MuteUpdate if KINDS[kind].media == ("audio",) else ParticipantUpdate
     people, person = "/participants", "/participants/{participantId}"
     listed: dict[str, Any] = {"query": PageQuery, "listed": True}
     return [

@@ -70,7 +70,7 @@ class UploadDesk:
 
 
 def endpoints() -> tuple[Endpoint, ...]:
-    desk, tag = UploadDesk(), "uploads"
+    desk, tag = UploadDesk(), "Uploads"
     return (
         Endpoint(
             "POST",
