@@ -77,9 +77,11 @@ def test_links_are_web_addresses(link: str) -> None:
 
 def test_a_login_lives_until_it_expires_or_is_revoked() -> None:
     later = NOW + timedelta(hours=1)
+    person = user().model_copy(update={"id": "u"})
     login = Login(**STAMP, user_id="u", token_hash="h", last_used_at=NOW, expires_at=later)
-    assert login.alive(NOW) and not login.alive(later)
-    assert not login.model_copy(update={"revoked_at": NOW}).alive(NOW)
+    assert login.alive(person, NOW) and not login.alive(person, later)
+    assert not login.model_copy(update={"revoked_at": NOW}).alive(person, NOW)
+    assert not login.alive(person.model_copy(update={"login_epoch": 1}), NOW)
 
 
 def test_a_stay_runs_while_nobody_has_left() -> None:
