@@ -13,9 +13,10 @@ from mediaserver.api.cors import Cors
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
+from mediaserver.api.resources.notifications import NOTIFICATIONS
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.users import USERS
-from mediaserver.api.routes import auth, files, health, people, sessions, uploads
+from mediaserver.api.routes import auth, files, health, notifications, people, sessions, uploads
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.api.timing import timing
 from mediaserver.base.origins import Origins
@@ -24,7 +25,7 @@ from mediaserver.usecases import uploads as upload_acts
 
 __all__ = ["Services", "build_api", "declared"]
 
-RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values())
+RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values(), NOTIFICATIONS)
 READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
 """Who may read which objects, by the first part of their keys."""
 
@@ -64,6 +65,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *auth.ENDPOINTS,
         *(endpoint for resource in resources for endpoint in resource.endpoints()),
         *sessions.ENDPOINTS,
+        *notifications.ENDPOINTS,
         *uploads.endpoints(),
         *people.endpoints(),
         *health.ENDPOINTS,

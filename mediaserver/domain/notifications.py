@@ -23,7 +23,6 @@ Kind = Literal[
     "submitted",
     "graded",
     "recording-ready",
-    "role-changed",
 ]
 
 MAX_ACTS = 200
@@ -52,11 +51,17 @@ GROUPINGS: Final[Mapping[Kind, Grouping]] = {
     "submitted": Grouping(("assignmentId",)),
     "graded": Grouping(("submissionId",)),
     "recording-ready": Grouping(("recordingId",)),
-    "role-changed": Grouping(),
 }
 
-WORDS = ("title", "text")
-"""What `about` may say in words; everything else in it identifies."""
+IDS: Final = frozenset(
+    {
+        "tweetId", "commentId", "courseId", "lessonId", "assignmentId", "submissionId",
+        "sessionKind", "sessionId", "recordingId", "messageId", "userId",
+    }
+)  # fmt: skip
+"""What an act may be about."""
+WORDS: Final = frozenset({"title", "text"})
+"""What may be said of that in words."""
 
 
 class Act(Value):
@@ -117,7 +122,8 @@ def subject(kind: Kind, about: Mapping[str, str]) -> str | None:
 
 def act(kind: Kind, about: Mapping[str, str], by: str | None) -> Act:
     """The same kind, person and ids are the same act; ids come in any order, words do not count."""
-    ids = (f"{name}={about[name]}" for name in sorted(about) if name not in WORDS)
+    assert about.keys() <= IDS | WORDS, f"nobody is told of {sorted(about.keys() - IDS - WORDS)}"
+    ids = (f"{name}={about[name]}" for name in sorted(about) if name in IDS)
     key = ";".join((group_key(kind, about, by), f"by={by or ''}", *ids))
     shown = {name: value[:MAX_TEXT] if name in WORDS else value for name, value in about.items()}
     return Act(key=key, by=by, about=shown)

@@ -124,6 +124,6 @@ SERVER_EVENTS = frozenset(
         "recording.started", "recording.stopped", "recording.ready", "recording.failed",
         "session.updated", "session.ended", "session.replaced", "session.closing",
         "slot.assigned", "slot.unsupported", "media.reset",
-        "notification", "message",
+        "notification", "notification.unread", "message", "message.read", "message.deleted",
     }
 )  # fmt: skip

@@ -4,15 +4,12 @@ Called from steps that may be repeated: an act that was told before adds nothing
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.ids import new_id
-from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.notifications import (
-    MAX_ACTORS_SHOWN,
     MAX_ACTS,
     Act,
     Kind,
@@ -21,11 +18,9 @@ from mediaserver.domain.notifications import (
     group_key,
     subject,
 )
-from mediaserver.usecases import users
+from mediaserver.usecases import inbox
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Pushed
-
-Wire = dict[str, Any]
 
 _BATCH = 500
 _ATTEMPTS = 20
@@ -71,24 +66,15 @@ async def withdraw(
                 inc={"count": -1},
             )
             if not await stored.exists(holding):  # else others were taken back between the two
-                await _push_unread(ctx, held)
+                await inbox.push_unread(ctx, held)
                 break
 
 
 async def forget(ctx: Context, subject_id: str) -> None:
     """What all notifications about this document told is gone with it."""
+    unread = await ctx.of(Notification).values({"subject": subject_id, "isRead": False}, "userId")
     await ctx.of(Notification).delete_many({"subject": subject_id})
-
-
-async def describe(ctx: Context, reader: Actor | None, found: Sequence[Notification]) -> list[Wire]:
-    """As the wire has them: `content` names the newest actors and what the newest act is about."""
-    shown = {one.id: one.actors[:MAX_ACTORS_SHOWN] for one in found}
-    people = await users.people(ctx, (id for ids in shown.values() for id in ids))
-    return [_wire(one, [people[id] for id in shown[one.id]]) for one in found]
-
-
-async def unread_count(ctx: Context, user_id: str) -> int:
-    return await ctx.of(Notification).count({"userId": user_id, "isRead": False})
+    await inbox.push_unread(ctx, unread)
 
 
 async def _batches(to: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[list[str]]:
@@ -177,39 +163,12 @@ def _fresh(ctx: Context, user_id: str, kind: Kind, done: Act, group: str, about:
     )
 
 
-def _expiry(ctx: Context) -> Any:
+def _expiry(ctx: Context) -> datetime:
     return ctx.clock() + timedelta(days=ctx.settings.notifications.keep_days)
 
 
-def _wire(one: Notification, actors: Sequence[Wire]) -> Wire:
-    newest = one.acts[-1].about if one.acts else {}
-    wire = one.to_wire()
-    kind = wire.pop("type")
-    content = {"type": kind, "actors": list(actors), "actorCount": len(one.actors), "count": one.count, **newest}
-    return wire | {"content": content}
-
-
 async def _push(ctx: Context, changed: Sequence[Notification]) -> None:
-    if not changed:
-        return
-    unread = await _unread_counts(ctx, [one.user_id for one in changed])
-    for one, wire in zip(changed, await describe(ctx, None, changed), strict=True):
+    unread = await inbox.unread_counts(ctx, [one.user_id for one in changed])
+    for one, wire in zip(changed, await inbox.describe(ctx, None, changed), strict=True):
         data = wire | {"unreadCount": unread.get(one.user_id, 0)}
         ctx.events.publish(Pushed((one.user_id,), "notification", data))
-
-
-async def _push_unread(ctx: Context, people: Sequence[str]) -> None:
-    unread = await _unread_counts(ctx, people)
-    for user_id in people:
-        data = {"unreadCount": unread.get(user_id, 0)}
-        ctx.events.publish(Pushed((user_id,), "notification.unread", data))
-
-
-async def _unread_counts(ctx: Context, people: Sequence[str]) -> dict[str, int]:
-    counted = await ctx.of(Notification).aggregate(
-        [
-            {"$match": {"userId": {"$in": list(people)}, "isRead": False}},
-            {"$group": {"_id": "$userId", "unread": {"$sum": 1}}},
-        ]
-    )
-    return {one["_id"]: one["unread"] for one in counted}

@@ -16,8 +16,11 @@ from mediaserver.api import build_api, description
 from mediaserver.api.bodies import Body
 from mediaserver.api.schemas import Schemas
 from mediaserver.api.services import Services
+from mediaserver.base.ids import new_id
 from mediaserver.domain.document import Value
+from mediaserver.domain.notifications import Notification
 from mediaserver.domain.text import Line, Prose, text_pattern
+from mediaserver.usecases.notifications import notify
 from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
@@ -142,6 +145,9 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
     live, audio = [
         await _post(client, path, {"title": "x"}, headers) for path in ("/live-sessions", "/audio-sessions")
     ]
+    await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id(), "text": "@ada"}, new_id())
+    told = await world.ctx.of(Notification).find_one({})
+    assert told is not None
     participant = await world.ctx.participants.find_one({})
     assert participant is not None
     for template, path in {
@@ -162,6 +168,9 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
         "/video-sessions/{id}/recordings": f"{inside}/recordings",
         "/recordings/{id}": f"/recordings/{recording.id}",
         "/uploads/{id}": f"/uploads/{picture.id}",
+        "/notifications": "/notifications",
+        "/notifications/{id}": f"/notifications/{told.id}",
+        "/notifications/unread-count": "/notifications/unread-count",
     }.items():
         answer = await client.get(f"/api/v1{path}", headers=headers)
         assert answer.status == 200, path

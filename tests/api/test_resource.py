@@ -8,10 +8,14 @@ import pytest
 
 from mediaserver.api import RESOURCES
 from mediaserver.api.resource import Resource
+from mediaserver.api.resources.notifications import NOTIFICATIONS
+from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.notifications import Notification
 from mediaserver.domain.sessions import KINDS
 from mediaserver.usecases import sessions
+from mediaserver.usecases.notifications import notify
 from tests.api.conftest import Client, bearer
 from tests.usecases.world import World
 
@@ -26,6 +30,8 @@ class Case:
     make: Callable[[World, int], Awaitable[Ids]]
     good: dict[str, Any]
     """A body that creates, or changes where nothing is created."""
+    private: bool = False
+    """Strangers may not even read it."""
 
 
 async def _people(world: World, n: int) -> Ids:
@@ -45,12 +51,21 @@ def _sessions(kind: Any) -> Callable[[World, int], Awaitable[Ids]]:
     return make
 
 
+async def _notifications(world: World, n: int) -> Ids:
+    ada = await world.ctx.users.find_one({"username": "ada"})
+    assert ada is not None
+    for _ in range(n):
+        await notify(world.ctx, [ada.id], "mentioned", {"tweetId": new_id()}, new_id())
+    return [one.id for one in await world.ctx.of(Notification).find({"userId": ada.id})]
+
+
 CASES = {
     "/users": Case(RESOURCES[0], _people, {"profile": {"bio": "Counts."}}),
     **{
         resource.path: Case(resource, _sessions(kind), {"title": "Algebra"})
-        for kind, resource in zip(KINDS, RESOURCES[1:], strict=True)
+        for kind, resource in zip(KINDS, SESSIONS.values(), strict=True)
     },
+    "/notifications": Case(NOTIFICATIONS, _notifications, {"isRead": True}, private=True),
 }
 
 
@@ -88,7 +103,7 @@ async def test_a_stranger_403(client: Client, world: World, case: Case) -> None:
     assert answer.status == 403 and (await answer.json())["code"] == "forbidden"
     if case.resource.deletable:
         assert (await client.delete(url(case, one), headers=stranger)).status == 403
-    assert (await client.get(url(case, one), headers=stranger)).status == 200
+    assert (await client.get(url(case, one), headers=stranger)).status == (403 if case.private else 200)
 
 
 async def test_what_is_not_there_404(client: Client, world: World, case: Case) -> None:

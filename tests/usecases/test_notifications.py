@@ -10,7 +10,7 @@ from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.notifications import MAX_ACTS, Notification
-from mediaserver.usecases import notifications
+from mediaserver.usecases import inbox, notifications
 from mediaserver.usecases.events import Pushed
 from mediaserver.usecases.notifications import notify, withdraw
 from tests.usecases.cut import cut_after
@@ -27,13 +27,13 @@ async def of(world: World, person: Actor) -> list[Notification]:
 
 
 async def contents(world: World, person: Actor) -> list[dict[str, object]]:
-    wires = await notifications.describe(world.ctx, person, await of(world, person))
+    wires = await inbox.describe(world.ctx, person, await of(world, person))
     return [wire["content"] for wire in wires]
 
 
 def pushed(world: World, person: Actor, name: str = "notification") -> list[dict[str, object]]:
     events = [event for event in world.events if isinstance(event, Pushed) and event.name == name]
-    return [event.data for event in events if event.user_ids == (person.user_id,)]
+    return [event.data for event in events if person.user_id in event.user_ids]
 
 
 async def read(world: World, person: Actor) -> None:
@@ -61,7 +61,7 @@ async def test_it_is_pushed_as_the_list_shows_it(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     await notify(world.ctx, [ada.user_id], "followed", {}, eve.user_id)
     await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id(), "text": "x" * 1000}, eve.user_id)
-    newest, older = await notifications.describe(world.ctx, ada, await of(world, ada))
+    newest, older = await inbox.describe(world.ctx, ada, await of(world, ada))
     assert pushed(world, ada) == [older | {"unreadCount": 1}, newest | {"unreadCount": 2}]
     assert newest["content"]["text"] == "x" * 200
     assert pushed(world, eve) == []
@@ -168,6 +168,8 @@ async def test_a_large_audience_is_told_in_batches(world: World) -> None:
     assert len(world.happened(Pushed)) == 1200
     await notifications.forget(world.ctx, about["assignmentId"])
     assert not await world.ctx.of(Notification).exists({})
+    last = world.happened(Pushed)[-1]
+    assert isinstance(last, Pushed) and last.data == {"unreadCount": 0} and len(last.user_ids) == 1200
 
 
 async def test_telling_cut_off_anywhere_and_repeated_tells_once(world: World) -> None:
