@@ -73,6 +73,8 @@ class Act(Value):
 
 
 class Notification(Document):
+    """What others did that concerns a person, alike acts together; it goes some months after the last of them."""
+
     collection: ClassVar[str] = "notifications"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id", "group_key"), unique=True, partial={"open": True}),
