@@ -285,7 +285,11 @@ class Room:
         return done
 
     def session_updated(self, session: Session, wire: dict[str, Any], now: float) -> Effects:
-        """Its title, plan, type or moderator: the last two change what people may do."""
+        """Its title, plan, type or moderator: the last two change what people may do.
+
+        From other nodes it may come late or twice: what is older than what the room has is passed over."""
+        if session.revision < self.session.revision or session == self.session:
+            return []
         self.session = session
         done: Effects = [self._numbered("session.updated", {"session": wire})]
         for member in list(self.members.values()):

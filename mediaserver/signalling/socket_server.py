@@ -187,6 +187,7 @@ def _look_inside() -> None:
         assert hasattr(socketio.AsyncServer, name), f"socketio has no {name}"
     for name in ("_publish", "_handle_emit"):
         assert hasattr(socketio.AsyncRedisManager, name), f"socketio's Redis manager has no {name}"
+    assert isinstance(socketio.AsyncRedisManager().host_id, str), "socketio's Redis manager has no host_id"
     assert hasattr(web.WebSocketResponse(), "_writer"), "aiohttp's WebSocketResponse has no _writer"
 
 

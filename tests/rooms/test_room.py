@@ -208,3 +208,12 @@ def test_state_since_a_known_event_is_replayed_and_else_is_a_snapshot() -> None:
     assert r.state_since(Since(0, "E0", 2))["snapshot"] is not None
     assert r.state_since(Since(0, "E1", 9))["snapshot"] is not None
     assert r.state_since(Since())["snapshot"] is not None
+
+
+def test_a_version_of_the_session_that_comes_late_or_twice_is_passed_over() -> None:
+    r = room()
+    r.join(mia(), "s1", 0.0)
+    first, second = (r.session.model_copy(update={"revision": n, "title": f"Version {n}"}) for n in (1, 2))
+    assert events(r.session_updated(second, {}, 1.0)) == ["session.updated"]
+    assert r.session_updated(second, {}, 2.0) == r.session_updated(first, {}, 3.0) == []
+    assert r.session == second
