@@ -101,3 +101,11 @@ async def db(client: AsyncMongoClient[dict[str, Any]]) -> AsyncIterator[AsyncDat
     database = client[f"test_{new_id()}"]
     yield database
     await client.drop_database(database.name)
+
+
+@pytest.fixture
+async def local(shared_server: str) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """A database of the embedded server, whatever else is tested."""
+    async with AsyncMongoClient[dict[str, Any]](shared_server, tz_aware=True) as client:
+        yield client["local"]
+        await client.drop_database("local")

@@ -15,6 +15,7 @@ from bson import Regex
 from mediaserver.store.embedded.errors import BAD_VALUE, CommandError, Document, number
 from mediaserver.store.embedded.keys import MISSING, NAN, NULL, RANK_MAX, RANK_MIN, encode
 from mediaserver.store.embedded.paths import Path, elements, leaves, split
+from mediaserver.store.embedded.text import Search, parse_search
 
 Test = Callable[[Any], bool]
 
@@ -30,11 +31,16 @@ class Condition:
 
 
 class Filter:
-    """A compiled filter. `branches` are the alternatives of each top-level `$or`."""
+    """A compiled filter. `branches` are the alternatives of each top-level `$or`, `text` is its `$text`.
+
+    `plain` says that its conditions and its `$text` are all of it.
+    """
 
     def __init__(self, source: Document) -> None:
         self.conditions: list[Condition] = []
         self.branches: list[list[Filter]] = []
+        self.text: Search | None = None
+        self.plain = True
         self._tests: list[Test] = list(self._compile(source))
 
     def matches(self, document: Document) -> bool:
@@ -48,20 +54,36 @@ class Filter:
         for name, operand in source.items():
             if name == "$and":
                 for item in _filters(name, operand):
-                    self.conditions += item.conditions
-                    self.branches += item.branches
-                    yield item.matches
+                    yield self._include(item)
             elif name == "$or" and isinstance(operand, list) and len(operand) == 1:
                 yield from self._compile({"$and": operand})
             elif name == "$or":
-                self.branches.append(_filters(name, operand))
+                self.plain = False
+                self.branches.append(_without_text(name, _filters(name, operand)))
                 yield partial(_any_of, self.branches[-1])
             elif name == "$nor":
-                yield partial(_none_of, _filters(name, operand))
+                self.plain = False
+                yield partial(_none_of, _without_text(name, _filters(name, operand)))
+            elif name == "$text":
+                yield self._search(parse_search(operand))
             elif name.startswith("$"):
                 raise CommandError(BAD_VALUE, f"unknown top level operator: {name}")
             else:
                 yield from self._on_path(name, operand)
+
+    def _include(self, item: "Filter") -> Test:
+        self.conditions += item.conditions
+        self.branches += item.branches
+        self.plain = self.plain and item.plain
+        if item.text is not None:
+            self._search(item.text)
+        return item.matches
+
+    def _search(self, search: Search) -> Test:
+        if self.text is not None:
+            raise CommandError(BAD_VALUE, "Too many text expressions")
+        self.text = search
+        return search.matches
 
     def _on_path(self, name: str, operand: Any) -> Iterator[Test]:
         path = split(name)
@@ -92,6 +114,12 @@ def _filters(name: str, operand: Any) -> list[Filter]:
     if not isinstance(operand, list) or not operand or not all(isinstance(item, dict) for item in operand):
         raise CommandError(BAD_VALUE, f"{name} must be a nonempty array of documents")
     return [Filter(item) for item in operand]
+
+
+def _without_text(name: str, filters: list[Filter]) -> list[Filter]:
+    if any(item.text is not None for item in filters):
+        raise CommandError(BAD_VALUE, f"$text within {name} is not supported")
+    return filters
 
 
 def _any_of(filters: list[Filter], document: Document) -> bool:
@@ -235,7 +263,8 @@ def _elem_match(operand: Any, _: Any) -> Test:
     if first.startswith("$") and first not in ("$and", "$or", "$nor"):
         tests = [_on_path((), name, value, operand) for name, value in operators_of(operand).items()]
         return lambda value: isinstance(value, list) and any(all(test(item) for test in tests) for item in value)
-    matches = Filter(operand).matches
+    (within,) = _without_text("$elemMatch", [Filter(operand)])
+    matches = within.matches
     return lambda value: (
         isinstance(value, list) and any(isinstance(item, dict) and matches(item) for item in value)
     )

@@ -12,7 +12,11 @@ from mediaserver.store.embedded.keys import UNDEFINED, encode, invert
 from mediaserver.store.embedded.paths import Path, leaves, split
 from mediaserver.store.embedded.planner import Plan, choose
 from mediaserver.store.embedded.storage import Collection
+from mediaserver.store.embedded.text import Search
 from mediaserver.store.embedded.wire import decode
+from mediaserver.store.embedded.wordscan import WordScan, rarest
+
+MOST_TERMS = 30_000  # SQLite takes 32,766 values
 
 
 class Found:
@@ -45,11 +49,34 @@ class Query:
 
     def plan(self, collection: Collection) -> Plan:
         indexes = collection.indexes
+        if self.filter.text is not None:
+            return self._plan_search(collection, self.filter.text)
         if self.hint is not None:
             indexes = [index for index in indexes if self.hint in (index.name, index.pattern())]
             if not indexes and self.hint != {"$natural": 1}:
                 raise CommandError(2, "hint provided does not correspond to an existing index")
         return choose(self.filter, self.sort, indexes)
+
+    def _plan_search(self, collection: Collection, search: Search) -> Plan:
+        """What has the words is read and sorted when that is little; else an index is read for what has them."""
+        index = collection.text_index
+        if index is None:
+            raise CommandError(27, "text index required for $text query")
+        if self.hint is not None:
+            raise CommandError(2, "$text queries cannot specify hint")
+        search.paths = index.paths
+        table, required = f"i{index.id}", search.required
+        every = rarest(collection.sql, table, required)
+        some = () if every else tuple(word.encode() for word in sorted(search.terms))
+        if len(some) > MOST_TERMS:
+            raise CommandError(2, f"$text with more than {MOST_TERMS} words is not supported")
+        words = WordScan(table, every, some)
+        search.answered = search.only_words and len(every) == len(required)
+        plan = choose(self.filter, self.sort, collection.indexes)
+        if not plan.scans or words.are_few(collection.sql):
+            plan = Plan(sorted=not self.sort, exact=self.filter.plain and not self.filter.conditions)
+        plan.words, plan.exact = words, plan.exact and search.answered
+        return plan
 
     def run(self, collection: Collection | None) -> Iterator[Found]:
         if collection is None:
@@ -62,13 +89,12 @@ class Query:
         return islice(found, self.skip, self.skip + self.limit if self.limit else None)
 
     def _matching(self, collection: Collection, plan: Plan) -> Iterator[Found]:
-        everything = self.filter.matches_all
         for row_number, raw in collection.read(plan):
             self.examined += 1
             if self.deadline is not None and self.examined % 128 == 0 and time.monotonic() > self.deadline:
                 raise CommandError(50, "operation exceeded time limit")
             found = Found(row_number, raw)
-            if everything or self.filter.matches(found.document):
+            if plan.exact or self.filter.matches(found.document):
                 yield found
 
 

@@ -34,7 +34,7 @@ def split_query(stages: list[Document], deadline: float | None) -> tuple[Query, 
         if name == "$match":
             query.filter = Filter(_document(name, stage[name]))
         elif name == "$sort":
-            query.sort = parse_sort(stage[name])
+            query.sort = parse_sort(_document(name, stage[name]))
         elif name == "$skip":
             query.skip = _count(name, stage[name], 0)
         else:
@@ -77,8 +77,10 @@ def _count(name: str, operand: Any, least: int) -> int:
 
 
 def _match(operand: Any, _: Lookup) -> Stage:
-    matches = Filter(_document("$match", operand)).matches
-    return lambda documents: filter(matches, documents)
+    wanted = Filter(_document("$match", operand))
+    if wanted.text is not None:
+        raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
+    return lambda documents: filter(wanted.matches, documents)
 
 
 def _sort(operand: Any, _: Lookup) -> Stage:

@@ -1,6 +1,6 @@
 """Chooses how to find documents: by ranges of one index's keys, in an index's order, or by reading everything.
 
-A plan may only be too generous, never too narrow: every document found is still asked whether it matches.
+A plan may be too generous, never too narrow: unless it is exact, each document found is asked whether it matches.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,18 @@ from bson import Regex
 
 from mediaserver.store.embedded.filters import Condition, Filter
 from mediaserver.store.embedded.indexes import Index
-from mediaserver.store.embedded.keys import NULL, RANK_MAX, RANK_MIN, RANK_NULL, after, encode, invert
+from mediaserver.store.embedded.keys import (
+    NAN,
+    NULL,
+    RANK_MAX,
+    RANK_MIN,
+    RANK_NULL,
+    RANK_NUMBER,
+    after,
+    encode,
+    invert,
+)
+from mediaserver.store.embedded.wordscan import WordScan
 
 Sort = Sequence[tuple[str, int]]
 Range = tuple[bytes, bytes | None]
@@ -36,10 +47,15 @@ class Scan:
 
 @dataclass(slots=True)
 class Plan:
-    """`scans` is empty for a full reading; `sorted` says that the documents come in the order asked for."""
+    """What to read: without `scans` everything, or what `words` finds; with both, what the scans find of it.
+
+    `sorted` says that the documents come in the order asked for, `exact` that each of them matches.
+    """
 
     scans: list[Scan] = field(default_factory=list)
     sorted: bool = False
+    exact: bool = False
+    words: WordScan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,9 @@ class _Interval:
 
 
 def choose(filter_: Filter, sort: Sort, indexes: Sequence[Index]) -> Plan:
-    best, best_score = Plan(sorted=not sort), 0
+    if indexes and any(condition.keys == frozenset() for condition in filter_.conditions):
+        return Plan([Scan(indexes[0], [])], sorted=True, exact=True)  # `$in` nothing
+    best, best_score = Plan(sorted=not sort, exact=filter_.plain and not filter_.conditions), 0
     for index in indexes:
         plan, score = _consider(index, filter_, sort)
         if score > best_score:
@@ -76,11 +94,12 @@ _EQUALITY, _INTERVAL, _SORTED, _UNIQUE = 12, 10, 6, 1000
 
 
 def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
-    points, interval = _bounds(index, filter_.conditions)
+    bounds = _bounds(index, filter_.conditions)
+    points, interval = bounds.points, bounds.interval
     bounded = bool(points) or interval is not None
     single = all(len(column) == 1 for column in points)
     order = _order(index, points, sort) if sort and not index.multikey else None
-    if not _holds_all(index, filter_) or (not bounded and order is None):
+    if (not bounded and order is None) or not _holds_all(index, filter_):
         return Plan(), 0
     prefixes = points[0] if len(points) == 1 else [b"".join(combination) for combination in product(*points)]
     score = _EQUALITY * len(points) + (_INTERVAL if interval else 0) + (_SORTED if order else 0)
@@ -89,44 +108,74 @@ def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
     scan = Scan(index, _ranges(prefixes, interval) if bounded else [_EVERYTHING], order == -1)
     if order is not None and not single:
         scan.merged_after = list(map(len, prefixes))
-    return Plan([scan], sorted=not sort or order is not None), score
+    exact = filter_.plain and all(
+        id(condition) in bounds.answered or _by_membership(index, condition) for condition in filter_.conditions
+    )
+    return Plan([scan], not sort or order is not None, exact), score
 
 
-def _bounds(index: Index, conditions: Sequence[Condition]) -> tuple[list[list[bytes]], _Interval | None]:
-    """Points for the first fields, then perhaps an interval for the next one.
+@dataclass(slots=True)
+class _Bounds:
+    """Points for the first fields of an index, then perhaps an interval for the next one.
 
-    In a multikey index different elements may satisfy different conditions, so that only the first field and only
-    one side of an interval can be used.
+    `answered` are the conditions, by identity, that hold for a document exactly when its key lies within.
     """
-    columns: list[list[bytes]] = []
+
+    points: list[list[bytes]] = field(default_factory=list)
+    interval: _Interval | None = None
+    answered: set[int] = field(default_factory=set)
+
+
+def _bounds(index: Index, conditions: Sequence[Condition]) -> _Bounds:
+    """In a multikey index different elements may satisfy different conditions, so that only the first field, and
+    one condition on it, can be used."""
+    bounds = _Bounds()
     count = 1
     for name, direction in index.fields[:1] if index.multikey else index.fields:
         here = [condition for condition in conditions if condition.path == name]
-        points = next((condition.keys for condition in here if condition.keys), None)
+        pointed = [condition for condition in here if condition.keys is not None][: 1 if index.multikey else None]
+        points = (
+            frozenset[bytes].intersection(*(c.keys for c in pointed if c.keys is not None)) if pointed else None
+        )
         if points is None or (count := count * len(points)) > _MAX_POINTS:
-            interval = _interval(here, index.multikey)
-            return columns, interval.directed(direction) if interval else None
-        columns.append(sorted(points if direction == 1 else map(invert, points)))
-    return columns, None
+            interval, answered = _interval(here[:1] if index.multikey else here)
+            bounds.interval = interval.directed(direction) if interval else None
+            bounds.answered.update(() if index.multikey else map(id, answered))
+            return bounds
+        bounds.points.append(sorted(points if direction == 1 else map(invert, points)))
+        if not index.multikey or (NULL not in points and not any(map(str.isdecimal, name.split(".")))):
+            bounds.answered.update(map(id, pointed))
+    return bounds
 
 
-def _interval(conditions: Sequence[Condition], one_side: bool) -> _Interval | None:
-    low = next((c for c in conditions if c.operator in ("$gt", "$gte") and _orderly(c.operand)), None)
-    high = next((c for c in conditions if c.operator in ("$lt", "$lte") and _orderly(c.operand)), None)
-    if low and high and (one_side or encode(low.operand)[0] != encode(high.operand)[0]):
-        high = None
-    if low:
-        key = encode(low.operand)
-        top = encode(high.operand) if high else key[:1]
-        return _Interval(key, low.operator == "$gte", top, not high or high.operator == "$lte")
-    if high:
-        key = encode(high.operand)
-        return _Interval(key[:1], True, key, high.operator == "$lte")
-    return None
+def _interval(conditions: Sequence[Condition]) -> tuple[_Interval | None, list[Condition]]:
+    """The narrowest interval that conditions of one type's values leave, and those conditions."""
+    ranged = [(c, encode(c.operand)) for c in conditions if c.operator in _COMPARISONS and _orderly(c.operand)]
+    if not ranged:
+        return None, []
+    rank = ranged[0][1][0]
+    low, low_excluded = (NAN, True) if rank == RANK_NUMBER else (bytes([rank]), False)
+    high, high_included = bytes([rank + 1]), False
+    answered = []
+    for condition, key in ranged:
+        if key[0] != rank:
+            continue
+        answered.append(condition)
+        if condition.operator in ("$gt", "$gte"):
+            low, low_excluded = max((low, low_excluded), (key, condition.operator == "$gt"))
+        else:
+            high, high_included = min((high, high_included), (key, condition.operator == "$lte"))
+    return _Interval(low, not low_excluded, high, high_included), answered
+
+
+_COMPARISONS = ("$gt", "$gte", "$lt", "$lte")
 
 
 def _orderly(operand: Any) -> bool:
-    return not isinstance(operand, (list, Regex)) and encode(operand)[0] not in (RANK_NULL, RANK_MIN, RANK_MAX)
+    if isinstance(operand, (list, Regex)):
+        return False
+    key = encode(operand)
+    return key[0] not in (RANK_NULL, RANK_MIN, RANK_MAX) and key != NAN
 
 
 def _ranges(prefixes: list[bytes], interval: _Interval | None) -> list[Range]:
@@ -165,8 +214,18 @@ def _holds_all(index: Index, filter_: Filter) -> bool:
     )
 
 
+def _by_membership(index: Index, condition: Condition) -> bool:
+    """Whether a partial index holds just the documents for which this holds."""
+    return index.partial_filter is not None and any(
+        wanted.path == condition.path
+        and wanted.operator == condition.operator
+        and encode(wanted.operand) == encode(condition.operand)
+        for wanted in index.partial_filter.conditions
+    )
+
+
 def _needs_value(condition: Condition) -> bool:
-    if condition.operator in ("$gt", "$gte", "$lt", "$lte"):
+    if condition.operator in _COMPARISONS:
         return _orderly(condition.operand)
     if condition.operator == "$exists":
         return bool(condition.operand)

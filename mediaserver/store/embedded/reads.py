@@ -110,11 +110,11 @@ def aggregate(ctx: Context) -> Document:
             found.document for found in Query(deadline=ctx.deadline).run(ctx.storage.find(ctx.database, name))
         )
 
-    compile_pipeline(stages, everything_of)  # the whole of it is checked, also what becomes the query
     query, rest = split_query(stages, ctx.deadline)
     query.hint = ctx.body.get("hint")
+    pipeline = compile_pipeline(rest, everything_of)
     documents = (found.document for found in query.run(ctx.collection()))
-    results = [encode(document) for document in compile_pipeline(rest, everything_of)(documents)]
+    results = [encode(document) for document in pipeline(documents)]
     return ctx.cursors.first(ValueCursor(ctx.namespace(), results), batch_size(options, FIRST_BATCH))
 
 
@@ -134,6 +134,8 @@ def explain(ctx: Context) -> Document:
     stage: Document = (
         {"stage": "IXSCAN", "indexName": names[0], "indexNames": names} if names else {"stage": "COLLSCAN"}
     )
+    if plan.words is not None:
+        stage = {"stage": "TEXT_MATCH", **({"inputStage": stage} if names else {})}
     if any(scan.merged_after is not None for scan in plan.scans):
         stage = {"stage": "SORT_MERGE", "inputStage": stage}
     stage = stage if plan.sorted else {"stage": "SORT", "inputStage": stage}

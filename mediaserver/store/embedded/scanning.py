@@ -14,6 +14,7 @@ from typing import Any
 
 from mediaserver.store.embedded.keys import invert
 from mediaserver.store.embedded.planner import Plan, Scan
+from mediaserver.store.embedded.wordscan import WordScan
 
 Row = tuple[int, bytes]
 Entry = tuple[bytes, int]
@@ -23,13 +24,18 @@ _FIRST_CHUNK, _GREATEST_CHUNK = 4, 256
 
 def read(sql: sqlite3.Connection, documents: str, plan: Plan) -> Iterator[Row]:
     """Rows of the table `documents` in the plan's order, each once."""
+    if plan.words and not plan.scans:
+        found, values = plan.words.rows()
+        statement = f"SELECT d.n, d.doc FROM ({found}) AS t CROSS JOIN {documents} AS d ON d.n = t.n"
+        yield from _rows(sql, statement, values)
+        return
     if not plan.scans:
         yield from _rows(sql, f"SELECT n, doc FROM {documents} ORDER BY n", ())
         return
     seen: set[int] = set()
     repeats = len(plan.scans) > 1 or plan.scans[0].index.multikey
     for scan in plan.scans:
-        for row in _Reading(sql, documents, scan).rows():
+        for row in _Reading(sql, documents, scan, plan.words).rows():
             if not repeats or row[0] not in seen:
                 yield row
             if repeats:
@@ -48,8 +54,11 @@ class _Reading:
     sql: sqlite3.Connection
     documents: str
     scan: Scan
+    words: WordScan | None
 
     def rows(self) -> Iterator[Row]:
+        if not self.scan.ranges:
+            return iter(())
         if self.scan.merged_after is not None:
             return self._merged()
         if len(self.scan.ranges) == 1:
@@ -69,24 +78,33 @@ class _Reading:
         way = "DESC" if self.scan.reverse else "ASC"
         return f"ORDER BY {self._key} {way}, i.n {way}"
 
+    def _worded(self) -> tuple[str, list[bytes]]:
+        """The end of a `WHERE` that leaves only rows with the words, and its values."""
+        if self.words is None:
+            return "", []
+        condition, values = self.words.condition("i.n")
+        return f" AND {condition}", values
+
     def _one(self, low: bytes, high: bytes | None) -> Iterator[Row]:
-        below, values = ("", [low]) if high is None else (f"AND {self._key} < ?", [low, high])
+        below, values = ("", [low]) if high is None else (f" AND {self._key} < ?", [low, high])
+        worded, words = self._worded()
         statement = (
             f"SELECT d.n, d.doc FROM {self._index} CROSS JOIN {self.documents} AS d ON d.n = i.n"
-            f" WHERE {self._key} >= ? {below} {self._order}"
+            f" WHERE {self._key} >= ?{below}{worded} {self._order}"
         )
-        return _rows(self.sql, statement, values)
+        return _rows(self.sql, statement, [*values, *words])
 
     def _many(self) -> Iterator[Row]:
         """The rows of all ranges, in no promised order."""
+        worded, words = self._worded()
         for numbers in self._by_width():
             ranges, values = self._packed(numbers)
             statement = (
                 f"{ranges} SELECT d.n, d.doc FROM range"
-                f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high"
+                f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high{worded}"
                 f" CROSS JOIN {self.documents} AS d ON d.n = i.n"
             )
-            yield from _rows(self.sql, statement, values)
+            yield from _rows(self.sql, statement, [*values, *words])
 
     def _merged(self) -> Iterator[Row]:
         """The rows of all ranges in one order: by what follows the beginning of each range's keys.
@@ -117,7 +135,7 @@ class _Reading:
         return invert(place) if self.scan.reverse else place
 
     def _firsts(self) -> list[tuple[bytes, int]]:
-        """The place of each range's first entry and the range's number."""
+        """The place of each range's first entry, whatever its words, and the range's number."""
         assert self.scan.merged_after is not None
         found: list[tuple[bytes, int]] = []
         for numbers in self._by_width():

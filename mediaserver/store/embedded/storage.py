@@ -11,10 +11,11 @@ from typing import Any
 
 from mediaserver.store.embedded import scanning
 from mediaserver.store.embedded.errors import DUPLICATE_KEY, CommandError, Document
-from mediaserver.store.embedded.indexes import Index, Key, id_index, parse_index
+from mediaserver.store.embedded.indexes import Index, Key, id_index
 from mediaserver.store.embedded.keys import MISSING
 from mediaserver.store.embedded.planner import Plan
 from mediaserver.store.embedded.scanning import Row
+from mediaserver.store.embedded.textindex import TextIndex, parse_any_index
 from mediaserver.store.embedded.wire import MAX_DOCUMENT, decode, encode
 
 Entries = dict[bytes, Key]
@@ -40,6 +41,10 @@ class Collection:
     @property
     def namespace(self) -> str:
         return f"{self.database}.{self.name}"
+
+    @property
+    def text_index(self) -> TextIndex | None:
+        return next((index for index in self.indexes if isinstance(index, TextIndex)), None)
 
     def read(self, plan: Plan) -> Iterator[Row]:
         """Rows in the plan's order, each once. The caller must not write before the iterator is done with."""
@@ -137,7 +142,7 @@ class Storage:
             self.collections[database, name] = by_id[number]
         rows = self.sql.execute("SELECT id, collection, spec, multikey FROM indexes ORDER BY id")
         for number, collection, spec, multikey in rows:
-            index = parse_index(decode(spec))
+            index = parse_any_index(decode(spec))
             index.id, index.multikey = number, bool(multikey)
             by_id[collection].indexes.append(index)
 
