@@ -8,7 +8,8 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -24,10 +25,10 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
-from pymongo.operations import IndexModel
 
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.document import Document
+from mediaserver.store import indexing
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class Database:
     def __init__(self, client: AsyncMongoClient[Stored], name: str) -> None:
         self.client = client
         self.raw: AsyncDatabase[Stored] = client[name]
+        self.has_text = False
+        """Whether searches may use `$text`; known after `ensure_indexes`."""
 
     @classmethod
     async def open(
@@ -99,17 +102,22 @@ class Database:
     async def close(self) -> None:
         await self.client.close()
 
-    async def ensure_indexes(self, documents: Iterable[type[Document]]) -> None:
-        """Create the declared indexes that are missing; raises `StartError` where the data forbids one."""
+    async def ensure_indexes(self, documents: Sequence[type[Document]]) -> None:
+        """Make the declared collections and indexes that are missing, and learn about `has_text`.
+
+        Raises `StartError` where the data forbids an index.
+        """
+        if any(document.searched for document in documents):
+            self.has_text = await self.run(lambda: indexing.finds_all_words(self.raw))
         for document in documents:
-            models = [_index_model(index) for index in document.all_indexes()]
-            if models:
-                try:
-                    await self.run(lambda d=document, m=models: self.raw[d.collection].create_indexes(m))  # type: ignore[misc]
-                except OperationFailure as error:
-                    raise StartError(
-                        f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"
-                    ) from error
+            try:
+                await self.run(partial(indexing.make_collection, self.raw, document))
+                if document.searched and self.has_text:
+                    await self.run(partial(indexing.make_search_index, self.raw, document))
+            except OperationFailure as error:
+                raise StartError(
+                    f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"
+                ) from error
 
     async def run(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
         """Perform an operation; one that may be repeated is tried again briefly when the connection breaks."""
@@ -128,19 +136,6 @@ class Database:
                 log.warning("the document store is away", extra={"error": _first_line(problem)})
                 raise Unavailable("store_unavailable", "the document store does not answer") from problem
             await asyncio.sleep(delay_s)
-
-
-def _index_model(index: Index) -> IndexModel:
-    options: Stored = {"name": index.name}
-    if index.unique:
-        options["unique"] = True
-    if index.sparse:
-        options["sparse"] = True
-    if index.partial is not None:
-        options["partialFilterExpression"] = dict(index.partial)
-    if index.expire_after_s is not None:
-        options["expireAfterSeconds"] = index.expire_after_s
-    return IndexModel(list(index.fields), **options)
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
-from pydantic.alias_generators import to_camel
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -18,8 +17,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError, NotFound
 from mediaserver.domain.document import Consequential, Document, to_stored
-from mediaserver.store import paging
+from mediaserver.store import indexing, paging
 from mediaserver.store.mongo import Database, Stored
+from mediaserver.store.searching import search_filter
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -131,11 +131,7 @@ class Repository(Generic[D]):
 
     def matching(self, words: str) -> Filter:
         """The filter of documents in which every word occurs (`searched` of the class names where)."""
-        fields = [".".join(map(to_camel, name.split("."))) for name in self._document.searched]
-        every = [re.escape(word) for word in words.split()]
-        return {
-            "$and": [{"$or": [{field: {"$regex": word, "$options": "i"}} for field in fields]} for word in every]
-        }
+        return search_filter(words, self._database.has_text, indexing.searched_fields(self._document))
 
     async def count(self, filter: Filter) -> int:
         query = self._present(filter)
@@ -355,7 +351,7 @@ class Repository(Generic[D]):
             if name in ("$and", "$or", "$nor"):
                 for item in operand:
                     self._checked(item)
-            elif name.split(".")[0] not in self._names:
+            elif name != "$text" and name.split(".")[0] not in self._names:
                 raise ValueError(f"{self._document.__name__} has no stored field {name!r}")
         return filter
 

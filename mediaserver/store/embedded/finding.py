@@ -75,6 +75,8 @@ class Query:
         plan = choose(self.filter, self.sort, collection.indexes)
         if not plan.scans or words.are_few(collection.sql):
             plan = Plan(sorted=not self.sort, exact=self.filter.plain and not self.filter.conditions)
+            if [name for name, _ in self.sort] == ["_id"]:
+                plan.sorted, words.way = True, self.sort[0][1]
         plan.words, plan.exact = words, plan.exact and search.answered
         return plan
 

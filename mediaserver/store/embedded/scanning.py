@@ -26,7 +26,8 @@ def read(sql: sqlite3.Connection, documents: str, plan: Plan) -> Iterator[Row]:
     """Rows of the table `documents` in the plan's order, each once."""
     if plan.words and not plan.scans:
         found, values = plan.words.rows()
-        statement = f"SELECT d.n, d.doc FROM ({found}) AS t CROSS JOIN {documents} AS d ON d.n = t.n"
+        order = {0: "", 1: "ORDER BY d.id", -1: "ORDER BY d.id DESC"}[plan.words.way]
+        statement = f"SELECT d.n, d.doc FROM ({found}) AS t CROSS JOIN {documents} AS d ON d.n = t.n {order}"
         yield from _rows(sql, statement, values)
         return
     if not plan.scans:

@@ -5,16 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MOST_JOINED = 16
+_COUNTED = 16_000
 FEW = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WordScan:
-    """The rows that have all of the words `every`, the rarest first, or without those one of `some`."""
+    """The rows that have all of the words `every`, the rarest first, or without those one of `some`.
+
+    `way` is 1 or -1 when they are wanted in the order of their `_id`.
+    """
 
     table: str
     every: tuple[bytes, ...]
     some: tuple[bytes, ...]
+    way: int = 0
 
     def rows(self) -> tuple[str, list[bytes]]:
         """A statement for the numbers `n` of the rows, each once."""
@@ -42,7 +47,7 @@ class WordScan:
 
 def rarest(sql: sqlite3.Connection, table: str, words: Iterable[str]) -> tuple[bytes, ...]:
     """The rarest of the words, as many as one statement can join. How rare is counted up to a bound."""
-    count = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE key = ? LIMIT {FEW})"
+    count = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE key = ? LIMIT {_COUNTED})"
     keys = sorted(word.encode() for word in words)[: 4 * _MOST_JOINED]
     if len(keys) > 1:
         keys.sort(key=lambda key: sql.execute(count, (key,)).fetchone()[0])
