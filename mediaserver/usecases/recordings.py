@@ -1,6 +1,6 @@
 """Recordings: begun, stopped, then ready or failed; whoever took part may play them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from mediaserver.domain.sessions import Session
 from mediaserver.usecases import users
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
+from mediaserver.usecases.notifications import forget, notify
 
 Wire = dict[str, Any]
 
@@ -54,7 +55,10 @@ async def ready(
     duration_s: float,
     tracks: Sequence[RecordedTrack],
 ) -> Recording:
-    """The composed program can be played; publishes `RecordingReady`. NotFound when it was deleted."""
+    """The composed program can be played: whoever took part is told. May be repeated.
+
+    Publishes `RecordingReady`. NotFound when it was deleted.
+    """
     changes = {
         "status": "ready",
         "objectKey": object_key,
@@ -64,8 +68,25 @@ async def ready(
         "failure": None,
     }
     recording = await ctx.recordings.update(recording_id, set=changes)
+    session = await ctx.sessions.find_one({"_id": recording.session_id})
+    about = {
+        "recordingId": recording.id,
+        "sessionKind": recording.session_kind,
+        "sessionId": recording.session_id,
+        **({"title": session.title} if session else {}),
+    }
+    await notify(ctx, _audience(ctx, recording), "recording-ready", about)
     ctx.events.publish(RecordingReady(recording))
     return recording
+
+
+async def _audience(ctx: Context, recording: Recording) -> AsyncIterator[str]:
+    """Those who may play it."""
+    yield recording.moderator_user_id
+    yield recording.started_by_user_id
+    part = {"sessionKind": recording.session_kind, "sessionId": recording.session_id, "removedAt": None}
+    async for participant in ctx.participants.each(part):
+        yield participant.user_id
 
 
 async def failed(ctx: Context, recording_id: str, reason: str) -> Recording:
@@ -145,6 +166,7 @@ async def _delete(ctx: Context, recording: Recording) -> None:
     for key in [*keys, recording.object_key] if recording.object_key else keys:
         await ctx.objects.delete(key)
     # The document goes last: when an object could not be deleted, trying again finds the rest.
+    await forget(ctx, recording.id)
     await ctx.recordings.delete(recording.id)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.notifications import Notification
 from mediaserver.domain.recordings import RecordedTrack, Recording
-from mediaserver.usecases import identity, participants, recordings, sessions
+from mediaserver.usecases import identity, inbox, participants, recordings, sessions
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 from tests.usecases.world import World
 
@@ -137,3 +138,27 @@ async def test_deleting_takes_the_objects_along(world: World) -> None:
     await recordings.delete(world.ctx, ada, recording)
     assert [one async for one in world.ctx.objects.list("recordings/")] == []
     assert await world.ctx.recordings.count({}) == 0
+
+
+async def test_those_who_may_play_it_are_told_once_that_it_is_ready(world: World) -> None:
+    ada, eve, bob, _ = [await world.person(name) for name in ("ada", "eve", "bob", "dan")]
+    recording = await recorded(world, ada, eve, bob)
+    # The last step may come again after the server died in the middle of it.
+    await recordings.ready(world.ctx, recording.id, object_key="k", size=9, duration_s=10.0, tracks=[])
+    told = await world.ctx.of(Notification).find({})
+    assert sorted(one.user_id for one in told) == sorted(one.user_id for one in (ada, eve, bob))
+    assert {one.type for one in told} == {"recording-ready"}
+    (wire,) = await inbox.describe(world.ctx, eve, [told[0]])
+    assert (wire["content"]["recordingId"], wire["content"]["title"]) == (recording.id, "A session")
+    await recordings.delete(world.ctx, ada, recording)
+    assert not await world.ctx.of(Notification).exists({})
+
+
+async def test_who_was_removed_is_not_told(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    session = await world.live_session(ada)
+    entered = await participants.enter(world.ctx, eve, session, "participant", world.clock.now)
+    await world.ctx.participants.update(entered.id, set={"removedAt": world.clock.now})
+    begun = await recordings.begin(world.ctx, ada, session, world.clock.now)
+    await recordings.ready(world.ctx, begun.id, object_key="k", size=9, duration_s=10.0, tracks=[])
+    assert [one.user_id for one in await world.ctx.of(Notification).find({})] == [ada.user_id]
