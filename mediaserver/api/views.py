@@ -1,5 +1,7 @@
 """Shapes of answers that are more than a document: for the OpenAPI description, which tests hold them against."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from mediaserver.api.bodies import Body
@@ -40,6 +42,16 @@ class PersonView(Body):
     id: str
     username: str
     profile_image: str | None = Field(description="URL of the picture.")
+
+
+class PresignedView(Body):
+    """Where to put the bytes: `method` to `url` with these headers, the body of exactly the announced size."""
+
+    id: str
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+    expires_at: Moment = Field(description="By then it must have begun.")
 
 
 class UserView(Body):

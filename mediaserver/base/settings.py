@@ -83,6 +83,8 @@ class Objects(Section):
     """Put before every object key in the bucket."""
     endpoint_url: str = ""
     """S3 endpoint other than Amazon's, such as `http://minio:9000`."""
+    public_endpoint_url: str = ""
+    """That endpoint as clients reach it, for redirects and uploads straight to S3; empty: the same."""
     region: str = "us-east-1"
     """S3 region."""
     access_key: str = ""
@@ -170,6 +172,10 @@ class Uploads(Section):
     """Largest sound file."""
     max_file_bytes: int = Field(100 * _MIB, ge=1)
     """Largest other file."""
+    max_bytes_per_person: int = Field(5 * 1024 * _MIB, ge=1)
+    """All that one person may keep here."""
+    presign_ttl_s: int = Field(900, ge=1, le=604_800)
+    """With S3: how long after it was announced an upload may begin."""
     unused_ttl_s: int = Field(86400, ge=60)
     """An upload that nothing uses is deleted after this time."""
 

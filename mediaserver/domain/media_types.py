@@ -4,7 +4,16 @@ Whatever a browser could run (HTML, SVG, scripts) is plain text here; what is no
 """
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+_TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"
+MediaType = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200, pattern=rf"^{_TOKEN}/{_TOKEN} *(?:;[\x20-\x7e]*)?$"),
+]
+"""What clients may say a type is (RFC 9110 section 8.3.1): never believed, but sent in a header."""
 
 MediaClass = Literal["image", "video", "audio", "file"]
 

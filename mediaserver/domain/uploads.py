@@ -6,10 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index, Reference, Value
+from mediaserver.domain.document import Document, Index, Moment, Reference, Value
 
 KEY_PREFIX = "uploads"
-UploadStatus = Literal["pending", "ready"]
+INCOMING_PREFIX = "incoming"
+"""Of the objects that clients put into the bucket themselves; nothing serves these."""
+UploadStatus = Literal["awaited", "pending", "ready"]
+"""Announced, its bytes come straight to the bucket; being stored or deleted; whole."""
 
 _THUMBNAIL = "thumbnail.webp"
 _MAX_NAME = 200
@@ -38,6 +41,7 @@ class Upload(Document):
         Index(("owner_user_id",)),
         Index(("used", "created_at")),
         Index(("used_by.id",)),
+        Index(("marked_at",)),
     )
     references: ClassVar[tuple[Reference, ...]] = (Reference("owner_user_id", "users", "keep"),)
 
@@ -55,11 +59,29 @@ class Upload(Document):
     used: bool = False
     """Something refers to it: it does not expire."""
     used_by: list[Use] = Field(default=[], exclude=True)
+    marked_at: Moment | None = Field(default=None, exclude=True)
+    """When the last use came, until it was seen that what uses it was really stored."""
+    presigned: bool = Field(default=False, exclude=True)
+    """Its bytes come, or came, by a presigned URL."""
+    claimed_at: Moment | None = Field(default=None, exclude=True)
+    """Of an awaited one: since when somebody looks at what came."""
 
     @property
     def thumbnail_key(self) -> str:
         """Beside the upload's own object, so that one right and one end hold for both."""
         return f"{KEY_PREFIX}/{self.id}/{_THUMBNAIL}"
+
+    @property
+    def incoming_key(self) -> str:
+        return f"{INCOMING_PREFIX}/{self.id}"
+
+    @property
+    def keys(self) -> list[str]:
+        """Of all objects that it may have, whatever was cut off."""
+        keys = [self.object_key]
+        if self.thumbnail or self.presigned:
+            keys.append(self.thumbnail_key)
+        return [*keys, self.incoming_key] if self.presigned else keys
 
 
 def display_name(name: str) -> str:

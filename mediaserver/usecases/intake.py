@@ -32,11 +32,14 @@ def thumbnail_of(path: Path) -> Path:
     return path.with_name("thumbnail.webp")
 
 
-async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads) -> Arrived:
-    """Write `chunks` to `path`. TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable."""
+async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads, room: int) -> Arrived:
+    """Write `chunks` to `path`, at most `room` bytes (what its owner may still keep).
+
+    TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable.
+    """
     try:
         with path.open("wb") as file:
-            size, head = await _write(chunks, file, limits)
+            size, head = await _write(chunks, file, limits, room)
     except OSError as error:
         if isinstance(error, ConnectionError):  # the client, not the disk
             raise
@@ -44,29 +47,37 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads) -> 
     if not size:
         raise Invalid("invalid", "the file is empty", [FieldError("file", "is empty")])
     arrived = await _look(path, size, head)
-    _refuse_too_large(arrived.content_type, size, limits)
+    refuse_too_large(arrived.content_type, size, limits)
     return arrived
 
 
-async def _write(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads) -> tuple[int, bytes]:
-    head, size, content_type = bytearray(), 0, ""
-    async for chunk in chunks:
-        size += len(chunk)
-        if not content_type:
-            head += chunk[: HEAD_BYTES - len(head)]
-            content_type = media_types.sniff(bytes(head)) if len(head) == HEAD_BYTES else ""
-        if content_type:
-            _refuse_too_large(content_type, size, limits)
-        await asyncio.to_thread(file.write, chunk)
-    return size, bytes(head)
-
-
-def _refuse_too_large(content_type: str, size: int, limits: Uploads) -> None:
+def refuse_too_large(content_type: str, size: int, limits: Uploads, loc: str = "file") -> None:
+    """TooLarge `too_large` when a file of this type may not have that many bytes."""
     kind = media_types.class_of(content_type)
     limit: int = getattr(limits, f"max_{kind}_bytes")
     if size > limit:
         said = f"{content_type}: at most {limit:,} bytes (uploads.max_{kind}_bytes)"
-        raise TooLarge("too_large", f"the file is too large; {said}", [FieldError("file", said)])
+        raise TooLarge("too_large", f"the file is too large; {said}", [FieldError(loc, said)])
+
+
+def quota_exceeded(limits: Uploads) -> TooLarge:
+    said = f"one person may keep {limits.max_bytes_per_person:,} bytes (uploads.max_bytes_per_person)"
+    return TooLarge("quota_exceeded", f"there is no room for this file: {said}", [FieldError("file", said)])
+
+
+async def _write(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads, room: int) -> tuple[int, bytes]:
+    head, size, content_type = bytearray(), 0, ""
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > room:
+            raise quota_exceeded(limits)
+        if not content_type:
+            head += chunk[: HEAD_BYTES - len(head)]
+            content_type = media_types.sniff(bytes(head)) if len(head) == HEAD_BYTES else ""
+        if content_type:
+            refuse_too_large(content_type, size, limits)
+        await asyncio.to_thread(file.write, chunk)
+    return size, bytes(head)
 
 
 async def _look(path: Path, size: int, head: bytes) -> Arrived:

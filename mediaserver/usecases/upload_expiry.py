@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mediaserver.base.errors import Unavailable
-from mediaserver.usecases import keeping
+from mediaserver.domain.uploads import INCOMING_PREFIX, Use
+from mediaserver.usecases import keeping, uploads
 from mediaserver.usecases.context import Context
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 _BATCH = 100
 _FAILURES_IN_A_ROW = 5
 _LEFTOVER_S = 86400.0
+_SETTLED = timedelta(hours=1)
+"""By then whoever marked an upload has stored what uses it, or has died."""
 
 
 async def expire_unused(ctx: Context, now: datetime) -> int:
@@ -24,6 +27,7 @@ async def expire_unused(ctx: Context, now: datetime) -> int:
     One object that cannot be deleted keeps no other from going; Unavailable when several in a row cannot.
     """
     await asyncio.to_thread(_sweep_incoming, keeping.incoming(ctx), now)
+    await _release_stale(ctx, now)
     before = now - timedelta(seconds=ctx.settings.uploads.unused_ttl_s)
     unused = {"used": False, "createdAt": {"$lt": before}}
     gone, failures, cursor = 0, 0, None
@@ -40,7 +44,39 @@ async def expire_unused(ctx: Context, now: datetime) -> int:
                 log.warning("an upload cannot be deleted yet", extra={"upload": upload.id, "why": problem.detail})
         cursor = page.next_cursor
         if cursor is None:
-            return gone
+            break
+    await _sweep_bucket(ctx)
+    return gone
+
+
+async def _sweep_bucket(ctx: Context) -> None:
+    """Remove what clients put there once their upload was complete or gone: a URL works more than once."""
+    async for listed in ctx.objects.list(f"{INCOMING_PREFIX}/"):
+        upload_id = listed.key.removeprefix(f"{INCOMING_PREFIX}/")
+        if not await ctx.uploads.exists({"_id": upload_id, "status": "awaited"}):
+            await ctx.objects.delete(listed.key)
+
+
+async def _release_stale(ctx: Context, now: datetime) -> None:
+    """Undo marks whose document never came, because its writer died in between: each mark is looked at once."""
+    marked = {"markedAt": {"$lt": now - _SETTLED}}
+    while uploads_ := await ctx.uploads.find(marked, sort=[("markedAt", 1)], limit=_BATCH):
+        for upload in uploads_:
+            for use in upload.used_by:
+                if not await _shows(ctx, use, upload.id):
+                    await uploads.release(ctx, upload.id, use)
+            looked_at = {"_id": upload.id, "markedAt": upload.marked_at}
+            await ctx.uploads.update_one(looked_at, set={"markedAt": None})
+
+
+async def _shows(ctx: Context, use: Use, upload_id: str) -> bool:
+    """Whether what is marked as using an upload is there; true for what we know nothing about."""
+    if use.kind == "session":
+        return await ctx.messages.exists({"sessionId": use.id, "content": upload_id})
+    if use.kind == "profile":
+        return await ctx.users.exists({"_id": use.id, "profileImage": upload_id})
+    kind = next((kind for kind in ctx.repositories.documents if kind.collection == use.kind), None)
+    return kind is None or await ctx.of(kind).exists({"_id": use.id})
 
 
 def _sweep_incoming(directory: Path, now: datetime) -> None:

@@ -16,7 +16,7 @@ from mediaserver.domain.uploads import Upload, Use, display_name
 from mediaserver.usecases import reading
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import receive
-from mediaserver.usecases.keeping import discard, incoming, store
+from mediaserver.usecases.keeping import discard, incoming, room, store
 
 Reader = Callable[[Context, str, str], Awaitable[bool]]
 """`(context, user id, id in the use)`: whether that active person may read what shows the upload."""
@@ -28,9 +28,9 @@ _FACE_TTL_S = 7 * 86400
 
 async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[bytes]) -> Upload:
     """Store what `chunks` bring. TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable."""
-    directory = incoming(ctx)
+    directory, left = incoming(ctx), await room(ctx, actor.user_id)
     with tempfile.TemporaryDirectory(dir=directory, prefix="upload-", ignore_cleanup_errors=True) as own:
-        arrived = await receive(chunks, Path(own, "file"), ctx.settings.uploads)
+        arrived = await receive(chunks, Path(own, "file"), ctx.settings.uploads, left)
         return await store(ctx, actor, display_name(name), arrived)
 
 
@@ -43,8 +43,13 @@ async def get(ctx: Context, actor: Actor, upload_id: str) -> Upload:
 
 
 async def delete(ctx: Context, actor: Actor, upload_id: str) -> None:
-    """Its owner's or an admin's to delete, while nothing uses it. NotFound, Forbidden, Conflict `in_use`."""
-    upload = await _ready(ctx, upload_id)
+    """Its owner's or an admin's to delete, while nothing uses it, also one that was only announced.
+
+    NotFound, Forbidden, Conflict `in_use`.
+    """
+    upload = await ctx.uploads.find_one({"_id": upload_id, "status": {"$in": ["ready", "awaited"]}})
+    if upload is None:
+        raise _no_upload()
     if not (actor.is_admin or actor.user_id == upload.owner_user_id):
         raise Forbidden("forbidden", "only its owner may delete an upload")
     if not await discard(ctx, upload):
@@ -98,7 +103,9 @@ def face_url(ctx: Context, upload: Upload) -> str:
 async def mark_used(ctx: Context, upload_id: str, by: Use) -> Upload:
     """Remember that `by` refers to it: it expires no more and the readers of `by` may read it. NotFound."""
     changed = await ctx.uploads.update_one(
-        {"_id": upload_id, "status": "ready"}, set={"used": True}, operators={"$addToSet": {"usedBy": by}}
+        {"_id": upload_id, "status": "ready"},
+        set={"used": True, "markedAt": ctx.clock()},
+        operators={"$addToSet": {"usedBy": by}},
     )
     if changed is None:
         raise _no_upload()

@@ -8,6 +8,7 @@ import pytest
 from mediaserver.base import settings as config
 from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.uploads import Upload, Use
 from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import uploads
@@ -15,7 +16,7 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.upload_expiry import expire_unused
 from tests.store.conftest import engine, shared_server, uri
-from tests.usecases.stored_context import NOW, HandClock, add_person, stored_context, upload, waiting
+from tests.usecases.stored_context import NOW, HandClock, add_person, add_session, stored_context, upload, waiting
 
 __all__ = ["engine", "shared_server", "uri"]
 
@@ -35,7 +36,7 @@ async def test_what_nothing_uses_expires(ctx: Context, anna: Actor) -> None:
     clock = ctx.clock
     assert isinstance(clock, HandClock)
     unused, used = await upload(ctx, anna), await upload(ctx, anna)
-    await uploads.mark_used(ctx, used.id, Use(kind="session", id="1"))
+    await uploads.mark_used(ctx, used.id, Use(kind="of something unknown", id="1"))
     clock.advance(1800)
     recent = await upload(ctx, anna)
     clock.advance(1801)
@@ -132,3 +133,45 @@ async def test_a_store_that_is_away_ends_the_sweep(ctx: Context, anna: Actor) ->
     with pytest.raises(Unavailable):
         await expire_unused(replace(ctx, objects=store), clock())
     assert await expire_unused(ctx, clock()) == 8
+
+
+async def test_a_mark_whose_writer_died_before_it_stored_anything_is_undone(ctx: Context, anna: Actor) -> None:
+    session, clock = await add_session(ctx, anna), ctx.clock
+    assert isinstance(clock, HandClock)
+    shown, forgotten, face, no_face = [await upload(ctx, anna) for _ in range(4)]
+    chat, person = Use(kind="session", id=session.id), Use(kind="profile", id=anna.user_id)
+    document, missing = Use(kind="sessions", id=session.id), Use(kind="sessions", id="never")
+    for made, use in ((shown, chat), (shown, missing), (forgotten, chat), (face, person), (no_face, person)):
+        await uploads.mark_used(ctx, made.id, use)
+    await uploads.mark_used(ctx, face.id, document)
+    await ctx.users.update(anna.user_id, set={"profileImage": face.id})
+    await ctx.messages.add(
+        ChatMessage(
+            **ctx.stamp(),
+            session_kind="video",
+            session_id=session.id,
+            sender_user_id=anna.user_id,
+            content_type="Image",
+            content=shown.id,
+            timestamp=clock(),
+            sequence=1,
+            client_id="1",
+        )
+    )
+    clock.advance(3599)
+    await expire_unused(ctx, clock())
+    assert (await ctx.uploads.get(forgotten.id)).used  # its writer may still be at work
+    clock.advance(2)
+    await expire_unused(ctx, clock())
+    left = {one.id: one.used_by for one in await ctx.uploads.find({})}
+    assert left == {shown.id: [chat], face.id: [person, document]}
+
+
+async def test_each_mark_is_looked_at_once(ctx: Context, anna: Actor) -> None:
+    clock, made = ctx.clock, await upload(ctx, anna)
+    assert isinstance(clock, HandClock)
+    await ctx.users.update(anna.user_id, set={"profileImage": made.id})
+    await uploads.mark_used(ctx, made.id, Use(kind="profile", id=anna.user_id))
+    clock.advance(3601)
+    await expire_unused(ctx, clock())
+    assert (await ctx.uploads.get(made.id)).marked_at is None

@@ -4,11 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 from aiohttp import BodyPartReader, web
+from pydantic import Field, StringConstraints
 
+from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
-from mediaserver.api.views import UploadView
+from mediaserver.api.views import PresignedView, UploadView
+from mediaserver.base.clock import rfc3339
 from mediaserver.base.errors import (
     BadRequest,
     FieldError,
@@ -19,7 +23,8 @@ from mediaserver.base.errors import (
     UnsupportedMedia,
 )
 from mediaserver.base.settings import Uploads
-from mediaserver.usecases import uploads
+from mediaserver.domain.media_types import MediaType
+from mediaserver.usecases import presigned, uploads
 
 _IN_FLIGHT = 32
 _IN_FLIGHT_PER_PERSON = 4
@@ -29,8 +34,16 @@ _FORM_BYTES = 64 * 1024  # what a form takes beside its file
 _BROKEN = BadRequest("malformed", "the body is not a multipart form, or it ends too early")
 
 
+class Announcement(Body):
+    """A file that will be put straight into the bucket."""
+
+    name: Annotated[str, StringConstraints(max_length=1000)]
+    content_type: MediaType
+    size: int = Field(ge=1, lt=1 << 53, description="Bytes, exactly.")
+
+
 class UploadDesk:
-    """Handles the three calls and counts the uploads under way."""
+    """Handles the calls and counts the uploads under way."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -46,6 +59,23 @@ class UploadDesk:
             upload = await uploads.create(call.context, call.actor, name, _chunks(part))
         data = uploads.describe(call.context, call.actor.user_id, upload)
         return Answer(data, location=f"/uploads/{upload.id}", status=201)
+
+    async def announce(self, call: Call) -> Answer:
+        body = call.body
+        made = await presigned.announce(call.context, call.actor, body.name, body.content_type, body.size)
+        data = {
+            "id": made.upload.id,
+            "method": "PUT",
+            "url": made.put.url,
+            "headers": made.put.headers,
+            "expiresAt": rfc3339(made.expires_at),
+        }
+        return Answer(data, location=f"/uploads/{made.upload.id}", status=201)
+
+    async def complete(self, call: Call) -> Answer:
+        with self._place(call.actor.user_id):
+            upload = await presigned.complete(call.context, call.actor, call.id())
+        return Answer(uploads.describe(call.context, call.actor.user_id, upload))
 
     async def show(self, call: Call) -> Answer:
         upload = await uploads.get(call.context, call.actor, call.id())
@@ -82,6 +112,26 @@ def endpoints() -> tuple[Endpoint, ...]:
             answer=UploadView,
             consumes="multipart/form-data",
             errors=(400, 413, 415, 422, 429, 503),
+        ),
+        Endpoint(
+            "POST",
+            "/uploads/presign",
+            "Announce a file and get a URL to put it straight into the bucket; where there is one.",
+            desk.announce,
+            tag,
+            status=201,
+            body=Announcement,
+            answer=PresignedView,
+            errors=(409, 429),
+        ),
+        Endpoint(
+            "POST",
+            "/uploads/{id}/complete",
+            "Say that the bytes of an announced upload are there: they are looked at, then kept or refused.",
+            desk.complete,
+            tag,
+            answer=UploadView,
+            errors=(403, 404, 409, 413, 429),
         ),
         Endpoint(
             "GET",

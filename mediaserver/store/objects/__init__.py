@@ -3,7 +3,7 @@
 An object appears whole or not at all; its key never leads outside the store.
 """
 
-from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, ObjectStore
+from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, ObjectStore, PresignedPut
 from mediaserver.store.objects.opening import open_objects
 
-__all__ = ["CHUNK_BYTES", "Listed", "ObjectInfo", "ObjectStore", "open_objects"]
+__all__ = ["CHUNK_BYTES", "Listed", "ObjectInfo", "ObjectStore", "PresignedPut", "open_objects"]

@@ -37,6 +37,15 @@ class Listed:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class PresignedPut:
+    """A request by which anyone may put one object."""
+
+    url: str
+    headers: dict[str, str]
+    """To be sent with it as they are."""
+
+
 class ObjectStore(Protocol):
     """Every method may raise `Unavailable`. A key that is no key is `NotFound`; writing to one is our own bug."""
 
@@ -65,6 +74,9 @@ class ObjectStore(Protocol):
         self, key: str, ttl_s: int, content_type: str, disposition: str | None = None
     ) -> str | None:
         """A URL from which anyone may get the object for `ttl_s` with these headers; None where there is none."""
+
+    async def presigned_put(self, key: str, ttl_s: int, content_type: str, size: int) -> PresignedPut | None:
+        """To be begun within `ttl_s`, with exactly `size` bytes, however often. None where there is none."""
 
     async def check(self) -> None:
         """Raises `Unavailable` saying what is wrong and where when the store cannot be used."""

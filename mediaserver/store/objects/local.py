@@ -4,9 +4,11 @@ Every file is written elsewhere, synced and renamed, so an object is whole also 
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +16,19 @@ from typing import BinaryIO, TypeVar
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.secrets import sync_directory
-from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key, opened
+from mediaserver.store.objects.interface import (
+    CHUNK_BYTES,
+    Listed,
+    ObjectInfo,
+    PresignedPut,
+    absent,
+    is_key,
+    opened,
+)
 
 R = TypeVar("R")
 
+_LEFTOVER_S = 86400.0
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -31,6 +42,7 @@ class LocalObjects:
         self._fresh = root / ".fresh"
         for directory in (root, self._types, self._fresh):
             directory.mkdir(parents=True, exist_ok=True)
+        _sweep(self._fresh)
 
     async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
         def copy(target: BinaryIO) -> None:
@@ -68,6 +80,9 @@ class LocalObjects:
     async def presigned_url(
         self, key: str, ttl_s: int, content_type: str, disposition: str | None = None
     ) -> str | None:
+        return None
+
+    async def presigned_put(self, key: str, ttl_s: int, content_type: str, size: int) -> PresignedPut | None:
         return None
 
     async def check(self) -> None:
@@ -163,6 +178,14 @@ class LocalObjects:
                 key = path.relative_to(self._root).as_posix()
                 if key.startswith(prefix) and path.exists():
                     yield Listed(key, path.stat().st_size)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what writers left that were killed; those who write now stay undisturbed."""
+    for left in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _LEFTOVER_S:
+                left.unlink()
 
 
 def _writing(content: bytes) -> Callable[[BinaryIO], None]:

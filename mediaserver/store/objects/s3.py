@@ -21,7 +21,15 @@ from botocore.exceptions import HTTPClientError as S3HTTPError
 
 from mediaserver.base.errors import Problem, Unavailable
 from mediaserver.base.settings import Objects
-from mediaserver.store.objects.interface import CHUNK_BYTES, Listed, ObjectInfo, absent, is_key, opened
+from mediaserver.store.objects.interface import (
+    CHUNK_BYTES,
+    Listed,
+    ObjectInfo,
+    PresignedPut,
+    absent,
+    is_key,
+    opened,
+)
 
 R = TypeVar("R")
 
@@ -46,6 +54,11 @@ class S3Objects:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
         self._client = _client(settings)
         self._prober = _client(settings, read_timeout_s=3, attempts=2)
+        # A signature holds for the host that it names.
+        public = settings.public_endpoint_url
+        self._presigner = (
+            _client(settings.model_copy(update={"endpoint_url": public})) if public else self._client
+        )
 
     async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
         assert is_key(key), f"{key!r} is no object key"
@@ -104,14 +117,23 @@ class S3Objects:
     async def presigned_url(
         self, key: str, ttl_s: int, content_type: str, disposition: str | None = None
     ) -> str | None:
-        params = {"Bucket": self._bucket, "Key": self._prefix + self._checked(key)}
-        params["ResponseContentType"] = content_type
+        wanted: dict[str, Any] = {"ResponseContentType": content_type}
         if disposition is not None:
-            params["ResponseContentDisposition"] = disposition
-        sign = (
-            self._client.generate_presigned_url
-        )  # local work, but it may ask a role's credentials of the network
-        return cast(str, await self._run(key, sign, "get_object", params, ttl_s))
+            wanted["ResponseContentDisposition"] = disposition
+        return await self._presigned("get_object", self._checked(key), ttl_s, wanted)
+
+    async def presigned_put(self, key: str, ttl_s: int, content_type: str, size: int) -> PresignedPut | None:
+        assert is_key(key), f"{key!r} is no object key"
+        # Both are signed: S3 refuses any other. Clients send the length by themselves.
+        wanted = {"ContentType": content_type, "ContentLength": size}
+        url = await self._presigned("put_object", key, ttl_s, wanted)
+        return PresignedPut(url, {"Content-Type": content_type})
+
+    async def _presigned(self, operation: str, key: str, ttl_s: int, wanted: dict[str, Any]) -> str:
+        params = {"Bucket": self._bucket, "Key": self._prefix + key, **wanted}
+        # Local work, but it may ask a role's credentials of the network.
+        sign = self._presigner.generate_presigned_url
+        return cast(str, await self._run(key, sign, operation, params, ttl_s))
 
     async def check(self) -> None:
         try:
@@ -125,6 +147,7 @@ class S3Objects:
         await asyncio.to_thread(self._pool.shutdown)
         self._client.close()
         self._prober.close()
+        self._presigner.close()
 
     async def _open(self, key: str, start: int, end: int | None, etag: str) -> tuple[Any, str, int]:
         """A response body from `start`, the object's etag and whole size."""

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +32,18 @@ async def test_there_is_no_presigned_url(tmp_path: Path) -> None:
     store = LocalObjects(tmp_path / "objects")
     await store.put_bytes("a", b"x", "text/plain")
     assert await store.presigned_url("a", 60, "text/plain") is None
+    assert await store.presigned_put("a", 60, "text/plain", 1) is None
+
+
+async def test_what_killed_writers_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    fresh = tmp_path / "objects" / ".fresh"
+    fresh.mkdir(parents=True)
+    old, young = fresh / "old", fresh / "young"
+    for left in (old, young):
+        left.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    LocalObjects(tmp_path / "objects")
+    assert list(fresh.iterdir()) == [young]
 
 
 async def test_a_directory_that_is_a_file_stops_the_start(tmp_path: Path) -> None:

@@ -33,6 +33,30 @@ async def test_a_presigned_url_serves_the_object_with_the_headers_asked_for(s3: 
         assert answer.headers["Content-Disposition"] == 'attachment; filename="x.mp4"'
 
 
+async def test_a_presigned_put_is_for_one_type_and_one_size(s3: ObjectStore) -> None:
+    place = await s3.presigned_put("incoming/1", 60, "video/webm;codecs=vp8", 5)
+    assert place is not None
+    assert "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost" in place.url
+    assert "X-Amz-Expires=60" in place.url
+    async with (
+        aiohttp.ClientSession() as session,
+        session.put(place.url, data=b"hello", headers=place.headers) as answer,
+    ):
+        assert answer.status == 200
+    assert (await s3.stat("incoming/1")).size == 5
+
+
+async def test_presigned_urls_name_the_host_that_clients_reach(s3_settings: Objects) -> None:
+    public = s3_settings.model_copy(update={"public_endpoint_url": "https://files.example.org"})
+    store = S3Objects(public)
+    place = await store.presigned_put("a", 60, "text/plain", 1)
+    url = await store.presigned_url("a", 60, "text/plain")
+    assert place is not None and url is not None
+    for one in (place.url, url):
+        assert one.startswith(f"https://files.example.org/{s3_settings.bucket}/ours/a?")
+    await store.close()
+
+
 async def test_the_prefix_stands_before_every_key(s3: ObjectStore, s3_settings: Objects, tmp_path: Path) -> None:
     await s3.put_bytes("a/b", b"x", "text/plain")
     bare = await open_objects(s3_settings.model_copy(update={"prefix": ""}), tmp_path)
