@@ -127,6 +127,26 @@ def _about_user(arguments: argparse.Namespace, settings: Settings, act: "Act") -
     return 0
 
 
+def _check_uploads(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import documents
+    from mediaserver.usecases.upload_check import compare
+
+    async def check() -> int:
+        async with documents(settings) as context:
+            parted = await compare(context)
+            for upload in parted.broken:
+                print(f"missing: an object of upload {upload.id} ({upload.name})")
+            for key in parted.strays:
+                if arguments.delete:
+                    await context.objects.delete(key)
+                print(f"{'deleted' if arguments.delete else 'stray'}: {key}")
+        return len(parted.broken) + (0 if arguments.delete else len(parted.strays))
+
+    left = asyncio.run(check())
+    print(f"{left} to look after" if left else "all uploads are whole")
+    return 1 if left else 0
+
+
 def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
     import json
 
@@ -230,6 +250,12 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     reset.add_argument("username")
     reset.add_argument("--password", help="asked for (or read from standard input) when not given")
     reset.set_defaults(run=_reset_password)
+
+    check = commands.add_parser(
+        "check-uploads", parents=[common], help="compare uploads with the objects that are there"
+    )
+    check.add_argument("--delete", action="store_true", help="delete objects that belong to no upload")
+    check.set_defaults(run=_check_uploads)
 
     load = commands.add_parser("loadtest", parents=[common], help="put bots into a session and measure")
     load.add_argument("url", help="of the running server")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,22 @@ def test_a_wrong_setting_is_one_sentence_and_status_1(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert str(ended.value.code).startswith("mediaserver: there is no setting")
+
+
+def test_uploads_and_their_objects_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stray = tmp_path / "objects" / "uploads" / "1" / "a.png"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"x")
+    statuses = []
+    for words in ([], ["--delete"], []):
+        with pytest.raises(SystemExit) as ended:
+            main(["check-uploads", "--data.dir", str(tmp_path), *words])
+        statuses.append(ended.value.code)
+    assert statuses == [1, 0, 0]
+    assert capsys.readouterr().out.splitlines() == [
+        "stray: uploads/1/a.png",
+        "1 to look after",
+        "deleted: uploads/1/a.png",
+        "all uploads are whole",
+        "all uploads are whole",
+    ]
