@@ -3,6 +3,7 @@
 It changes nothing: no directory, key or certificate is made, what is opened is closed again.
 """
 
+import base64
 import ipaddress
 import os
 import resource
@@ -33,11 +34,14 @@ from mediaserver.store.embedded.client import is_running
 from mediaserver.store.mail.smtp import SmtpMail
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
+from mediaserver.usecases.media_probe import probe_picture
 
 Level = Literal["ok", "note", "problem"]
 
 _CODECS: Final = {"libx264": "w", "aac": "w", "libopus": "r", "vp8": "r", "h264": "r"}
 """What composing a recording needs of PyAV: encoders (w) and decoders (r)."""
+_PICTURE: Final = "R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs="
+"""A GIF of one red pixel."""
 _RECEIVE_BUFFER: Final = 1 << 20
 """About 0.1 s of 80 Mbit/s: what comes while the worker is busy must not be lost."""
 _FILES: Final = 4096
@@ -68,7 +72,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     for finding in await _ports(settings, running):
         yield finding
-    for ask in (_documents, _objects, _redis, _mail):
+    for ask in (_pictures, _documents, _objects, _redis, _mail):
         yield await ask(settings)
 
 
@@ -124,6 +128,18 @@ def _has_codec(name: str, mode: str) -> bool:
     except (ValueError, av.FFmpegError):
         return False
     return bool(codec.is_encoder if mode == "w" else codec.is_decoder)
+
+
+async def _pictures(settings: Settings) -> Finding:
+    """Where this fails every uploaded picture would be a plain file."""
+    with tempfile.TemporaryDirectory() as directory:
+        picture = Path(directory, "picture")
+        picture.write_bytes(base64.b64decode(_PICTURE))
+        seen = await probe_picture(picture, "image/gif", Path(directory, "thumbnail"))
+    if seen is None or seen.thumbnail is None:
+        advice = "install the wheel of Pillow (pip install --only-binary=pillow pillow)"
+        return Finding("problem", "pictures", "no thumbnail of an uploaded picture can be made", advice)
+    return Finding("ok", "pictures", "uploaded pictures get thumbnails")
 
 
 def _srtp(settings: Settings) -> Findings:

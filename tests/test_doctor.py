@@ -1,6 +1,7 @@
 """What the doctor says about a healthy machine, and of each thing that can be wrong."""
 
 import socket
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,8 +31,26 @@ async def problems(settings: Settings) -> dict[str, Finding]:
 async def test_a_healthy_machine_has_no_problem_and_stays_as_it_was(tmp_path: Path) -> None:
     findings = await found(given(tmp_path / "data"))
     assert not [finding.line() for finding in findings.values() if finding.level == "problem"]
-    assert set(findings) >= {"settings", "data", "codecs", "SRTP", "TLS", "media addresses", "HTTP", "documents"}
+    assert set(findings) >= {
+        "settings",
+        "data",
+        "codecs",
+        "pictures",
+        "SRTP",
+        "TLS",
+        "media addresses",
+        "HTTP",
+        "documents",
+    }
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_pictures_of_which_no_thumbnail_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    wrong = await problems(given(tmp_path))
+    assert "Pillow" in wrong["pictures"].advice
 
 
 async def test_taken_ports_are_named(tmp_path: Path) -> None:
