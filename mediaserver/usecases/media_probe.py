@@ -83,7 +83,9 @@ async def _last_line_of(*arguments: str) -> bytes:
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+        while await process.stdout.read(1 << 16):
+            pass  # what nobody reads would keep `wait` waiting
+        await process.wait()
     return last
 
 
