@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
@@ -55,6 +55,7 @@ CONDITIONS = st.sampled_from([{}, {"n": 1}, {"n": {"$in": [0, 2]}}, {"n": {"$gte
 
 
 @settings(max_examples=200, deadline=None)
+@example([{"n": 0}, {"n": 0, "title": "red"}], "red", {"n": {"$in": [0, 2]}}, [("_id", -1)], 0, 0)
 @given(DOCUMENTS, SEARCHES, CONDITIONS, SORTS, st.sampled_from([0, 2, 1000]), st.integers(0, 5))
 def test_the_index_changes_no_answer(
     documents: list[dict[str, Any]], source: str, conditions: Any, sort: Any, few: int, limit: int

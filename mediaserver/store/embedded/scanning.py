@@ -156,11 +156,13 @@ class _Reading:
         start, end, way = (high, low, "<") if self.scan.reverse else (low, high, ">=")
         stop = f"{self._key} >= ?" if self.scan.reverse else f"{self._key} < ?"
         begin, values, chunk = f"{self._key} {way} ?", [start, end], _FIRST_CHUNK
+        worded, words = self._worded()
         while True:
             statement = (
-                f"SELECT {self._key}, i.n FROM {self._index} WHERE {begin} AND {stop} {self._order} LIMIT ?"
+                f"SELECT {self._key}, i.n FROM {self._index}"
+                f" WHERE {begin} AND {stop}{worded} {self._order} LIMIT ?"
             )
-            entries = self.sql.execute(statement, (*values, chunk)).fetchall()
+            entries = self.sql.execute(statement, (*values, *words, chunk)).fetchall()
             yield from entries
             if len(entries) < chunk:
                 return
