@@ -28,7 +28,7 @@ from pymongo.errors import (
 
 from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.domain.document import Document
-from mediaserver.store import indexing
+from mediaserver.store import indexing, transactions
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Database:
         self.raw: AsyncDatabase[Stored] = client[name]
         self.has_text = False
         """Whether searches may use `$text`; known after `ensure_indexes`."""
+        self.has_transactions = False
 
     @classmethod
     async def open(
@@ -89,10 +90,12 @@ class Database:
             raise StartError(f"mongodb.uri is not usable: {error}") from error
         database = cls(client, name)
         try:
-            await client.admin.command("ping")
+            hello = await client.admin.command("hello")
         except PyMongoError as error:
             await client.close()
             raise StartError(f"no MongoDB answers at {_without_password(where)}: {_first_line(error)}") from error
+        several = "setName" in hello or hello.get("msg") == "isdbgrid"
+        database.has_transactions = several and "logicalSessionTimeoutMinutes" in hello
         return database
 
     async def ping(self) -> None:
@@ -119,8 +122,23 @@ class Database:
                     f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"
                 ) from error
 
+    async def atomically(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`, all of it or nothing where the server has transactions; elsewhere just do it.
+
+        It may be done repeatedly. Inside, what is itself done atomically is part of the same.
+        """
+        if not self.has_transactions or transactions.current() is not None:
+            return await work()
+        async with self.client.start_session() as session:
+            return await transactions.in_transaction(session, work)
+
     async def run(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
-        """Perform an operation; one that may be repeated is tried again briefly when the connection breaks."""
+        """Perform an operation; one that may be repeated is tried again briefly when the connection breaks.
+
+        In a transaction it is the whole that is tried again.
+        """
+        if transaction := transactions.current():
+            return await transaction.perform(operation)
         delays = iter(_RETRY_DELAYS_S if retried else ())
         while True:
             try:

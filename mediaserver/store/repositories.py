@@ -36,4 +36,4 @@ class Repositories:
 
     async def atomically(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do `work` in one transaction where the server has them; else its steps follow one another."""
-        return await work()
+        return await self.database.atomically(work)

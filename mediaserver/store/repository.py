@@ -20,6 +20,7 @@ from mediaserver.domain.document import Consequential, Document, to_stored
 from mediaserver.store import indexing, paging
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.searching import search_filter
+from mediaserver.store.transactions import current_session
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Repository(Generic[D]):
 
     async def find_one(self, filter: Filter, sort: Sort = ()) -> D | None:
         query, order = self._present(filter), list(sort) or None
-        stored = await self._run(lambda: self.collection.find_one(query, sort=order))
+        stored = await self._run(lambda: self.collection.find_one(query, sort=order, session=current_session()))
         return None if stored is None else self._document.from_mongo(stored)
 
     async def find(
@@ -75,7 +76,9 @@ class Repository(Generic[D]):
         """
         query, order, fields = self._present(filter), list(sort) or None, dict.fromkeys(without, 0) or None
         stored = await self._run(
-            lambda: self.collection.find(query, fields, sort=order, limit=limit, skip=skip).to_list()
+            lambda: self.collection.find(
+                query, fields, sort=order, limit=limit, skip=skip, session=current_session()
+            ).to_list()
         )
         return [self._document.from_mongo(item) for item in stored]
 
@@ -111,7 +114,9 @@ class Repository(Generic[D]):
             query = {"$and": [query, *paging.after(order, values, self._document)]}
         fields = dict.fromkeys(without, 0) or None
         stored = await self._run(
-            lambda: self.collection.find(query, fields, sort=order, limit=limit + 1).to_list()
+            lambda: self.collection.find(
+                query, fields, sort=order, limit=limit + 1, session=current_session()
+            ).to_list()
         )
         items = [self._document.from_mongo(item) for item in stored[:limit]]
         more = len(stored) > limit
@@ -126,7 +131,9 @@ class Repository(Generic[D]):
     async def values(self, filter: Filter, field: str) -> list[Any]:
         """One stored field of all that match."""
         query, projection = self._present(filter), {field: 1, "_id": int(field == "_id")}
-        stored = await self._run(lambda: self.collection.find(query, projection=projection).to_list())
+        stored = await self._run(
+            lambda: self.collection.find(query, projection=projection, session=current_session()).to_list()
+        )
         return [item[field] for item in stored]
 
     def matching(self, words: str) -> Filter:
@@ -135,15 +142,20 @@ class Repository(Generic[D]):
 
     async def count(self, filter: Filter) -> int:
         query = self._present(filter)
-        return await self._run(lambda: self.collection.count_documents(query))
+        return await self._run(lambda: self.collection.count_documents(query, session=current_session()))
 
     async def exists(self, filter: Filter) -> bool:
         query = self._present(filter)
-        return await self._run(lambda: self.collection.find_one(query, projection={"_id": 1})) is not None
+        return (
+            await self._run(
+                lambda: self.collection.find_one(query, projection={"_id": 1}, session=current_session())
+            )
+            is not None
+        )
 
     async def aggregate(self, pipeline: Sequence[Stored]) -> list[Stored]:
         async def run() -> list[Stored]:
-            return await (await self.collection.aggregate(list(pipeline))).to_list()
+            return await (await self.collection.aggregate(list(pipeline), session=current_session())).to_list()
 
         return await self._run(run)
 
@@ -157,7 +169,7 @@ class Repository(Generic[D]):
             nonlocal attempts
             attempts += 1
             try:
-                await self.collection.insert_one(dict(stored))
+                await self.collection.insert_one(dict(stored), session=current_session())
             except DuplicateKeyError as error:
                 if attempts == 1 or self._fields_of(error) != ("_id",):
                     raise
@@ -174,11 +186,13 @@ class Repository(Generic[D]):
 
         async def insert() -> list[int]:
             try:
-                await self.collection.insert_many([dict(one) for one in stored], ordered=False)
+                await self.collection.insert_many(
+                    [dict(one) for one in stored], ordered=False, session=current_session()
+                )
             except BulkWriteError as error:
                 failed = (error.details or {}).get("writeErrors", [])
-                if any(one["code"] != _DUPLICATE for one in failed):
-                    raise
+                if any(one["code"] != _DUPLICATE for one in failed) or current_session() is not None:
+                    raise  # a refusal has ended the transaction
                 return [one["index"] for one in failed]
             return []
 
@@ -196,10 +210,14 @@ class Repository(Generic[D]):
         async def upsert() -> Stored:
             try:
                 found = await self.collection.find_one_and_update(
-                    query, {"$setOnInsert": fresh}, upsert=True, return_document=ReturnDocument.AFTER
+                    query,
+                    {"$setOnInsert": fresh},
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                    session=current_session(),
                 )
             except DuplicateKeyError:
-                found = await self.collection.find_one(query)
+                found = await self.collection.find_one(query, session=current_session())
                 if found is None:  # it is another field that is taken
                     raise
             assert found is not None, "an upsert gives a document"
@@ -233,7 +251,10 @@ class Repository(Generic[D]):
         query = self._checked(scope)
         last = await self._run(
             lambda: self.collection.find_one(
-                query, sort=[*((n, -1) for n in scope), (field, -1)], projection=[field]
+                query,
+                sort=[*((n, -1) for n in scope), (field, -1)],
+                projection=[field],
+                session=current_session(),
             )
         )
         return None if last is None else int(last[field])
@@ -284,7 +305,11 @@ class Repository(Generic[D]):
     async def _update(self, query: Filter, change: Stored, once: bool, sort: Sort = ()) -> D | None:
         stored = await self._write(
             lambda: self.collection.find_one_and_update(
-                query, change, sort=list(sort) or None, return_document=ReturnDocument.AFTER
+                query,
+                change,
+                sort=list(sort) or None,
+                return_document=ReturnDocument.AFTER,
+                session=current_session(),
             ),
             retried=not once,
         )
@@ -302,25 +327,31 @@ class Repository(Generic[D]):
     ) -> int:
         """The number of documents that matched."""
         query, change = self._checked(filter), self._change(set, unset, inc, operators, edits)
-        result = await self._write(lambda: self.collection.update_many(query, change), retried=not inc)
+        result = await self._write(
+            lambda: self.collection.update_many(query, change, session=current_session()), retried=not inc
+        )
         return result.matched_count
 
     async def replace(self, document: D) -> D:
         """Store this version over the one with its id; raises `NotFound` when there is none."""
         stored = document.to_mongo()
-        result = await self._write(lambda: self.collection.replace_one({"_id": document.id}, stored))
+        result = await self._write(
+            lambda: self.collection.replace_one({"_id": document.id}, stored, session=current_session())
+        )
         if not result.matched_count:
             raise self._not_found()
         return document
 
     async def delete(self, id: str) -> None:
         """Raises `NotFound` when there is none."""
-        if not await self._write(lambda: self.collection.find_one_and_delete({"_id": id}), retried=False):
+        if not await self._write(
+            lambda: self.collection.find_one_and_delete({"_id": id}, session=current_session()), retried=False
+        ):
             raise self._not_found()
 
     async def delete_many(self, filter: Filter) -> int:
         query = self._checked(filter)
-        result = await self._write(lambda: self.collection.delete_many(query))
+        result = await self._write(lambda: self.collection.delete_many(query, session=current_session()))
         return result.deleted_count
 
     # ------------------------------------------------------------------------------------------ within
@@ -409,7 +440,11 @@ async def next_sequence(database: Database, name: str) -> int:
         while True:
             try:
                 counter = await database.raw["counters"].find_one_and_update(
-                    {"_id": name}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+                    {"_id": name},
+                    {"$inc": {"value": 1}},
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                    session=current_session(),
                 )
             except DuplicateKeyError:  # two first callers raced to make it; the loser increments
                 continue

@@ -8,6 +8,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from mediaserver.domain.actor import Role
@@ -15,6 +16,7 @@ from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.uploads import Upload
+from mediaserver.store.transactions import when_committed
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +139,10 @@ class Events:
         return lambda: self._handlers[kind].remove(handler)
 
     def publish(self, event: Event) -> None:
-        """Tell the handlers here and, of what is shared, the other nodes."""
+        """Tell the handlers here and, of what is shared, the other nodes; in a transaction once it is stored."""
+        when_committed(partial(self._publish, event))
+
+    def _publish(self, event: Event) -> None:
         self.deliver(event)
         if event.shared and self.relay is not None:
             _call(self.relay, event)

@@ -3,7 +3,8 @@
 A document comes unsettled, its consequences are brought about, then it is settled. It goes by being marked
 `gone`; its consequences are undone, what hangs on it is removed, then it is deleted. All of this may be cut off
 anywhere: steps may be repeated, and `resume` takes up what nobody has worked on for `_LEASE_S`. Who works on a
-document gives up before that (`_WORK_S`), so that never two do. Where the store has transactions, each is one.
+document gives up before that (`_WORK_S`), so that never two do. Where the store has transactions, a document and
+its consequences come in one, and go in one.
 """
 
 import asyncio
@@ -46,15 +47,16 @@ async def add(ctx: Context, document: D, owner: str = "") -> D:
             raise _gone()
         return document
 
-    async def work() -> D:
+    async def work() -> None:
         async with showing.used(ctx, document, owner=owner):
             await ctx.of(type(document)).add(document)
-        if not await _settle(ctx, document):
-            raise _gone()
-        return document
+        await consequences_of(ctx, type(document)).added(ctx, document)
 
     async with asyncio.timeout(_WORK_S):
-        return await ctx.repositories.atomically(work)
+        await ctx.repositories.atomically(work)
+        if not await _conclude(ctx, document):
+            raise _gone()
+    return document
 
 
 async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str = "") -> D:
@@ -109,15 +111,12 @@ async def remove(ctx: Context, document: Document) -> None:
         await _clear_away(ctx, document)
         return
 
-    async def work() -> None:
-        await _claim(ctx, document)
-        await _reconsider(ctx, document)
-        # When very much hangs on it: nobody sees it any more, `resume` goes on.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_WORK_S):
-                await _clear_away(ctx, document)
-
-    await ctx.repositories.atomically(work)
+    await _claim(ctx, document)
+    await _reconsider(ctx, document)
+    # When very much hangs on it: nobody sees it any more, `resume` goes on.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_WORK_S):
+            await _clear_away(ctx, document)
 
 
 async def resume(ctx: Context) -> int:
@@ -135,11 +134,18 @@ async def resume(ctx: Context) -> int:
 
 async def _settle(ctx: Context, document: Consequential) -> bool:
     """Bring about the consequences of a stored document; False when what it refers to is gone, and so is it."""
+    await consequences_of(ctx, type(document)).added(ctx, document)
+    return await _conclude(ctx, document)
+
+
+async def _conclude(ctx: Context, document: Consequential) -> bool:
+    """It has its consequences: it is settled, or what it refers to is gone, and so is it (False).
+
+    Never within a transaction, which would not see that what it refers to was deleted meanwhile.
+    """
     kind, consequences = type(document), consequences_of(ctx, type(document))
     was_settled = consequences.edited and document.revision > 0
-    stands = was_settled or await _stands(ctx, document)
-    await consequences.added(ctx, document)
-    if not stands:  # removed as a whole one is: some of it may have been brought about before
+    if not was_settled and not await _stands(ctx, document):
         await ctx.of(kind).update_one({"_id": document.id}, set={"gone": True}, edits=False)
         await _clear_away(ctx, document)
         return False
@@ -208,9 +214,13 @@ async def _clear_away(ctx: Context, document: Document) -> None:
             await references.let_go(ctx, child, reference, document.id, where)
         elif reference.on_delete == "cascade":
             await _cascade(ctx, child, where)
-    await consequences.removed(ctx, document)
-    await showing.release(ctx, document)
-    await ctx.of(kind).delete_many({"_id": document.id})
+
+    async def go() -> None:
+        await consequences.removed(ctx, document)
+        await showing.release(ctx, document)
+        await ctx.of(kind).delete_many({"_id": document.id})
+
+    await ctx.repositories.atomically(go)
     await consequences.tidy(ctx, document)
 
 

@@ -234,7 +234,8 @@ async def test_nobody_takes_over_what_is_being_worked_on(world: World) -> None:
         await settling.add(ctx, book(world, one))
     assert await settling.resume(ctx) == 0
     world.clock.pass_s(60)
-    assert await asyncio.gather(settling.resume(ctx), settling.resume(ctx)) in ([0, 1], [1, 0])
+    done = sorted(await asyncio.gather(settling.resume(ctx), settling.resume(ctx)))
+    assert done == [0, 1] or (ctx.repositories.database.has_transactions and done == [0, 0])
 
 
 async def test_what_follows_from_an_edit_follows_wherever_it_was_cut_off(world: World) -> None:
