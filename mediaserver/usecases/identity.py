@@ -166,7 +166,7 @@ async def end_login(ctx: Context, login: Login) -> None:
 async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] | None = None) -> User:
     """Sign a person out everywhere, in one write with `changes` to them. NotFound."""
     fields = {**(changes or {}), "rightsChangedAt": ctx.clock()}
-    user = await ctx.users.update(user_id, set=fields, inc={"loginEpoch": 1})
+    user = await ctx.users.update(user_id, set=fields, inc={"loginEpoch": 1}, edits=bool(changes))
     await revocations.rights_changed(ctx, user)
     return user
 
@@ -189,7 +189,7 @@ async def _sign_in(ctx: Context, user: User, user_agent: str) -> SignedIn:
         user_agent=user_agent,
     )
     await ctx.logins.add(login)
-    user = await ctx.users.update(user.id, set={"lastLogin": now})
+    user = await ctx.users.update(user.id, set={"lastLogin": now}, edits=False)
     if not login.alive(user, now):
         await end_login(ctx, login)
         raise Unauthenticated("wrong_login", "the name or the password is wrong")

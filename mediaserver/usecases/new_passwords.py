@@ -100,14 +100,14 @@ async def _reset_letter(ctx: Context, key: str) -> Letter | None:
         return None
     token, token_hash = tokens.new_token(user.id)
     until = ctx.clock() + timedelta(minutes=_LINK_MINUTES)
-    await ctx.users.update(user.id, set={"resetHash": token_hash, "resetUntil": until})
+    await ctx.users.update(user.id, set={"resetHash": token_hash, "resetUntil": until}, edits=False)
     return letters.reset(ctx.settings, user, token, _LINK_MINUTES)
 
 
 def _setting(ctx: Context, password_hash: str) -> dict[str, Any]:
-    """What a new password changes in a person."""
+    """What a new password changes in a person: nothing that editors see."""
     fields = {"passwordHash": password_hash, "resetHash": None, "rightsChangedAt": ctx.clock()}
-    return {"set": fields, "inc": {"loginEpoch": 1}}
+    return {"set": fields, "inc": {"loginEpoch": 1}, "edits": False}
 
 
 async def _tell(ctx: Context, user: User) -> None:

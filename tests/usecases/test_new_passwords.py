@@ -211,6 +211,16 @@ async def test_letters_are_limited_for_each_account_and_address(world: World) ->
     await refused(TooMany, new_passwords.ask(world.ctx, "somebody", HOME))
 
 
+async def test_no_editor_of_the_profile_is_disturbed(world: World) -> None:
+    ada = await register(world)
+    await new_passwords.confirm(world.ctx, await reset_token(world), NEW, HOME)
+    signed_in = await identity.login(world.ctx, "ada", NEW, HOME)
+    await new_passwords.change(world.ctx, signed_in.actor, NEW, PASSWORD)
+    await identity.end_all_logins(world.ctx, ada.user.id)
+    assert (await world.ctx.users.get(ada.user.id)).revision == ada.user.revision
+    assert (await identity.set_active(world.ctx, ada.user.id, False)).revision > ada.user.revision
+
+
 async def test_an_operator_sets_a_password(world: World) -> None:
     ada = await register(world)
     await new_passwords.set_password(world.ctx, ada.user.id, NEW)

@@ -1,4 +1,4 @@
-"""The command line beside a running server: what it ends is over there within a second."""
+"""What ends a login is over within a second, also when the command line does it beside a running server."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from mediaserver.loadtest.bot import Bot, Refused
-from tests.e2e.server import Server, wait_until
+from tests.e2e.server import Person, Server, wait_until
 from tests.scenarios.room import Room, events, refusal
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -83,6 +83,41 @@ async def test_signing_somebody_out_and_giving_them_a_password(
     await Bot(http, server.url, guest.name).sign_in("another password")
     (letter,) = (server.data / "outbox").glob("*.eml")
     assert f"To: {guest.name}@loadtest.invalid" in letter.read_text()
+
+
+async def test_a_stolen_refresh_token_ends_the_login_that_it_was_stolen_from(
+    server: Server, room: Room, http: aiohttp.ClientSession
+) -> None:
+    await room.open(server.url)
+    victim = await Person.register(http, server.url, "victim")
+    laptop, phone = [await _device(room, server, http) for _ in range(2)]
+    (bot, stolen), (other, _) = laptop, phone
+    await bot.join("video", room.session_id)
+    await other.socket.connect(server.url, auth={"token": other.token}, transports=["websocket"])
+
+    async def refresh(token: str) -> tuple[int, dict[str, str]]:
+        async with http.post(f"{server.url}/api/v1/auth/refresh", json={"refreshToken": token}) as answer:
+            return answer.status, await answer.json()
+
+    thief = (await refresh(stolen))[1]["refreshToken"]
+    assert (await refresh(thief))[0] == 200 and bot.socket.connected
+    status, body = await refresh(stolen)
+    assert (status, body["code"]) == (401, "refresh_token_reused")
+    await out_within_a_second(bot, "login_revoked")
+    assert await status_of(http, server, bot) == 401
+    assert await status_of(http, server, other) == 200 and other.socket.connected
+    assert (await victim.request("GET", "/auth/me"))[0] == 200
+
+
+async def _device(room: Room, server: Server, http: aiohttp.ClientSession) -> tuple[Bot, str]:
+    """The victim signs in once more; and the refresh token."""
+    body = {"login": "victim", "password": "victim-password"}
+    async with http.post(f"{server.url}/api/v1/auth/login", json=body) as answer:
+        signed_in = await answer.json()
+    bot = Bot(http, server.url, "victim")
+    bot.token = signed_in["accessToken"]
+    room.bots.append(bot)
+    return bot, signed_in["refreshToken"]
 
 
 async def test_a_role_given_holds_at_once(server: Server, room: Room, http: aiohttp.ClientSession) -> None:

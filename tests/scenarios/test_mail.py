@@ -1,0 +1,70 @@
+"""Letters of a whole server, to a real mail server, and through a time without one."""
+
+import asyncio
+import re
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.e2e.server import Person, Server, wait_until
+from tests.scenarios.service import Door
+from tests.store.mail.mailserver import mail_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+
+def free_port() -> int:
+    """The server names its public URL only."""
+    with socket.create_server(("127.0.0.1", 0)) as anywhere:
+        return int(anywhere.getsockname()[1])
+
+
+async def test_a_link_by_mail_sets_a_password(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    port = free_port()
+    async with mail_server() as mail:
+        settings = {
+            "http.public_url": "https://media.example.org", "http.port": str(port),
+            "mail.backend": "smtp", "mail.host": "127.0.0.1",
+            "mail.port": str(mail.port), "mail.tls": "none", "mail.sender": "School <no-reply@example.org>",
+        }  # fmt: skip
+        async with Server.running(tmp_path / "data", settings):
+            base = f"http://127.0.0.1:{port}"
+            await Person.register(http, base, "ada")
+            async with http.post(
+                f"{base}/api/v1/auth/password-reset", json={"login": "ada"}, headers={"Host": "evil.example"}
+            ) as answer:
+                assert answer.status == 202
+            await wait_until(lambda: mail.got, 10, "the letter has come")
+            to, letter = mail.got[0]
+            assert to == "ada@example.org" and letter["From"] == "School <no-reply@example.org>"
+            link = re.search(r"https://media\.example\.org/#/reset/(\S+)", letter.get_content())
+            assert link and "evil" not in letter.get_content()
+            body = {"token": link[1], "password": "a better password"}
+            async with http.post(f"{base}/api/v1/auth/password-reset/confirm", json=body) as answer:
+                assert answer.status == 204
+            await wait_until(lambda: len(mail.got) == 2, 10, "so has the other")
+
+
+async def test_letters_wait_for_a_mail_server_that_is_away(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    port = free_port()
+    async with mail_server() as mail:
+        door = Door(lambda: asyncio.open_connection("127.0.0.1", mail.port))
+        await door.open()
+        await door.shut()
+        settings = {
+            "http.public_url": "https://media.example.org", "http.port": str(port),
+            "mail.backend": "smtp", "mail.host": "127.0.0.1",
+            "mail.port": str(door.port), "mail.tls": "none",
+        }  # fmt: skip
+        async with Server.running(tmp_path / "data", settings) as server:
+            base = f"http://127.0.0.1:{port}"
+            await Person.register(http, base, "ada")
+            async with http.post(f"{base}/api/v1/auth/password-reset", json={"login": "ada"}) as answer:
+                assert answer.status == 202
+            await wait_until(lambda: any("a letter waits" in line for line in server.log), 10, "it was tried")
+            assert mail.got == []
+            await door.open()
+            await wait_until(lambda: mail.got, 15, "the letter has come")
+        await door.shut()
