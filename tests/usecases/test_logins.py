@@ -61,6 +61,8 @@ async def test_signing_out_everywhere(world: World) -> None:
     await identity.authenticate(world.ctx, eve.access_token)
     again = await identity.login(world.ctx, "ada", PASSWORD, HOME)
     assert await seen(world, again) == [again.actor.login_id]
+    await world.ctx.users.update(again.user.id, inc={"loginEpoch": 1})
+    assert await seen(world, again) == [], "also those that a server which died did not close"
 
 
 async def test_logins_from_before_there_were_epochs_live_on_until_all_end(world: World) -> None:

@@ -74,6 +74,7 @@ async def test_a_role_given_elsewhere(world: World, ada: identity.SignedIn) -> N
     assert await other.knows(ada)
     await identity.set_role(world.ctx, ada.user.id, "admin")
     await other.watch.look()
+    await other.watch.look()
     assert other.happened == [RoleChanged(ada.user.id, "admin")]
     assert (await identity.authenticate(other.ctx, ada.access_token)).is_admin
 
@@ -101,6 +102,16 @@ async def test_what_a_process_left_half_done_another_finishes(world: World, ada:
     assert LoginRevoked(ada.user.id, ada.actor.login_id) in other.happened
     assert not await other.knows(ada)
     assert (await world.ctx.logins.get(ada.actor.login_id)).revoked_at is not None
+
+
+async def test_what_is_noticed_is_not_sent_to_other_nodes(world: World, ada: identity.SignedIn) -> None:
+    """Each looks for itself."""
+    other, sent = Elsewhere(world), list[Event]()
+    other.ctx.events.relay = sent.append
+    await identity.logout(world.ctx, ada.refresh_token)
+    await identity.set_active(world.ctx, ada.user.id, False)
+    await other.watch.look()
+    assert len(other.happened) >= 2 and sent == []
 
 
 async def test_what_was_told_here_is_not_told_again(world: World, ada: identity.SignedIn) -> None:
