@@ -13,10 +13,21 @@ from mediaserver.api.cors import Cors
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
+from mediaserver.api.resources.learning import LEARNING
 from mediaserver.api.resources.notifications import NOTIFICATIONS
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.users import USERS
-from mediaserver.api.routes import auth, files, health, notifications, people, sessions, uploads
+from mediaserver.api.routes import (
+    auth,
+    courses,
+    files,
+    health,
+    notifications,
+    people,
+    progress,
+    sessions,
+    uploads,
+)
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.api.timing import timing
 from mediaserver.base.origins import Origins
@@ -25,7 +36,7 @@ from mediaserver.usecases import uploads as upload_acts
 
 __all__ = ["Services", "build_api", "declared"]
 
-RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values(), NOTIFICATIONS)
+RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values(), NOTIFICATIONS, *LEARNING)
 READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
 """Who may read which objects, by the first part of their keys."""
 
@@ -66,6 +77,8 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *(endpoint for resource in resources for endpoint in resource.endpoints()),
         *sessions.ENDPOINTS,
         *notifications.ENDPOINTS,
+        *courses.ENDPOINTS,
+        *progress.ENDPOINTS,
         *uploads.endpoints(),
         *people.endpoints(),
         *health.ENDPOINTS,

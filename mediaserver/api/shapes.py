@@ -91,12 +91,15 @@ def _named(document: type[Document], reference: Reference) -> Any:
     optional = type(None) in get_args(document.model_fields[reference.field].annotation)
     if reference.to == "users":
         return (PersonView | None, ...) if optional else (PersonView, ...)
-    return (_summary(_CLASSES[reference.to]) | None, ...)
+    return (summary_of(_CLASSES[reference.to]) | None, ...)
 
 
 @cache
-def _summary(document: type[Document]) -> type[BaseModel]:
-    fields: dict[str, Any] = {f: (_info(document, f).annotation, ...) for f in document.summary}
+def summary_of(document: type[Document]) -> type[BaseModel]:
+    """The shape in which others show a document."""
+    fields: dict[str, Any] = {
+        f: (info.annotation, Field(alias=info.alias)) for f in document.summary for info in [_info(document, f)]
+    }
     return create_model(f"{document.__name__}Summary", __base__=Body, id=(str, ...), **fields)
 
 
@@ -113,19 +116,20 @@ def _swapped(model: type[BaseModel]) -> dict[str, Any]:
             found[name] = (UploadView | None, ...)
         elif holds_uploads(info.annotation):
             changed = copy(info)
-            changed.annotation = _shown(info.annotation)
+            changed.annotation = shown(info.annotation)
             found[name] = (changed.annotation, changed)
     return found
 
 
-def _shown(kind: Any) -> Any:
+def shown(kind: Any) -> Any:
+    """A type of values as answers have them."""
     if not holds_uploads(kind):
         return kind
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _view(kind)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return UploadView | None if UPLOAD in parts[1:] else Annotated[(_shown(parts[0]), *parts[1:])]
+        return UploadView | None if UPLOAD in parts[1:] else Annotated[(shown(parts[0]), *parts[1:])]
     if origin in (Union, UnionType):
-        return Union[tuple(_shown(part) for part in parts)]  # noqa: UP007 - made at run time
-    return origin[tuple(_shown(part) for part in parts)]
+        return Union[tuple(shown(part) for part in parts)]  # noqa: UP007 - made at run time
+    return origin[tuple(shown(part) for part in parts)]

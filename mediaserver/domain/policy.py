@@ -124,6 +124,21 @@ def instructor(field: str = "course_id") -> Rule:
     return _of_courses(field, "instructor", lambda viewer: viewer.teaches)
 
 
+def of_one_in(field: str) -> Rule:
+    """Those who take or teach one of the courses that `field`, a list, names."""
+    stored = to_camel(field)
+
+    def courses(viewer: Actor) -> frozenset[str]:
+        return _facts(viewer).enrolled | _facts(viewer).teaches
+
+    return Rule(
+        "enrolled in or instructor of one of them",
+        lambda viewer, document: not courses(viewer).isdisjoint(getattr(document, field)),
+        lambda viewer: {stored: {"$in": sorted(found)}} if (found := courses(viewer)) else None,
+        frozenset[Fact](("courses",)),
+    )
+
+
 def of_published(field: str = "course_id") -> Rule:
     """What belongs to a published course: judges one document; a query cannot know and selects none."""
     return _of_courses(field, "published", lambda viewer: viewer.published, "published")

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
+from mediaserver.domain.courses import Course
 from mediaserver.domain.document import Document
+from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.levels import Level
 from mediaserver.domain.users import User
-from mediaserver.usecases import erasure
+from mediaserver.usecases import courses, enrollments, erasure, lessons
 from mediaserver.usecases.context import Consequences
 
 CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     User: erasure.CONSEQUENCES,
+    Course: courses.CONSEQUENCES,
+    Level: lessons.LEVEL_CONSEQUENCES,
+    Lesson: lessons.CONSEQUENCES,
+    Enrollment: enrollments.CONSEQUENCES,
 }

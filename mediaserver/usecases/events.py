@@ -69,6 +69,15 @@ class UserUpdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Unenrolled(Event):
+    """Somebody does not take a course any more."""
+
+    shared: ClassVar[bool] = True
+    user_id: str
+    course_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRevoked(Event):
     shared: ClassVar[bool] = True
     user_id: str

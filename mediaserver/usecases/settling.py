@@ -82,7 +82,7 @@ async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str 
     if again:
         assert isinstance(changed, Consequential)
         async with asyncio.timeout(_WORK_S):
-            await _settle(ctx, changed)
+            await settle(ctx, changed)
     return changed
 
 
@@ -132,7 +132,7 @@ async def resume(ctx: Context) -> int:
     return done
 
 
-async def _settle(ctx: Context, document: Consequential) -> bool:
+async def settle(ctx: Context, document: Consequential) -> bool:
     """Bring about the consequences of a stored document; False when what it refers to is gone, and so is it."""
     await consequences_of(ctx, type(document)).added(ctx, document)
     return await _conclude(ctx, document)
@@ -246,7 +246,7 @@ async def _resume_one(ctx: Context, document: Consequential) -> bool:
         async with asyncio.timeout(_WORK_S):
             if document.gone:
                 await _reconsider(ctx, document, settled=True)
-            await (_clear_away(ctx, document) if document.gone else _settle(ctx, document))
+            await (_clear_away(ctx, document) if document.gone else settle(ctx, document))
     except (Problem, TimeoutError) as error:
         _log.warning("a write could not be finished yet", extra={"document": document.id, "why": str(error)})
         return False

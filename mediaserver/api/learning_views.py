@@ -1,0 +1,66 @@
+"""Shapes of answers about learning that are more than a document."""
+
+from pydantic import Field
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.views import PersonView, SessionView
+from mediaserver.domain.document import Moment
+from mediaserver.domain.progress import CompletionStatus
+from mediaserver.domain.sessions import SessionType
+
+
+class ReachedView(Body):
+    """How far one person has come in a course."""
+
+    lessons: int = Field(description="Of the course.")
+    completed: int
+    in_progress: int
+    percent: int = Field(description="Completed of all, rounded down; 0 for a course without lessons.")
+    last_activity: Moment | None
+
+
+class StudentReachedView(ReachedView):
+    """How far one student of a course has come."""
+
+    enrollment_id: str
+    user_id: str
+    user: PersonView
+
+
+class AnySessionView(SessionView):
+    """A session of any kind; what its kind does not have is absent."""
+
+    type: SessionType | None = None
+    lesson_id: str | None = None
+    course_id: str | None = None
+    audio_stream_url: str | None = None
+
+
+class OutlineLessonView(Body):
+    id: str
+    title: str
+    position: int
+    completion_status: CompletionStatus | None = Field(description="One's own; null for who does not take it.")
+    assignments_count: int
+
+
+class OutlineLevelView(Body):
+    id: str
+    title: str
+    position: int
+    lessons: list[OutlineLessonView]
+
+
+class OutlineClipView(Body):
+    id: str
+    mapping_id: str
+    position: int
+    lesson_id: str
+    title: str
+    description: str
+    duration: float | None = Field(description="Seconds.")
+
+
+class OwnEnrollmentView(Body):
+    id: str
+    enrollment_date: Moment

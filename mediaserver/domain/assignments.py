@@ -1,0 +1,36 @@
+"""Assignments: what a lesson asks its students to hand in until a deadline."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from mediaserver.domain.document import Consequential, Id, Index, Moment, Reference
+from mediaserver.domain.lessons import TAKING
+from mediaserver.domain.levels import TEACHING
+from mediaserver.domain.policy import Policy, anyone
+from mediaserver.domain.text import Line, Prose
+
+
+class Assignment(Consequential):
+    collection: ClassVar[str] = "assignments"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("lesson_id", "_id")),
+        Index(("course_id", "_id")),
+        Index(("course_id", "deadline")),
+        Index(("announced", "_id"), partial={"announced": False}),
+    )
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("lesson_id", "lessons", "cascade", shown="lesson"),
+        Reference("course_id", "courses", "cascade", shown="course"),
+    )
+    policy: ClassVar[Policy] = Policy(create=anyone, read=TAKING, update=TEACHING, delete=TEACHING)
+    summary: ClassVar[tuple[str, ...]] = ("title", "deadline")
+
+    lesson_id: Id
+    course_id: Id
+    title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+    description: Annotated[Prose, StringConstraints(max_length=20_000)] = ""
+    deadline: Moment
+    timestamp: Moment
+    announced: bool = Field(default=False, exclude=True)
+    """Those who take the course were told."""

@@ -1,0 +1,58 @@
+"""Submissions: what one student hands in for an assignment, and what it was worth."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from mediaserver.domain.content_blocks import Work
+from mediaserver.domain.document import Consequential, Id, Index, Moment, Reference, Value
+from mediaserver.domain.levels import TEACHING
+from mediaserver.domain.policy import Policy, any_of, anyone, owner
+from mediaserver.domain.text import Prose
+
+
+class Mark(Value):
+    score: Annotated[float, Field(ge=0, le=100)]
+    feedback: Annotated[Prose, StringConstraints(max_length=10_000)] = ""
+
+
+class Grade(Mark):
+    graded_by_user_id: Id
+    graded_at: Moment
+
+
+class Submission(Consequential):
+    collection: ClassVar[str] = "submissions"
+    indexes: ClassVar[tuple[Index, ...]] = (
+        Index(("assignment_id", "user_id"), unique=True),
+        Index(("assignment_id", "_id")),
+        Index(("user_id", "_id")),
+        Index(("course_id", "_id")),
+        Index(("lesson_id",)),
+    )
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("assignment_id", "assignments", "cascade", shown="assignment"),
+        Reference("user_id", "users", "cascade", shown="user"),
+        Reference("lesson_id", "lessons", "cascade"),
+        Reference("course_id", "courses", "cascade"),
+    )
+    policy: ClassVar[Policy] = Policy(
+        create=anyone, read=any_of(owner("user_id"), TEACHING), update=owner("user_id"), delete=TEACHING
+    )
+
+    assignment_id: Id
+    user_id: Id
+    lesson_id: Id
+    course_id: Id
+    content: Work
+    deadline: Moment
+    """The assignment's."""
+    timestamp: Moment
+    """When what is there now was handed in."""
+    late: bool
+    grade: Grade | None = None
+
+
+def is_late(handed_in: datetime, deadline: datetime) -> bool:
+    return handed_in > deadline

@@ -1,0 +1,62 @@
+"""Courses: who may give them to whom, and what follows from their edits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.courses import Course
+from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.text import fold
+from mediaserver.usecases import ordering, settling, viewing
+from mediaserver.usecases.context import Consequences, Context
+
+TEACHERS = ("instructor", "admin")
+
+
+async def by_code(ctx: Context, actor: Actor, code: str) -> Course:
+    """The course with this code, whatever its case. NotFound, Forbidden."""
+    course = await ctx.of(Course).find_one({"courseCodeFolded": fold(code)})
+    if course is None:
+        raise NotFound("not_found", "there is no course with this code")
+    await viewing.require(ctx, actor, Course.policy.read, course)
+    return course
+
+
+async def find(ctx: Context, actor: Actor, course_id: str) -> Course:
+    """A course that `actor` may see. NotFound, Forbidden."""
+    course = await ctx.of(Course).find_one({"_id": course_id})
+    if course is None:
+        raise NotFound("not_found", "there is no such course")
+    await viewing.require(ctx, actor, Course.policy.read, course)
+    return course
+
+
+async def taught(ctx: Context, actor: Actor, course_id: str) -> Course:
+    """A course that `actor` may change. NotFound, Forbidden."""
+    course = await find(ctx, actor, course_id)
+    await viewing.require(ctx, actor, Course.policy.update, course)
+    return course
+
+
+async def update(ctx: Context, actor: Actor, course: Course, fields: Mapping[str, Any]) -> Course:
+    """Change a course; only an admin gives it to another instructor. Forbidden, Invalid, Conflict `enrolled`."""
+    instructor = fields.get("instructor_user_id", course.instructor_user_id)
+    if instructor != course.instructor_user_id:
+        if not actor.is_admin:
+            fault = FieldError("instructorUserId", "is for admins to change")
+            raise Forbidden("forbidden", "only an admin may give a course to another instructor", [fault])
+        await _require_teacher(ctx, instructor)
+        if await ctx.of(Enrollment).exists({"userId": instructor, "courseId": course.id}):
+            raise Conflict("enrolled", "this person takes the course: nobody teaches what they take")
+    return await settling.change(ctx, course, fields)
+
+
+async def _require_teacher(ctx: Context, user_id: str) -> None:
+    user = await ctx.users.find_one({"_id": user_id, "active": True})
+    if user is None or user.role not in TEACHERS:
+        fault = FieldError("instructorUserId", "must be an instructor or an admin")
+        raise Invalid("invalid", "this person cannot teach a course", [fault])
+
+
+CONSEQUENCES = Consequences(added=ordering.apply, edited=True)

@@ -1,0 +1,93 @@
+"""Levels and lessons: made at the end of their order; their blocks name what is there and theirs to show."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediaserver.base.errors import FieldError, Invalid, NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.courses import Course
+from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.levels import Level
+from mediaserver.usecases import contents, counting, describing, ordering, settling, viewing
+from mediaserver.usecases.context import Consequences, Context
+
+Wire = dict[str, Any]
+
+
+async def create_level(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Level:
+    """A level of `course_id`, the last one unless a position is given. Forbidden."""
+    given = dict(fields)
+    if "position" not in given:
+        given["position"] = await ordering.next_position(ctx, Course, given["course_id"])
+    level = Level(**ctx.stamp(), **given)
+    await viewing.require(ctx, actor, Level.policy.update, level)
+    return await settling.add(ctx, level)
+
+
+async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Lesson:
+    """A lesson of `level_id`, the last one unless a position is given. Forbidden; Invalid names bad blocks."""
+    given = {"position": None, "content": [], **fields}
+    if given["position"] is None:
+        given["position"] = await ordering.next_position(ctx, Level, given["level_id"])
+    stamp = ctx.stamp()
+    lesson = Lesson(**stamp, timestamp=stamp["created_at"], **given, **Lesson.derived(given))
+    await viewing.require(ctx, actor, Lesson.policy.update, lesson)
+    await contents.check(ctx, actor.user_id, lesson.course_id, _placed(lesson))
+    return await settling.add(ctx, lesson, owner=actor.user_id)
+
+
+async def update(ctx: Context, actor: Actor, lesson: Lesson, fields: Mapping[str, Any]) -> Lesson:
+    """Change a lesson; to another level only of the same course. Invalid names every bad block."""
+    if (level_id := fields.get("level_id", lesson.level_id)) != lesson.level_id:
+        await _require_level(ctx, lesson, level_id)
+    if "content" in fields:
+        known = {block.value for block in lesson.content if isinstance(block.value, str)}
+        after = lesson.model_copy(update={"content": fields["content"]})
+        await contents.check(ctx, actor.user_id, lesson.course_id, _placed(after), known)
+    return await settling.change(ctx, lesson, fields, owner=actor.user_id)
+
+
+async def find(ctx: Context, actor: Actor, lesson_id: str) -> Lesson:
+    """A lesson that `actor` may read. NotFound, Forbidden `not_enrolled`."""
+    lesson = await ctx.of(Lesson).find_one({"_id": lesson_id})
+    if lesson is None:
+        raise NotFound("not_found", "there is no such lesson")
+    await viewing.require(ctx, actor, Lesson.policy.read, lesson)
+    return lesson
+
+
+async def describe(ctx: Context, reader: Actor, found: Sequence[Lesson]) -> list[Wire]:
+    """Lessons as the wire has them; a clip that is gone, like an upload that is gone, leaves null."""
+    wires = await describing.describe(ctx, reader, found)
+    wanted = [block.value for lesson in found for _, block in lesson.clip_blocks()]
+    clips = await describing.summaries(ctx, "clips", wanted)
+    for lesson, wire in zip(found, wires, strict=True):
+        for at, block in lesson.clip_blocks():
+            wire["content"][at]["value"] = clips.get(block.value)
+    return wires
+
+
+async def _require_level(ctx: Context, lesson: Lesson, level_id: str) -> None:
+    if not await ctx.of(Level).exists({"_id": level_id, "courseId": lesson.course_id}):
+        fault = FieldError("levelId", "must be a level of the same course")
+        raise Invalid("invalid", "the lesson cannot be moved there", [fault])
+
+
+def _placed(lesson: Lesson) -> contents.Placed:
+    return [(f"content.{at}", block) for at, block in enumerate(lesson.content)]
+
+
+async def _added(ctx: Context, lesson: Lesson) -> None:
+    await counting.count(ctx, Course, lesson.course_id, "lessonsCount", 1, lesson)
+
+
+async def _removed(ctx: Context, lesson: Lesson) -> None:
+    await counting.count(ctx, Course, lesson.course_id, "lessonsCount", -1, lesson)
+
+
+async def _tidy(ctx: Context, lesson: Lesson) -> None:
+    await counting.forget(ctx, Course, lesson.course_id, "lessonsCount", lesson)
+
+
+LEVEL_CONSEQUENCES = Consequences(added=ordering.apply, edited=True)
+CONSEQUENCES = Consequences(_added, _removed, _tidy)

@@ -1,0 +1,72 @@
+"""The order of a course's levels and of a level's lessons, given anew as a whole: all of it or nothing of it.
+
+The order is written into the parent first, then given to the children; what is cut off in between is finished by
+`settling`. While one order is being given, another waits.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mediaserver.base.errors import FieldError, Invalid, NotFound, Unavailable
+from mediaserver.domain.courses import Course
+from mediaserver.domain.document import Consequential, Document
+from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.levels import Level
+from mediaserver.usecases import settling
+from mediaserver.usecases.context import Context
+
+_CHILDREN: Final[Mapping[type[Document], tuple[type[Document], str]]] = {
+    Course: (Level, "courseId"),
+    Level: (Lesson, "levelId"),
+}
+_WAIT_S = 5.0
+_POLL_S = 0.02
+
+
+async def reorder(ctx: Context, parent: Course | Level, ids: Sequence[str], field: str) -> None:
+    """Number the children of `parent` from 0 as `ids` has them. Invalid unless that names each once."""
+    kind, of = _CHILDREN[type(parent)]
+    present: list[str] = await ctx.of(kind).values({of: parent.id}, "_id")
+    if sorted(present) != sorted(ids):
+        fault = FieldError(field, "must name each of them once, and no others")
+        raise Invalid("invalid", "this is not an order of what is there", [fault])
+    if ids:
+        await settling.settle(ctx, await _begin(ctx, parent, ids))
+
+
+async def apply(ctx: Context, parent: Course | Level) -> None:
+    """Give the order that waits in `parent` to its children; may be repeated."""
+    if not parent.pending_order:
+        return
+    kind, of = _CHILDREN[type(parent)]
+    for position, id in enumerate(parent.pending_order):
+        await ctx.of(kind).update_one({"_id": id, of: parent.id}, set={"position": position}, edits=False)
+    its = {"_id": parent.id, "pendingOrder": parent.pending_order}
+    await ctx.of(type(parent)).update_one(its, set={"pendingOrder": []}, edits=False)
+
+
+async def next_position(ctx: Context, parent: type[Document], parent_id: str) -> int:
+    """After the last one."""
+    kind, of = _CHILDREN[parent]
+    last: Any = await ctx.of(kind).find_one({of: parent_id}, sort=[("position", -1)])
+    return min(last.position + 1, 1_000_000) if last else 0
+
+
+async def _begin(ctx: Context, parent: Course | Level, ids: Sequence[str]) -> Consequential:
+    repository = ctx.of(type(parent))
+    free = {
+        "_id": parent.id,
+        "settled": {"$ne": False},
+        "gone": {"$ne": True},
+        "pendingOrder.0": {"$exists": False},
+    }
+    deadline = asyncio.get_running_loop().time() + _WAIT_S
+    while True:
+        if pending := await repository.update_one(free, set={"pendingOrder": list(ids), "settled": False}):
+            return pending
+        if not await repository.exists({"_id": parent.id}):
+            raise NotFound("not_found", "it has just been deleted")
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unavailable("busy", "another order is being given; try again in a moment")
+        await asyncio.sleep(_POLL_S)

@@ -1,0 +1,107 @@
+"""A course page's worth of data at once: what it teaches, how far one has come in it, what happens next.
+
+As many queries for a course of a thousand lessons as for one of three.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
+from mediaserver.domain.courses import Course
+from mediaserver.domain.document import Document
+from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.levels import Level
+from mediaserver.domain.progress import StudentProgress
+from mediaserver.domain.sessions import Session
+from mediaserver.usecases import progress, sessions
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.describing import describe
+
+Wire = dict[str, Any]
+
+_IN_ORDER = [("position", 1), ("_id", 1)]
+_MOST_SESSIONS = 50
+
+
+async def outline(ctx: Context, reader: Actor, course: Course) -> Wire:
+    """For whoever may see the course: titles, no content. What is only for the enrolled is null for others."""
+    (levels, lessons, assigned), (enrollment, reached), clips, upcoming, (wire,) = await asyncio.gather(
+        _contents(ctx, course),
+        _own(ctx, reader, course),
+        _clips(ctx, course),
+        _sessions(ctx, reader, course),
+        describe(ctx, reader, [course]),
+    )
+    return {
+        "course": wire,
+        "enrollment": enrollment and _briefly(enrollment, "id", "enrollment_date"),
+        "progress": progress.summary(len(lessons), list(reached.values())) if enrollment else None,
+        "levels": _levels(levels, lessons, Counter(assigned), reached if enrollment else None),
+        "clips": clips,
+        "sessions": upcoming,
+        "assignmentsCount": len(assigned),
+    }
+
+
+async def _contents(ctx: Context, course: Course) -> tuple[list[Level], list[Lesson], list[str]]:
+    """Levels, lessons, and the lesson of each assignment."""
+    of = {"courseId": course.id}
+    levels, lessons, assigned = await asyncio.gather(
+        ctx.of(Level).find(of, _IN_ORDER),
+        ctx.of(Lesson).find(of, _IN_ORDER, without=("content", "text")),
+        ctx.of(Assignment).values(of, "lessonId"),
+    )
+    return levels, lessons, assigned
+
+
+async def _own(
+    ctx: Context, reader: Actor, course: Course
+) -> tuple[Enrollment | None, dict[str, StudentProgress]]:
+    own = {"courseId": course.id, "userId": reader.user_id}
+    enrollment, statuses = await asyncio.gather(
+        ctx.of(Enrollment).find_one(own), ctx.of(StudentProgress).find(own)
+    )
+    return enrollment, {one.lesson_id: one for one in statuses}
+
+
+def _levels(
+    levels: Sequence[Level],
+    lessons: Sequence[Lesson],
+    assigned: Mapping[str, int],
+    reached: Mapping[str, StudentProgress] | None,
+) -> list[Wire]:
+    within: dict[str, list[Wire]] = defaultdict(list)
+    for lesson in lessons:
+        known = reached.get(lesson.id) if reached is not None else None
+        status = (known.completion_status if known else "not-started") if reached is not None else None
+        more = {"completionStatus": status, "assignmentsCount": assigned.get(lesson.id, 0)}
+        within[lesson.level_id].append(_briefly(lesson, "id", "title", "position") | more)
+    return [_briefly(level, "id", "title", "position") | {"lessons": within[level.id]} for level in levels]
+
+
+async def _clips(ctx: Context, course: Course) -> list[Wire]:
+    shown = await ctx.of(CourseVideoClipMapping).find({"courseId": course.id}, _IN_ORDER)
+    clips = await ctx.of(VideoClip).by_ids(one.clip_id for one in shown)
+    return [
+        _briefly(clip, "id", "lesson_id", "title", "description", "duration_s")
+        | {"mappingId": one.id, "position": one.position}
+        for one in shown
+        if (clip := clips.get(one.clip_id))
+    ]
+
+
+async def _sessions(ctx: Context, reader: Actor, course: Course) -> list[Wire]:
+    """Those that run, then those that are planned, the next first."""
+    coming = {"courseId": course.id, "status": {"$in": ["live", "scheduled"]}}
+    found = await ctx.of(Session).find(coming, [("_id", -1)], limit=_MOST_SESSIONS)
+    found.sort(key=lambda one: (one.status != "live", one.start_time is None, one.start_time or one.created_at))
+    return await sessions.describe(ctx, reader, found)
+
+
+def _briefly(document: Document, *fields: str) -> Wire:
+    return document.model_dump(mode="json", by_alias=True, include=set(fields))
