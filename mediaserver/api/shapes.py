@@ -52,7 +52,8 @@ def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
     `more` are further fields, as for `pydantic.create_model`.
     """
     shown: dict[str, Any] = {r.shown: _named(document, r) for r in document.references if r.shown}
-    return create_model(f"{document.__name__}View", __base__=document, **_swapped(document), **shown, **more)
+    fields: dict[str, Any] = {**_swapped(document), **shown, **more}
+    return create_model(f"{document.__name__}View", __base__=document, **fields)
 
 
 def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:

@@ -1,13 +1,12 @@
 """How far students have come: each lesson's status once per student, and what that makes of a course."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from mediaserver.base.clock import rfc3339
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, Unavailable
+from mediaserver.base.errors import FieldError, Forbidden, Invalid
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
@@ -18,9 +17,6 @@ from mediaserver.usecases.context import Context
 
 Wire = dict[str, Any]
 
-_ATTEMPTS = 50
-_POLL_S = 0.02
-
 
 async def put(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStatus) -> StudentProgress:
     """Say how far `actor` is with a lesson; of several at once the last one counts. Invalid, Forbidden."""
@@ -30,22 +26,18 @@ async def put(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStat
         raise Invalid("missing_reference", "this refers to something that is not there", [fault])
     if not await ctx.of(Enrollment).exists({"userId": actor.user_id, "courseId": lesson.course_id}):
         raise Forbidden(NOT_ENROLLED.code, NOT_ENROLLED.detail)
-    for _ in range(_ATTEMPTS):
-        if changed := await _change(ctx, actor, lesson_id, status):
-            return changed
-        stamp = ctx.stamp()
-        begun = StudentProgress(
-            **stamp, user_id=actor.user_id, course_id=lesson.course_id, lesson_id=lesson.id,
-            completion_status=status, timestamp=stamp["created_at"],
-        )  # fmt: skip
-        try:
-            return await settling.add(ctx, begun)
-        except Conflict as conflict:
-            if conflict.code == "gone":
-                raise
-        # Another request of theirs was first: this one comes after it. Or the lesson is being deleted.
-        await asyncio.sleep(_POLL_S)
-    raise Unavailable("busy", "this lesson is just being deleted; try again in a moment")
+    if changed := await _change(ctx, actor, lesson_id, status):
+        return changed
+    stamp = ctx.stamp()
+    begun = StudentProgress(
+        **stamp, user_id=actor.user_id, course_id=lesson.course_id, lesson_id=lesson.id,
+        completion_status=status, timestamp=stamp["created_at"],
+    )  # fmt: skip
+    stored, is_first = await settling.add_once(ctx, begun, {"userId": actor.user_id, "lessonId": lesson_id})
+    if is_first:
+        return stored
+    # Another request of theirs was first: this one comes after it.
+    return await _change(ctx, actor, lesson_id, status) or stored
 
 
 async def _change(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStatus) -> StudentProgress | None:

@@ -1,0 +1,141 @@
+"""Taking a course: open ones, once, not one's own; counted exactly."""
+
+import asyncio
+
+import pytest
+
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from mediaserver.base.ids import new_id
+from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.progress import StudentProgress, percent
+from mediaserver.usecases import enrollments, lessons, progress, settling
+from mediaserver.usecases.events import Unenrolled
+from tests.usecases import school
+from tests.usecases.cut import cut_after
+from tests.usecases.world import World
+
+
+async def test_who_enrolls_may_read_and_who_leaves_may_not(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    lesson = await school.lesson(world, ada, await school.level(world, ada, course))
+    enrollment = await school.enroll(world, bob, course)
+    assert (await school.read(world, course)).enrolled_count == 1
+    await lessons.find(world.ctx, bob, lesson.id)
+    await settling.remove(world.ctx, enrollment)
+    assert world.happened(Unenrolled) == [Unenrolled(bob.user_id, course.id)]
+    assert (await school.read(world, course)).enrolled_count == 0
+    with pytest.raises(Forbidden):
+        await lessons.find(world.ctx, bob, lesson.id)
+
+
+async def test_a_course_that_is_not_open_takes_nobody(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    draft = await school.course(world, ada, published=False)
+    with pytest.raises(Conflict) as early:
+        await school.enroll(world, bob, draft)
+    assert early.value.code == "not_open"
+    with pytest.raises(Invalid) as nowhere:
+        await enrollments.enroll(world.ctx, bob, {"course_id": new_id()})
+    assert [fault.loc for fault in nowhere.value.errors] == ["courseId"]
+
+
+async def test_nobody_takes_the_course_that_they_teach(world: World) -> None:
+    ada = await world.person("ada", "instructor")
+    with pytest.raises(Conflict) as own:
+        await school.enroll(world, ada, await school.course(world, ada))
+    assert own.value.code == "own_course"
+
+
+async def test_one_takes_a_course_once(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    tries = await asyncio.gather(*(school.enroll(world, bob, course) for _ in range(6)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in tries) == [*["Conflict"] * 5, "Enrollment"]
+    assert (await school.read(world, course)).enrolled_count == 1
+
+
+async def test_fifty_people_at_once_are_fifty_enrolled(world: World) -> None:
+    ada = await world.person("ada", "instructor")
+    course, people = await school.course(world, ada), [await world.person(f"person{n}") for n in range(50)]
+    made = await asyncio.gather(*(school.enroll(world, one, course) for one in people))
+    counted = await school.read(world, course)
+    assert counted.enrolled_count == 50 and counted.marks == []
+    gone = await asyncio.gather(
+        *(settling.remove(world.ctx, one) for one in made[:20] for _ in range(2)), return_exceptions=True
+    )
+    assert sum(isinstance(one, NotFound) for one in gone) == 20
+    assert (await school.read(world, course)).enrolled_count == 30
+    assert await world.ctx.of(Enrollment).count({"courseId": course.id}) == 30
+
+
+async def test_an_enrollment_cut_off_anywhere_is_counted_once_or_not_there(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    for operations in range(30):
+        with cut_after(world.ctx, operations) as cut:
+            try:
+                made = await school.enroll(world, bob, course)
+                await settling.remove(world.ctx, made)
+            except Unavailable:
+                assert cut.happened
+        world.clock.pass_s(60)
+        await settling.resume(world.ctx)
+        there = await world.ctx.of(Enrollment).find({})
+        assert (await school.read(world, course)).enrolled_count == len(there)
+        for one in there:
+            await settling.remove(world.ctx, one)
+        if not cut.happened:
+            return
+    pytest.fail("an enrollment never came to its end")
+
+
+async def test_progress_says_how_many_lessons_of_all_are_done(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    level = await school.level(world, ada, course)
+    made = [await school.lesson(world, ada, level) for _ in range(3)]
+    await school.enroll(world, bob, course)
+
+    async def reached() -> tuple[int, int, int]:
+        found = (await progress.reached(world.ctx, [(bob.user_id, course.id)]))[bob.user_id, course.id]
+        return found["completed"], found["lessons"], found["percent"]
+
+    assert await reached() == (0, 3, 0)
+    await progress.put(world.ctx, bob, made[0].id, "completed")
+    await progress.put(world.ctx, bob, made[1].id, "in-progress")
+    assert await reached() == (1, 3, 33)
+    await progress.put(world.ctx, bob, made[1].id, "completed")
+    assert await reached() == (2, 3, 66)
+    await progress.put(world.ctx, bob, made[1].id, "not-started")
+    assert await reached() == (1, 3, 33)
+    await settling.remove(world.ctx, made[0])
+    assert await reached() == (0, 2, 0)
+    assert await world.ctx.of(StudentProgress).count({"userId": bob.user_id}) == 1
+
+
+async def test_progress_is_for_the_enrolled(world: World) -> None:
+    ada, eve = await world.person("ada", "instructor"), await world.person("eve")
+    lesson = await school.lesson(world, ada, await school.level(world, ada, await school.course(world, ada)))
+    for who in (ada, eve):
+        with pytest.raises(Forbidden) as refused:
+            await progress.put(world.ctx, who, lesson.id, "completed")
+        assert refused.value.code == "not_enrolled"
+    with pytest.raises(Invalid):
+        await progress.put(world.ctx, eve, new_id(), "completed")
+
+
+async def test_of_fifty_statuses_at_once_one_is_stored(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    lesson = await school.lesson(world, ada, await school.level(world, ada, course))
+    await school.enroll(world, bob, course)
+    put = [progress.put(world.ctx, bob, lesson.id, "completed" if n % 2 else "in-progress") for n in range(50)]
+    assert len({one.id for one in await asyncio.gather(*put)}) == 1
+    assert await world.ctx.of(StudentProgress).count({"lessonId": lesson.id}) == 1
+    last = await progress.put(world.ctx, bob, lesson.id, "completed")
+    assert (await world.ctx.of(StudentProgress).get(last.id)).completion_status == "completed"
+
+
+def test_a_hundred_percent_means_all_of_them() -> None:
+    assert [percent(199, 200), percent(200, 200), percent(3, 2), percent(0, 0)] == [99, 100, 100, 0]
