@@ -12,6 +12,8 @@ from mediaserver.domain.text import Line, Prose
 
 
 class Assignment(Consequential):
+    """A task for the students of a course, to be handed in until a deadline."""
+
     collection: ClassVar[str] = "assignments"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("lesson_id", "_id")),

@@ -14,6 +14,8 @@ _EDITING = any_of(owner("moderator_user_id"), TEACHING)
 
 
 class VideoClip(Consequential):
+    """A short film of a lesson."""
+
     collection: ClassVar[str] = "clips"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("lesson_id", "_id")),

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from mediaserver.domain.document import Id, UploadId, Value
 from mediaserver.domain.messages import ContentType
-from mediaserver.domain.text import Line, Prose, multi_line
-from mediaserver.domain.users import Link
+from mediaserver.domain.text import Line, Prose, Source, WebAddress
 
 _Words = Annotated[Prose, StringConstraints(min_length=1, max_length=50_000)]
 
@@ -45,7 +44,7 @@ class FileBlock(Value):
 
 class Code(Value):
     language: Annotated[Line, StringConstraints(max_length=50)] = ""
-    source: Annotated[str, StringConstraints(min_length=1, max_length=50_000), AfterValidator(multi_line)]
+    source: Annotated[Source, StringConstraints(min_length=1, max_length=50_000)]
     """Its indentation is kept."""
 
 
@@ -55,7 +54,7 @@ class CodeBlock(Value):
 
 
 class Hyperlink(Value):
-    url: Link
+    url: WebAddress
     title: Annotated[Line, StringConstraints(max_length=200)] = ""
 
 

@@ -13,6 +13,8 @@ INSTRUCTOR = any_of(owner("instructor_user_id"), admin)
 
 
 class Course(Counted):
+    """What an instructor teaches; published, anybody may take it."""
+
     collection: ClassVar[str] = "courses"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("course_code_folded",), unique=True),

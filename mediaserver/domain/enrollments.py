@@ -7,6 +7,8 @@ from mediaserver.domain.policy import Policy, admin, any_of, anyone, instructor,
 
 
 class Enrollment(Consequential):
+    """That a person takes a course."""
+
     collection: ClassVar[str] = "enrollments"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id", "course_id"), unique=True),

@@ -19,6 +19,8 @@ _LONGEST_SEARCHED = 100_000
 
 
 class Lesson(Consequential):
+    """A page of a course, made of typed blocks."""
+
     collection: ClassVar[str] = "lessons"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("level_id", "position", "_id")),

@@ -15,6 +15,8 @@ Position = Annotated[int, Field(ge=0, le=1_000_000, description="Lists are in th
 
 
 class Level(Consequential):
+    """A part of a course, with lessons."""
+
     collection: ClassVar[str] = "levels"
     indexes: ClassVar[tuple[Index, ...]] = (Index(("course_id", "position", "_id")),)
     references: ClassVar[tuple[Reference, ...]] = (Reference("course_id", "courses", "cascade"),)

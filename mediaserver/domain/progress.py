@@ -10,6 +10,8 @@ CompletionStatus = Literal["not-started", "in-progress", "completed"]
 
 
 class StudentProgress(Consequential):
+    """How far a student is with a lesson."""
+
     collection: ClassVar[str] = "progress"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id", "lesson_id"), unique=True),

@@ -23,6 +23,8 @@ class Grade(Mark):
 
 
 class Submission(Consequential):
+    """What a student handed in for an assignment, and its grade."""
+
     collection: ClassVar[str] = "submissions"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("assignment_id", "user_id"), unique=True),

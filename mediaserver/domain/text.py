@@ -41,7 +41,7 @@ def fold(name: str) -> str:
 class Kind:
     """Marks a text in JSON Schema; `text_pattern` makes a pattern of it, once its least length is known."""
 
-    kind: Literal["line", "prose", "typed"]
+    kind: Literal["line", "prose", "typed", "source"]
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {**handler(schema), KIND: self.kind}
@@ -57,6 +57,7 @@ _ALLOWED = {
     "typed": f"[^{CONTROL}]",
     "prose": r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]",
 }
+_ALLOWED["source"] = _ALLOWED["prose"]
 _PADDING = {"line": f"[{SPACE}]", "prose": rf"[{SPACE}\t\n\r]"}
 _SOLID = f"[^{CONTROL}{SPACE}]"
 
@@ -64,7 +65,7 @@ _SOLID = f"[^{CONTROL}{SPACE}]"
 def text_pattern(kind: str, min_length: int = 0) -> str:
     """What a text is before its padding is cut off; `min_length` is counted after that."""
     some = _ALLOWED[kind]
-    if min_length == 0 or kind == "typed":
+    if min_length == 0 or kind in ("typed", "source"):
         return f"^{some}*$"
     if min_length == 1:
         return f"^{some}*{_SOLID}{some}*$"
@@ -76,6 +77,8 @@ Line = Annotated[str, AfterValidator(single_line), AfterValidator(str.strip), Ki
 Prose = Annotated[str, AfterValidator(multi_line), AfterValidator(str.strip), Kind("prose")]
 Typed = Annotated[str, AfterValidator(single_line), Kind("typed")]
 """A line of which every space counts."""
+Source = Annotated[str, AfterValidator(multi_line), Kind("source")]
+"""Lines of which every space counts."""
 
 _LABEL = r"[0-9A-Za-z\u00a1-\uffff-]+"
 WebAddress = Annotated[
