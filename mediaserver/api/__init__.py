@@ -13,12 +13,14 @@ from mediaserver.api.cors import Cors
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
+from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
 from mediaserver.api.resources.learning import LEARNING
 from mediaserver.api.resources.notifications import NOTIFICATIONS
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.users import USERS
 from mediaserver.api.routes import (
     auth,
+    conversations,
     courses,
     files,
     health,
@@ -36,7 +38,9 @@ from mediaserver.usecases import uploads as upload_acts
 
 __all__ = ["Services", "build_api", "declared"]
 
-RESOURCES: tuple[Resource[Any], ...] = (USERS, *SESSIONS.values(), NOTIFICATIONS, *LEARNING)
+RESOURCES: tuple[Resource[Any], ...] = (
+    USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING,
+)  # fmt: skip
 READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
 """Who may read which objects, by the first part of their keys."""
 
@@ -79,6 +83,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *notifications.ENDPOINTS,
         *courses.ENDPOINTS,
         *progress.ENDPOINTS,
+        *conversations.ENDPOINTS,
         *uploads.endpoints(),
         *people.endpoints(),
         *health.ENDPOINTS,

@@ -6,6 +6,7 @@ from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
 from mediaserver.domain.courses import Course
+from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.idempotency import IdempotentRequest
@@ -25,5 +26,5 @@ from mediaserver.domain.users import Login, User
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
     User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
     Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
-    VideoClip, CourseVideoClipMapping, Notification,
+    VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
 )  # fmt: skip

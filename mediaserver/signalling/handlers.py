@@ -26,7 +26,7 @@ from mediaserver.rooms.slots import Wish
 from mediaserver.rooms.stage import Effects
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
-from mediaserver.usecases import chat, participants, sessions, users
+from mediaserver.usecases import chat, direct_messages, participants, sessions, users
 from mediaserver.usecases.context import Context
 
 log = logging.getLogger(__name__)
@@ -249,6 +249,19 @@ async def typing(services: Services, client: Client, message: c.ChatTyping) -> R
     return Reply({})
 
 
+async def send_message(services: Services, client: Client, message: c.MessageSend) -> Reply:
+    stored = await direct_messages.send(
+        services.ctx,
+        client.actor,
+        message.client_id,
+        message.receiver_user_id,
+        message.content_type,
+        message.content,
+    )
+    (wire,) = await direct_messages.describe(services.ctx, client.actor, [stored])
+    return Reply({"message": wire})
+
+
 async def begin_recording(services: Services, client: Client, message: c.RecordingStart) -> Reply:
     return Reply(
         {"recording": await start_recording(client.place(), services.ctx, client.actor, client.participant)}
@@ -270,6 +283,7 @@ HANDLERS: dict[type[c.ClientMessage], Handler] = {
     c.ParticipantModerate: moderate,
     c.ChatSend: send_chat,
     c.ChatTyping: typing,
+    c.MessageSend: send_message,
     c.RecordingStart: begin_recording,
     c.RecordingStop: end_recording,
 }

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from mediaserver.base.ids import ID_PATTERN
-from mediaserver.domain.messages import ContentType
+from mediaserver.domain.messages import ClientId, Content, ContentType
 from mediaserver.domain.sessions import SessionKind, Source
 from mediaserver.rooms.room import Action
 from mediaserver.rooms.sdp import MAX_CHARACTERS
@@ -100,6 +100,14 @@ class ChatTyping(ClientMessage):
     event: ClassVar[str] = "chat.typing"
 
 
+class MessageSend(ClientMessage):
+    event: ClassVar[str] = "message.send"
+    client_id: ClientId
+    receiver_user_id: Id
+    content_type: ContentType
+    content: Content
+
+
 class RecordingStart(ClientMessage):
     event: ClassVar[str] = "recording.start"
 
@@ -112,7 +120,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     cls.event: cls
     for cls in (
         SessionJoin, SessionLeave, SessionEnd, MediaNegotiate, MediaSubscribe, ParticipantUpdate,
-        ParticipantModerate, ChatSend, ChatTyping, RecordingStart, RecordingStop,
+        ParticipantModerate, ChatSend, ChatTyping, MessageSend, RecordingStart, RecordingStop,
     )
 }  # fmt: skip
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from mediaserver.domain.courses import Course
+from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
 from mediaserver.domain.users import User
-from mediaserver.usecases import courses, enrollments, erasure, lessons
+from mediaserver.usecases import conversations, courses, enrollments, erasure, lessons, message_delivery
 from mediaserver.usecases.context import Consequences
 
 CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
@@ -18,4 +19,6 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Level: lessons.LEVEL_CONSEQUENCES,
     Lesson: lessons.CONSEQUENCES,
     Enrollment: enrollments.CONSEQUENCES,
+    DirectMessage: message_delivery.CONSEQUENCES,
+    Conversation: conversations.CONSEQUENCES,
 }

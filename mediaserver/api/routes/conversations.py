@@ -1,0 +1,75 @@
+"""Conversations: with whom one writes, what was said in one of them, and marking all of it read."""
+
+from pydantic import Field
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.pagination import PageQuery, page
+from mediaserver.api.resources.direct_messages import DirectMessageView
+from mediaserver.api.routes.notifications import UnreadView
+from mediaserver.api.views import PersonView
+from mediaserver.domain.direct_messages import Conversation, DirectMessage, pair_of
+from mediaserver.domain.document import Id, Moment
+from mediaserver.usecases import conversations, direct_messages
+
+
+class MessagesQuery(PageQuery):
+    person: Id = Field(alias="with", description="The other one.")
+
+
+class ConversationView(Body):
+    """What one has with another person."""
+
+    id: Id
+    user: PersonView
+    last_message: DirectMessageView | None
+    last_at: Moment
+    unread_count: int = Field(ge=0, description="Messages of theirs that one has not read.")
+
+
+async def _messages(call: Call) -> Answer:
+    query: MessagesQuery = call.query
+    found = await call.context.of(DirectMessage).page(
+        {"pair": pair_of(call.actor.user_id, query.person)},
+        [("_id", -1)],
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return page(await direct_messages.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
+async def _conversations(call: Call) -> Answer:
+    mine, newest_first = {"userId": call.actor.user_id}, [("lastAt", -1)]
+    found = await call.context.of(Conversation).page(
+        mine, newest_first, limit=call.query.limit, cursor=call.query.cursor
+    )
+    return page(await conversations.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
+async def _unread(call: Call) -> Answer:
+    return Answer({"unreadCount": await conversations.unread_count(call.context, call.actor.user_id)})
+
+
+async def _read(call: Call) -> Answer:
+    await conversations.read(call.context, call.actor, call.id("userId"))
+    return Answer()
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET", "/messages", "What one and another person wrote to each other", _messages, "Messages",
+        query=MessagesQuery, answer=DirectMessageView, listed=True,
+    ),
+    Endpoint(
+        "GET", "/conversations", "With whom one writes, the latest first", _conversations, "Messages",
+        query=PageQuery, answer=ConversationView, listed=True,
+    ),
+    Endpoint(
+        "GET", "/conversations/unread-count", "How many messages one has not read", _unread, "Messages",
+        answer=UnreadView,
+    ),
+    Endpoint(
+        "POST", "/conversations/{userId}/read", "Mark all that a person wrote as read", _read, "Messages",
+        status=204, errors=(404,),
+    ),
+]  # fmt: skip

@@ -1,0 +1,131 @@
+"""Messages from one person to another: stored once per `clientId`, then told to all devices of both."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid
+from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.blocks import Block
+from mediaserver.domain.direct_messages import DirectMessage, pair_of
+from mediaserver.domain.messages import ContentType, fits
+from mediaserver.usecases import describing, inbox, settling, uploads
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import Pushed
+
+Wire = dict[str, Any]
+
+
+async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> DirectMessage:
+    """`send` with the fields of a body."""
+    return await send(
+        ctx,
+        actor,
+        fields.get("client_id") or new_id(),
+        fields["receiver_user_id"],
+        fields.get("content_type", "Text"),
+        fields["content"],
+    )
+
+
+async def send(
+    ctx: Context, actor: Actor, client_id: str, receiver_id: str, content_type: ContentType, content: str
+) -> DirectMessage:
+    """The message, or the one that this sender sent to this person under the same `client_id` before.
+
+    Invalid naming each field that is wrong, Forbidden `blocked`, Conflict `inactive`.
+    """
+    sent = {"senderUserId": actor.user_id, "receiverUserId": receiver_id, "clientId": client_id}
+    if known := await ctx.of(DirectMessage).find_one(sent):
+        return known
+    await _check_receiver(ctx, actor, receiver_id)
+    await _check_content(ctx, actor, content_type, content)
+    stamp = ctx.stamp()
+    message = DirectMessage(
+        **stamp,
+        sender_user_id=actor.user_id,
+        receiver_user_id=receiver_id,
+        content_type=content_type,
+        content=content,
+        timestamp=stamp["created_at"],
+        client_id=client_id,
+        pair=pair_of(actor.user_id, receiver_id),
+        upload_id=None if content_type == "Text" else content,
+    )
+    try:
+        return await settling.add(ctx, message)
+    except Conflict:  # the same `clientId` may have come twice at once
+        if known := await ctx.of(DirectMessage).find_one(sent):
+            return known
+        raise
+
+
+async def describe(ctx: Context, reader: Actor, found: Sequence[DirectMessage]) -> list[Wire]:
+    """As the wire has them; the URLs of uploads are signed for `reader`."""
+    wires = await describing.describe(ctx, reader, found)
+    for message, wire in zip(found, wires, strict=True):
+        shown = wire.pop("uploadId", None)
+        if message.upload_id:
+            # An upload that was deleted since leaves the message without content.
+            wire["content"] = shown
+    return wires
+
+
+async def mark(ctx: Context, actor: Actor, before: DirectMessage, fields: Mapping[str, Any]) -> DirectMessage:
+    """Read, for the receiver; what was read stays so (Invalid)."""
+    if before.is_read and not fields["is_read"]:
+        fault = FieldError("isRead", "stays true: what was read is not unread again")
+        raise Invalid("invalid", "a message that was read stays read", [fault])
+    if before.is_read or not fields["is_read"]:
+        return before
+    after = await ctx.of(DirectMessage).update(before.id, set={"isRead": True})
+    await _seen(ctx, *before.people, {"messageId": before.id, "throughId": None})
+    return after
+
+
+async def read_all(ctx: Context, receiver_id: str, sender_id: str) -> None:
+    """Mark as read what one person wrote to another one up to now."""
+    unread = {"receiverUserId": receiver_id, "senderUserId": sender_id, "isRead": False}
+    newest = await ctx.of(DirectMessage).find_one(unread, sort=[("_id", -1)])
+    if newest:
+        await ctx.of(DirectMessage).update_many({**unread, "_id": {"$lte": newest.id}}, set={"isRead": True})
+        await _seen(ctx, sender_id, receiver_id, {"messageId": None, "throughId": newest.id})
+    else:
+        await inbox.read_group(ctx, receiver_id, "message", {}, sender_id)
+
+
+async def _seen(ctx: Context, sender_id: str, receiver_id: str, which: Wire) -> None:
+    """Tell both, and once nothing of this sender is unread let the notification be read as well."""
+    data = {"senderUserId": sender_id, "receiverUserId": receiver_id, **which}
+    ctx.events.publish(Pushed((sender_id, receiver_id), "message.read", data))
+    unread = {"receiverUserId": receiver_id, "senderUserId": sender_id, "isRead": False}
+    if not await ctx.of(DirectMessage).exists(unread):
+        await inbox.read_group(ctx, receiver_id, "message", {}, sender_id)
+
+
+async def _check_receiver(ctx: Context, actor: Actor, receiver_id: str) -> None:
+    if receiver_id == actor.user_id:
+        raise _invalid("receiverUserId", "must be somebody else")
+    receiver = await ctx.users.find_one({"_id": receiver_id})
+    if receiver is None:
+        raise _invalid("receiverUserId", "there is no such user")
+    pair = {"$in": [actor.user_id, receiver_id]}
+    if await ctx.of(Block).exists({"userId": pair, "blockedUserId": pair}):
+        raise Forbidden("blocked", "one of you has blocked the other")
+    if not receiver.active:
+        raise Conflict("inactive", "this person's account is not active")
+
+
+async def _check_content(ctx: Context, actor: Actor, content_type: ContentType, content: str) -> None:
+    if content_type == "Text":
+        longest = ctx.settings.rooms.chat_max_chars
+        if len(content) > longest:
+            raise _invalid("content", f"must have at most {longest} characters")
+        return
+    (upload,) = await uploads.owned(ctx, actor.user_id, [content], ["content"])
+    if not fits(content_type, upload.content_type):
+        raise _invalid("content", f"is of type {upload.content_type}, which is no {content_type}")
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid("invalid", "the message cannot be sent", [FieldError(field, message)])

@@ -1,0 +1,41 @@
+"""What follows from a direct message: both conversations, the receiver's notification, the devices of both."""
+
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.direct_messages import DirectMessage
+from mediaserver.usecases import conversations, direct_messages, inbox, notifications
+from mediaserver.usecases.context import Consequences, Context
+from mediaserver.usecases.events import Pushed
+
+
+async def _added(ctx: Context, message: DirectMessage) -> None:
+    await conversations.begin_or_go_on(ctx, message)
+    about = _about(message) | ({"text": message.content} if message.content_type == "Text" else {})
+    await notifications.notify(ctx, [message.receiver_user_id], "message", about, message.sender_user_id)
+    if await ctx.of(DirectMessage).exists({"_id": message.id, "isRead": True}):
+        # Read before it was told: nothing else would mark the notification.
+        await inbox.read_group(ctx, message.receiver_user_id, "message", {}, message.sender_user_id)
+    await _push(ctx, message)
+
+
+async def _removed(ctx: Context, message: DirectMessage) -> None:
+    await conversations.go_back(ctx, message)
+    receiver, sender = [message.receiver_user_id], message.sender_user_id
+    await notifications.withdraw(ctx, receiver, "message", _about(message), sender)
+    data = {"id": message.id, "senderUserId": sender, "receiverUserId": message.receiver_user_id}
+    ctx.events.publish(Pushed(message.people, "message.deleted", data))
+
+
+async def _push(ctx: Context, message: DirectMessage) -> None:
+    """To both; apart from each other only where there are links, which are signed for one person."""
+    groups = [message.people] if message.upload_id is None else [(one,) for one in message.people]
+    for people in groups:
+        reader = Actor(people[0], username="", role="student", login_id="")
+        (wire,) = await direct_messages.describe(ctx, reader, [message])
+        ctx.events.publish(Pushed(people, "message", wire))
+
+
+def _about(message: DirectMessage) -> dict[str, str]:
+    return {"messageId": message.id}
+
+
+CONSEQUENCES = Consequences(added=_added, removed=_removed)
