@@ -46,17 +46,20 @@ async def read(ctx: Context, actor: Actor, peer_id: str) -> None:
     await direct_messages.read_all(ctx, actor.user_id, peer_id)
 
 
-async def begin_or_go_on(ctx: Context, message: DirectMessage) -> None:
+async def go_on(ctx: Context, message: DirectMessage) -> None:
     """Bring both sides up to date with a message that was stored. May be repeated."""
-    sides = (message.people, message.people[::-1])
-    for user_id, peer_id in sides:
+    for user_id, peer_id in (message.people, message.people[::-1]):
         await _advance(ctx, user_id, peer_id, message)
+
+
+async def has_reader(ctx: Context, message: DirectMessage) -> bool:
+    """Whether one of the two is still there. Who was erased just now has no conversation: that was overlooked."""
     there = await ctx.users.values({"_id": {"$in": message.people}}, "_id")
-    for user_id, peer_id in sides:
-        if user_id not in there:  # erased just now: that may have overlooked what was written above
+    for user_id, peer_id in (message.people, message.people[::-1]):
+        if user_id not in there:
             await ctx.of(Conversation).delete_many({"userId": user_id, "peerUserId": peer_id})
-    if not there:
-        await _forget_messages(ctx, *message.people)
+            await _forget_if_over(ctx, user_id, peer_id)
+    return bool(there)
 
 
 async def go_back(ctx: Context, message: DirectMessage) -> None:
@@ -90,6 +93,8 @@ async def _advance(ctx: Context, user_id: str, peer_id: str, message: DirectMess
 async def _retreat(ctx: Context, user_id: str, peer_id: str, gone: str) -> None:
     """The last message of a side is gone: the one before it is the last now."""
     side, messages = {"userId": user_id, "peerUserId": peer_id}, ctx.of(DirectMessage)
+    # So that of two transactions that do not see each other's one is done again.
+    await ctx.of(Conversation).update_one(side, edits=True)
     while True:
         before = await messages.find_one({"pair": pair_of(user_id, peer_id)}, sort=[("_id", -1)])
         if before is None:
@@ -112,15 +117,16 @@ async def _unread(ctx: Context, user_id: str, peers: Sequence[str]) -> dict[str,
 
 
 async def _removed(ctx: Context, side: Conversation) -> None:
-    """With the side of the second of two who are erased go their messages: nobody can see them any more."""
-    if not await ctx.of(Conversation).exists({"userId": side.peer_user_id, "peerUserId": side.user_id}):
-        await _forget_messages(ctx, side.user_id, side.peer_user_id)
+    await _forget_if_over(ctx, side.user_id, side.peer_user_id)
 
 
-async def _forget_messages(ctx: Context, one: str, other: str) -> None:
-    async for message in ctx.of(DirectMessage).each({"pair": pair_of(one, other)}):
-        await showing.release(ctx, message)
-        await ctx.of(DirectMessage).delete_many({"_id": message.id})
+async def _forget_if_over(ctx: Context, one: str, other: str) -> None:
+    """With the second of two who are erased go their messages: nobody can see them any more."""
+    both = {"$in": [one, other]}
+    if not await ctx.of(Conversation).exists({"userId": both, "peerUserId": both}):
+        async for message in ctx.of(DirectMessage).each({"pair": pair_of(one, other)}):
+            await showing.release(ctx, message)
+            await ctx.of(DirectMessage).delete_many({"_id": message.id})
 
 
 CONSEQUENCES = Consequences(removed=_removed)

@@ -8,7 +8,7 @@ from mediaserver.usecases.events import Pushed
 
 
 async def _added(ctx: Context, message: DirectMessage) -> None:
-    await conversations.begin_or_go_on(ctx, message)
+    await conversations.go_on(ctx, message)
     about = _about(message) | ({"text": message.content} if message.content_type == "Text" else {})
     await notifications.notify(ctx, [message.receiver_user_id], "message", about, message.sender_user_id)
     if await ctx.of(DirectMessage).exists({"_id": message.id, "isRead": True}):
@@ -38,4 +38,4 @@ def _about(message: DirectMessage) -> dict[str, str]:
     return {"messageId": message.id}
 
 
-CONSEQUENCES = Consequences(added=_added, removed=_removed)
+CONSEQUENCES = Consequences(added=_added, removed=_removed, stands=conversations.has_reader)

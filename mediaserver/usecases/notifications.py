@@ -5,6 +5,7 @@ Called from steps that may be repeated: an act that was told before adds nothing
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.ids import new_id
@@ -56,18 +57,22 @@ async def withdraw(
     """Take back what `notify` told with the same arguments (words aside); may be repeated."""
     undone, stored = act(kind, about, by), ctx.of(Notification)
     async for batch in _batches(to):
-        holding = {"acts.key": undone.key, "userId": {"$in": batch}}
-        held = await stored.values(holding, "userId")
-        while held:
-            await stored.delete_many({**holding, "count": 1})
-            await stored.update_many(
-                {**holding, "count": {"$gt": 1}},
-                operators={"$pull": {"acts": {"key": undone.key}}},
-                inc={"count": -1},
-            )
-            if not await stored.exists(holding):  # else others were taken back between the two
-                await inbox.push_unread(ctx, held)
-                break
+        held = await stored.values({"acts.key": undone.key, "userId": {"$in": batch}}, "userId")
+        for user_id in held:
+            await _take_out(ctx, {"userId": user_id, "acts.key": undone.key}, undone.key)
+        await inbox.push_unread(ctx, held)
+
+
+async def _take_out(ctx: Context, holding: Mapping[str, str], key: str) -> None:
+    """Take an act out of the notification that holds it, which goes with the last one."""
+    stored = ctx.of(Notification)
+    while await stored.exists(holding):
+        pull: dict[str, Any] = {"$pull": {"acts": {"key": key}}}
+        if not await stored.update_one({**holding, "count": {"$gt": 1}}, operators=pull, inc={"count": -1}):
+            # Closed first: then nothing can come to it any more.
+            last = await stored.update_one({**holding, "count": 1}, set={"open": False})
+            if last:
+                await stored.delete_many({"_id": last.id})
 
 
 async def forget(ctx: Context, subject_id: str) -> None:

@@ -233,3 +233,14 @@ async def test_messages_stay_with_the_one_who_is_left_and_go_with_both(world: Wo
     for kind in (DirectMessage, Conversation, Notification):
         assert not await ctx.of(kind).exists({})
     assert not (await ctx.uploads.get(picture.id)).used
+
+
+async def test_a_message_that_comes_while_both_are_erased_does_not_stay(world: World) -> None:
+    ctx, ada, eve = world.ctx, await world.person("ada"), await world.person("eve")
+    await say(world, ada, eve)
+    users = [await ctx.users.get(one.user_id) for one in (ada, eve)]
+    sending = [say(world, ada, eve) for _ in range(5)]
+    erasing = [erasure.erase(ctx, one, user) for one, user in zip((ada, eve), users, strict=True)]
+    await asyncio.gather(*sending, *erasing, return_exceptions=True)
+    for kind in (DirectMessage, Conversation):
+        assert not await ctx.of(kind).exists({})
