@@ -146,7 +146,9 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
         await _post(client, path, {"title": "x"}, headers) for path in ("/live-sessions", "/audio-sessions")
     ]
     await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id(), "text": "@ada"}, new_id())
-    told = await world.ctx.of(Notification).find_one({})
+    eve = (await world.person("eve")).user_id
+    written = await _post(client, "/messages", {"receiverUserId": eve, "content": "hi"}, headers)
+    told = await world.ctx.of(Notification).find_one({"userId": ada.user_id})
     assert told is not None
     participant = await world.ctx.participants.find_one({})
     assert participant is not None
@@ -168,6 +170,10 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
         "/video-sessions/{id}/recordings": f"{inside}/recordings",
         "/recordings/{id}": f"/recordings/{recording.id}",
         "/uploads/{id}": f"/uploads/{picture.id}",
+        "/messages": f"/messages?with={eve}",
+        "/messages/{id}": f"/messages/{written}",
+        "/conversations": "/conversations",
+        "/conversations/unread-count": "/conversations/unread-count",
         "/notifications": "/notifications",
         "/notifications/{id}": f"/notifications/{told.id}",
         "/notifications/unread-count": "/notifications/unread-count",
