@@ -160,7 +160,7 @@ class Rooms(Section):
     floating_audio_slots: int = Field(3, ge=1, le=20)
     """Loudest-speaker audio slots that clients use in large rooms."""
     chat_max_chars: int = Field(4000, ge=1)
-    """Length of a chat message."""
+    """Length of a message in a chat, and of a private one."""
 
 
 class Uploads(Section):

@@ -56,10 +56,10 @@ GROUPINGS: Final[Mapping[Kind, Grouping]] = {
 IDS: Final = frozenset(
     {
         "tweetId", "commentId", "courseId", "lessonId", "assignmentId", "submissionId",
-        "sessionKind", "sessionId", "recordingId", "messageId", "userId",
+        "sessionKind", "sessionId", "recordingId", "messageId", "userId", "gradedAt",
     }
 )  # fmt: skip
-"""What an act may be about."""
+"""What an act may be about: it is another act when any of these is another."""
 WORDS: Final = frozenset({"title", "text"})
 """What may be said of that in words."""
 

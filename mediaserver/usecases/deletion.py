@@ -6,7 +6,7 @@ There are no transactions: when something fails in between, deleting again finds
 from mediaserver.base.errors import Conflict
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import chat, recordings, sessions
+from mediaserver.usecases import chat, notifications, recordings, sessions
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import SessionDeleted
 
@@ -22,5 +22,6 @@ async def delete_session(ctx: Context, actor: Actor, session: Session) -> None:
     await recordings.delete_of(ctx, session)
     await chat.delete_of(ctx, session)
     await ctx.participants.delete_many({"sessionKind": session.kind, "sessionId": session.id})
+    await notifications.forget(ctx, session.id)
     await ctx.sessions.delete(session.id)
     ctx.events.publish(SessionDeleted(session))

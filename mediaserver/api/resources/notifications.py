@@ -35,6 +35,7 @@ class NotificationContent(Body):
     session_id: Id | None = None
     recording_id: Id | None = None
     message_id: Id | None = None
+    graded_at: Moment | None = None
     title: _Words | None = None
     text: _Words | None = None
 
