@@ -46,6 +46,7 @@ from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import participants, revocations, settling
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
@@ -151,6 +152,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             tokens=tokens,
             passwords=passwords,
             consequences=CONSEQUENCES,
+            circles=Circles(events),
             mail=mail,
             node=node_name(settings.data.dir),
         )

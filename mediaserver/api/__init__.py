@@ -14,9 +14,12 @@ from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
+from mediaserver.api.resources.follows import FOLLOWS
 from mediaserver.api.resources.learning import LEARNING
 from mediaserver.api.resources.notifications import NOTIFICATIONS
 from mediaserver.api.resources.sessions import SESSIONS
+from mediaserver.api.resources.skills import SKILLS
+from mediaserver.api.resources.tweets import COMMENTS, TWEETS
 from mediaserver.api.resources.users import USERS
 from mediaserver.api.routes import (
     auth,
@@ -28,6 +31,7 @@ from mediaserver.api.routes import (
     people,
     progress,
     sessions,
+    social,
     uploads,
 )
 from mediaserver.api.services import SERVICES, Services
@@ -39,7 +43,7 @@ from mediaserver.usecases import uploads as upload_acts
 __all__ = ["Services", "build_api", "declared"]
 
 RESOURCES: tuple[Resource[Any], ...] = (
-    USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING,
+    USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING, SKILLS, FOLLOWS, TWEETS, COMMENTS,
 )  # fmt: skip
 READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
 """Who may read which objects, by the first part of their keys."""
@@ -84,6 +88,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *courses.ENDPOINTS,
         *progress.ENDPOINTS,
         *conversations.ENDPOINTS,
+        *social.ENDPOINTS,
         *uploads.endpoints(),
         *people.endpoints(),
         *health.ENDPOINTS,

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
-from mediaserver.api.shapes import brief, derived_model, patched, query_model, view_of
+from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, patched, query_model, view_of
 from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
@@ -43,7 +43,7 @@ class Within:
     """POST to it creates, with `field` filled in."""
     inherits: Sequence[str] = ()
     """Fields that what is created there has from its parent."""
-    filters: Sequence[str] = ()
+    filters: Sequence[FilterBy] = ()
     sort: Sort | None = None
     """The order, where it is another than the resource's own."""
     asks: Rule | None = None
@@ -67,7 +67,7 @@ class Resource(Generic[D]):
     """Fields of a POST body; none: nothing is created here."""
     update: Sequence[str] = ()
     """Fields of a PATCH body; none: nothing is changed here."""
-    filters: Sequence[str] = ()
+    filters: Sequence[FilterBy] = ()
     """Fields that a list may be narrowed to, by equality."""
     sorts: Sequence[str] = ()
     """Fields by which a list may be ordered; each needs an index that begins with it."""
@@ -167,9 +167,8 @@ class _Acts(Generic[D]):
         if allowed is None:
             return page([], None)
         names = place.filters if place else r.filters
-        chosen = query.model_dump(by_alias=True, exclude_none=True, include=set(names))
         words = documents.matching(query.q) if getattr(query, "q", None) else {}
-        where = _all_of(self._scope, of, allowed, chosen, words)
+        where = _all_of(self._scope, of, allowed, narrowed(query, names), words)
         sort = _order(getattr(query, "sort", None)) or (place.sort if place and place.sort else r.sort)
         left_out = [to_camel(name) for name in r.brief]
         found = await documents.page(where, sort, limit=query.limit, cursor=query.cursor, without=left_out)

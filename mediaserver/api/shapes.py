@@ -12,13 +12,16 @@ from pydantic.alias_generators import to_camel
 from mediaserver.api import bodies
 from mediaserver.api.bodies import Body
 from mediaserver.api.pagination import PageQuery
-from mediaserver.api.views import PersonView, UploadView
+from mediaserver.api.views import PersonView, SkillSummary, UploadView
 from mediaserver.base.errors import FieldError, Invalid
 from mediaserver.domain.document import UPLOAD, Document, Reference
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.shown_uploads import holds_uploads
+from mediaserver.domain.skills import Skill
 
 MAX_WORDS = 200
+FilterBy = str | tuple[str, str]
+"""A field; or a parameter and the field that is a list in which what it gives must be."""
 
 
 def derived_model(name: str, document: type[Document], fields: Sequence[str]) -> type[BaseModel]:
@@ -28,14 +31,19 @@ def derived_model(name: str, document: type[Document], fields: Sequence[str]) ->
 
 
 def query_model(
-    name: str, document: type[Document], filters: Sequence[str], sorts: Sequence[str] = ()
+    name: str, document: type[Document], filters: Sequence[FilterBy], sorts: Sequence[str] = ()
 ) -> type[BaseModel]:
     """The query of a list: filters by equality, an order, words to search where the document is searched."""
     chosen: dict[str, Any] = {}
     for one in filters:
-        info = copy(_info(document, one))
-        info.default, info.default_factory = None, None
-        chosen[one] = (info.annotation | None if info.annotation else Any, info)
+        if isinstance(one, str):
+            info = copy(_info(document, one))
+            info.default, info.default_factory = None, None
+            chosen[one] = (info.annotation | None if info.annotation else Any, info)
+        else:
+            parameter, field = one
+            (item,) = get_args(_info(document, field).annotation)
+            chosen[parameter] = (item | None, None)
     if sorts:
         orders = tuple(sign + to_camel(field) for field in sorts for sign in ("", "-"))
         about = "Ascending; with `-` descending."
@@ -81,6 +89,16 @@ def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) 
     return {names[alias]: getattr(after, names[alias]) for alias in known}
 
 
+def narrowed(query: BaseModel, filters: Sequence[FilterBy]) -> dict[str, Any]:
+    """What a query of `query_model` narrows its list to, as a filter."""
+    fields = dict((one, one) if isinstance(one, str) else one for one in filters)
+    given = query.model_dump(exclude_none=True, include=set(fields))
+    aliases = {name: info.alias or name for name, info in type(query).model_fields.items()}
+    return {
+        aliases[name] if fields[name] == name else to_camel(fields[name]): value for name, value in given.items()
+    }
+
+
 def _info(document: type[Document], name: str) -> Any:
     return document.model_fields[name]
 
@@ -90,14 +108,19 @@ _CLASSES = {document.collection: document for document in DOCUMENTS}
 
 def _named(document: type[Document], reference: Reference) -> Any:
     optional = type(None) in get_args(document.model_fields[reference.field].annotation)
+    shape = PersonView if reference.to == "users" else summary_of(_CLASSES[reference.to])
+    if reference.many(document):
+        return (list[shape], ...)  # type: ignore[valid-type]  # made at run time
     if reference.to == "users":
-        return (PersonView | None, ...) if optional else (PersonView, ...)
-    return (summary_of(_CLASSES[reference.to]) | None, ...)
+        return (shape | None, ...) if optional else (shape, ...)
+    return (shape | None, ...)
 
 
 @cache
 def summary_of(document: type[Document]) -> type[BaseModel]:
     """The shape in which others show a document."""
+    if document is Skill:
+        return SkillSummary
     fields: dict[str, Any] = {
         f: (info.annotation, Field(alias=info.alias)) for f in document.summary for info in [_info(document, f)]
     }

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mediaserver.api.bodies import Body
 from mediaserver.domain.actor import Role
-from mediaserver.domain.document import Moment
+from mediaserver.domain.document import Id, Moment
 from mediaserver.domain.messages import ContentType
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import RecordedTrack, Recording
@@ -54,6 +54,12 @@ class PresignedView(Body):
     expires_at: Moment = Field(description="By then it must have begun.")
 
 
+class SkillSummary(Body):
+    id: Id
+    name: str
+    category: str
+
+
 class UserView(Body):
     """A person; `email` is there for themselves and admins."""
 
@@ -66,6 +72,11 @@ class UserView(Body):
     active: bool
     profile: Profile
     profile_image: UploadView | None
+    skills: list[SkillSummary] = Field(description="The first is the main one.")
+    followers_count: int
+    following_count: int
+    tweets_count: int
+    following: bool = Field(description="Whether the reader follows them.")
     join_date: Moment
     last_login: Moment | None
 

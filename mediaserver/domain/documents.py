@@ -5,13 +5,16 @@ from typing import Final
 from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
+from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.follows import Follow
 from mediaserver.domain.idempotency import IdempotentRequest
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
+from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.participants import Participant
@@ -20,6 +23,7 @@ from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.skills import Skill
 from mediaserver.domain.submissions import Submission
+from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 
@@ -27,4 +31,5 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
     Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
     VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
+    Follow, Tweet, Comment, TweetLike, CommentLike,
 )  # fmt: skip

@@ -21,6 +21,8 @@ class Refusal:
 
     code: str = "forbidden"
     detail: str = "you may not do that"
+    hides: bool = False
+    """That there is anything at all: 404 in the place of 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Rule:
     def refusing(self, code: str, detail: str) -> "Rule":
         """The same rule, which says so to those whom it does not allow."""
         return replace(self, refusal=Refusal(code, detail))
+
+    def hiding(self) -> "Rule":
+        """The same rule; for those whom it does not allow there is no such document."""
+        return replace(self, refusal=Refusal("not_found", "there is no such thing", hides=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def of_published(field: str = "course_id") -> Rule:
 
 def not_blocked(field: str = "user_id") -> Rule:
     """Everybody but those between whom and the person of `field` one has blocked the other."""
-    stored = to_camel(field)
+    stored = "_id" if field == "id" else to_camel(field)
     return Rule(
         "not blocked",
         lambda viewer, document: getattr(document, field) not in _facts(viewer).hidden,

@@ -11,9 +11,12 @@ from mediaserver.domain.text import Line, Prose, fold
 
 
 class Skill(Consequential):
+    """What people can and courses teach."""
+
     collection: ClassVar[str] = "skills"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("name_folded",), unique=True),
+        Index(("name",)),
         Index(("category", "_id")),
     )
     policy: ClassVar[Policy] = Policy(

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from mediaserver.domain.actor import Role
-from mediaserver.domain.document import Consequential, Document, Id, Index, Moment, Reference, Value
-from mediaserver.domain.policy import Policy, admin, any_of, anyone, nobody, owner
+from mediaserver.domain.document import Counted, Document, Id, Index, Moment, Reference, Value
+from mediaserver.domain.lists import DISTINCT, UNIQUE
+from mediaserver.domain.policy import Policy, admin, any_of, nobody, not_blocked, owner
 from mediaserver.domain.text import CONTROL, SPACE, Line, Prose, Typed, WebAddress, fold
 
 Username = Annotated[
@@ -28,18 +29,23 @@ class Profile(Value):
     links: list[WebAddress] = Field(default_factory=list, max_length=10)
 
 
-class User(Consequential):
+class User(Counted):
     """A person with an account."""
 
     collection: ClassVar[str] = "users"
     policy: ClassVar[Policy] = Policy(
-        create=nobody, read=anyone, update=any_of(owner("id"), admin), delete=any_of(owner("id"), admin)
+        create=nobody,
+        read=any_of(owner("id"), admin, not_blocked("id")).hiding(),
+        update=any_of(owner("id"), admin),
+        delete=any_of(owner("id"), admin),
     )
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("username_folded",), unique=True),
         Index(("email_folded",), unique=True),
         Index(("rights_changed_at",)),
+        Index(("skills", "_id")),
     )
+    references: ClassVar[tuple[Reference, ...]] = (Reference("skills", "skills", "clear", shown="skills"),)
 
     username: Username
     username_folded: str = Field(exclude=True)
@@ -51,6 +57,13 @@ class User(Consequential):
     profile: Profile = Profile()
     profile_image: Id | None = None
     """An upload's id; answers give the upload."""
+    skills: Annotated[list[Id], Field(max_length=50, json_schema_extra=UNIQUE), DISTINCT] = Field(
+        default_factory=list
+    )
+    """The first is the main one."""
+    followers_count: int = 0
+    following_count: int = 0
+    tweets_count: int = 0
     join_date: Moment
     last_login: Moment | None = None
     login_epoch: int = Field(default=0, exclude=True)

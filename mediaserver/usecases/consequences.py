@@ -3,14 +3,29 @@
 from collections.abc import Mapping
 from typing import Final
 
+from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.follows import Follow
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
+from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.users import User
-from mediaserver.usecases import conversations, courses, enrollments, erasure, lessons, message_delivery
+from mediaserver.usecases import (
+    comments,
+    conversations,
+    courses,
+    enrollments,
+    erasure,
+    follows,
+    lessons,
+    likes,
+    message_delivery,
+    tweets,
+)
 from mediaserver.usecases.context import Consequences
 
 CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
@@ -21,4 +36,9 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Enrollment: enrollments.CONSEQUENCES,
     DirectMessage: message_delivery.CONSEQUENCES,
     Conversation: conversations.CONSEQUENCES,
+    Follow: follows.CONSEQUENCES,
+    Tweet: tweets.CONSEQUENCES,
+    Comment: comments.CONSEQUENCES,
+    TweetLike: likes.CONSEQUENCES,
+    CommentLike: likes.CONSEQUENCES,
 }

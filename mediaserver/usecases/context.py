@@ -24,6 +24,7 @@ from mediaserver.store.mail import Mail
 from mediaserver.store.objects import ObjectStore
 from mediaserver.store.repositories import Repositories
 from mediaserver.store.repository import Repository
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
@@ -102,6 +103,8 @@ class Context:
     """Makes file URLs."""
     tokens: AccessTokens
     passwords: Passwords
+    circles: Circles
+    """Whom people follow and do not see, as far as it was asked for a moment ago."""
     mail: Mail
     consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)
     """By the class of documents that have any."""

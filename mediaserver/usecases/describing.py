@@ -3,11 +3,11 @@
 One query for each kind of thing, however many documents there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document
+from mediaserver.domain.document import Document, Reference
 from mediaserver.domain.shown_uploads import Loc, holds_uploads, shown_uploads
 from mediaserver.usecases import uploads, users
 from mediaserver.usecases.context import Context
@@ -37,16 +37,11 @@ async def summaries(ctx: Context, collection: str, ids: Iterable[str]) -> dict[s
 async def _name_people(
     ctx: Context, kind: type[Document], documents: Sequence[Document], wires: Sequence[Wire]
 ) -> None:
-    shown = [(reference.shown, reference.field) for reference in kind.references if reference.to == "users"]
-    named = [(name, field) for name, field in shown if name]
-    if not named:
+    shown = [reference for reference in kind.references if reference.to == "users" and reference.shown]
+    if not shown:
         return
-    ids = {id for document in documents for _, field in named if (id := getattr(document, field))}
-    people = await users.people(ctx, ids)
-    for document, wire in zip(documents, wires, strict=True):
-        for name, field in named:
-            id = getattr(document, field)
-            wire[name] = people[id] if id else None
+    people = await users.people(ctx, (id for document in documents for one in shown for id in one.ids(document)))
+    _put_named(kind, shown, people, documents, wires)
 
 
 async def _name_documents(
@@ -55,10 +50,23 @@ async def _name_documents(
     for reference in kind.references:
         if reference.to == "users" or not reference.shown:
             continue
-        ids = {id for document in documents if (id := getattr(document, reference.field))}
-        found = await summaries(ctx, reference.to, ids)
+        ids = (id for document in documents for id in reference.ids(document))
+        _put_named(kind, [reference], await summaries(ctx, reference.to, ids), documents, wires)
+
+
+def _put_named(
+    kind: type[Document],
+    shown: Sequence[Reference],
+    found: Mapping[str, Wire],
+    documents: Sequence[Document],
+    wires: Sequence[Wire],
+) -> None:
+    """What each reference names in its place: null, or left out of a list, where it is not there."""
+    for reference in shown:
+        assert reference.shown is not None, "only what is shown is looked up"
         for document, wire in zip(documents, wires, strict=True):
-            wire[reference.shown] = found.get(getattr(document, reference.field) or "")
+            named = [found[id] for id in reference.ids(document) if id in found]
+            wire[reference.shown] = named if reference.many(kind) else named[0] if named else None
 
 
 async def _show_uploads(

@@ -78,6 +78,14 @@ class Unenrolled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CircleChanged(Event):
+    """Whom these people follow, or do not see, is not what it was."""
+
+    shared: ClassVar[bool] = True
+    user_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRevoked(Event):
     shared: ClassVar[bool] = True
     user_id: str

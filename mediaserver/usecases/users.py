@@ -1,6 +1,6 @@
 """People as others see them: names and pictures for lists, the email for oneself and admins only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
@@ -9,8 +9,8 @@ from mediaserver.domain.messages import fits
 from mediaserver.domain.text import fold
 from mediaserver.domain.uploads import Upload, Use
 from mediaserver.domain.users import User
-from mediaserver.usecases import identity, uploads
-from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases import identity, references, settling, uploads
+from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import UserUpdated
 
 Wire = dict[str, Any]
@@ -70,33 +70,17 @@ async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, An
     if actor.user_id == user.id and (fields.get("active") is False or fields.get("role", "admin") != "admin"):
         raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
     own = {name: value for name, value in fields.items() if name not in _ADMIN_ONLY}
+    await references.require(ctx, user.model_copy(update=own), only=set(own))
     if "profile_image" in own:
         await _change_picture(ctx, user, own["profile_image"])
     if own:
-        user = await ctx.users.update(user.id, set=stored_names(User, own))
+        user = await settling.change(ctx, user, own)
         ctx.events.publish(UserUpdated(user.id))
     if "role" in fields:
         user = await identity.set_role(ctx, user.id, fields["role"])
     if "active" in fields:
         user = await identity.set_active(ctx, user.id, fields["active"])
     return user
-
-
-async def describe(ctx: Context, reader: Actor, found: Sequence[User]) -> list[Wire]:
-    """People as `reader` sees them: `profileImage` expanded, the email only where it is theirs to see."""
-    wanted = [user.profile_image for user in found if user.profile_image]
-    images = await ctx.uploads.find({"_id": {"$in": wanted}}) if wanted else []
-    by_id = {image.id: image for image in images}
-    return [_wire(ctx, reader, user, by_id) for user in found]
-
-
-def _wire(ctx: Context, reader: Actor, user: User, images: Mapping[str, Upload]) -> Wire:
-    wire = user.to_wire()
-    image = images.get(user.profile_image or "")
-    wire["profileImage"] = uploads.describe(ctx, reader.user_id, image) if image else None
-    if not (reader.is_admin or reader.user_id == user.id):
-        del wire["email"]
-    return wire
 
 
 async def _change_picture(ctx: Context, user: User, upload_id: str | None) -> None:

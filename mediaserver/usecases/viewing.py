@@ -3,9 +3,8 @@
 from collections.abc import Set
 from typing import Any
 
-from mediaserver.base.errors import Forbidden
+from mediaserver.base.errors import Forbidden, NotFound
 from mediaserver.domain.actor import Actor, Fact, Viewer
-from mediaserver.domain.blocks import Block
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.policy import Rule
@@ -24,7 +23,7 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
     if "published" in needs and (course_id := getattr(judged, "course_id", None)):
         published = frozenset(await ctx.of(Course).values({"_id": course_id, "published": True}, "_id"))
     if "blocks" in needs:
-        hidden = frozenset(await hidden_from(ctx, actor.user_id))
+        hidden = await ctx.circles.hidden(ctx, actor.user_id)
     return Viewer(
         actor.user_id, actor.username, actor.role, actor.login_id,
         enrolled=enrolled, teaches=teaches, published=published, hidden=hidden,
@@ -38,12 +37,8 @@ async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:
 
 
 async def require(ctx: Context, actor: Actor, rule: Rule, document: Any) -> None:
-    """Forbidden, in the words of the rule, unless it lets `actor` do that."""
+    """Forbidden or NotFound, in the words of the rule, unless it lets `actor` do that."""
     if not await allows(ctx, actor, rule, document):
+        if rule.refusal.hides:
+            raise NotFound(rule.refusal.code, rule.refusal.detail)
         raise Forbidden(rule.refusal.code, rule.refusal.detail)
-
-
-async def hidden_from(ctx: Context, user_id: str) -> list[str]:
-    """Whom a person blocked, and who blocked them."""
-    theirs = await ctx.of(Block).values({"userId": user_id}, "blockedUserId")
-    return [*theirs, *await ctx.of(Block).values({"blockedUserId": user_id}, "userId")]

@@ -27,6 +27,7 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
@@ -45,13 +46,14 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
     await database.ensure_indexes(DOCUMENTS)
     objects = await open_objects(settings.objects, data)
     secrets = Secrets.load(data)
-    passwords = Passwords(settings.auth)
+    passwords, events = Passwords(settings.auth), Events()
     try:
         yield Context(
             repositories=Repositories(database, DOCUMENTS),
-            counters=MemoryCounters(), objects=objects, events=Events(), clock=utc_now, settings=settings,
+            counters=MemoryCounters(), objects=objects, events=events, clock=utc_now, settings=settings,
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
+            circles=Circles(events),
             consequences=CONSEQUENCES, mail=open_mail(settings.mail, data),
         )  # fmt: skip
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.store.bus import RedisBus
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.relay import Relay
@@ -24,7 +25,7 @@ async def joined(ctx: Context, redis_url: str) -> AsyncIterator[Context]:
     relay.connect(bus.send)
     running = asyncio.create_task(bus.run())
     await fit(bus)
-    yield dataclasses.replace(ctx, events=events, tokens=tokens)
+    yield dataclasses.replace(ctx, events=events, tokens=tokens, circles=Circles(events))
     running.cancel()
     await asyncio.wait([running])
 

@@ -23,7 +23,9 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import uploads
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import Events
 from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.tokens import AccessTokens
 from tests.usecases.pictures import encoded, quarters
@@ -57,6 +59,7 @@ async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIter
         "objects": store,
         "signer": UrlSigner(b"k" * 32),
         "tokens": AccessTokens(b"t" * 32, 900),
+        "circles": Circles(Events()),
         "repositories": Repositories(database, DOCUMENTS, clock),
     }
     await database.ensure_indexes(DOCUMENTS)

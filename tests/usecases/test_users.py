@@ -4,14 +4,14 @@ import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Invalid
 from mediaserver.domain.users import Profile
-from mediaserver.usecases import users
+from mediaserver.usecases import profiles, users
 from tests.usecases.world import World
 
 
 async def test_the_email_is_for_oneself_and_admins(world: World) -> None:
     ada, eve, root = await world.person("ada"), await world.person("eve"), await world.person("root", "admin")
     user = await world.ctx.users.get(ada.user_id)
-    seen = ["email" in (await users.describe(world.ctx, reader, [user]))[0] for reader in (ada, eve, root)]
+    seen = ["email" in (await profiles.describe(world.ctx, reader, [user]))[0] for reader in (ada, eve, root)]
     assert seen == [True, False, True]
 
 
@@ -43,5 +43,5 @@ async def test_a_picture_is_ones_own_and_the_old_one_is_let_go(world: World) -> 
             await users.update(world.ctx, ada, user, {"profile_image": wrong})
     user = await users.update(world.ctx, ada, user, {"profile_image": second.id})
     assert [(await world.ctx.uploads.get(one.id)).used for one in (first, second)] == [False, True]
-    wire = (await users.describe(world.ctx, eve, [user]))[0]
+    wire = (await profiles.describe(world.ctx, eve, [user]))[0]
     assert wire["profileImage"]["id"] == second.id and f"person={eve.user_id}" in wire["profileImage"]["url"]

@@ -21,6 +21,7 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import Event, Events
@@ -122,17 +123,19 @@ async def open_world(
     passwords, letters = Passwords(settings.auth), Letters()
     mail = Mail(letters)
     carrying = asyncio.create_task(mail.run())
+    events = Events()
     ctx = Context(
         repositories=Repositories(database, documents, clock),
         counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
         objects=objects,
-        events=Events(),
+        events=events,
         clock=clock,
         settings=settings,
         secrets=secrets,
         signer=UrlSigner(secrets.url_key),
         tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
         passwords=passwords,
+        circles=Circles(events),
         consequences=consequences,
         mail=mail,
     )

@@ -3,16 +3,16 @@
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import UserView
 from mediaserver.domain.users import User
-from mediaserver.usecases import erasure, users
+from mediaserver.usecases import erasure, profiles, users
 
 USERS = Resource(
     path="/users",
     document=User,
-    update=("profile", "profile_image", "role", "active"),
-    filters=("role", "active"),
+    update=("profile", "profile_image", "skills", "role", "active"),
+    filters=("role", "active", ("skill", "skills")),
     view=UserView,
     deletable=True,
     updates=users.update,
     deletes=erasure.erase,
-    describes=users.describe,
+    describes=profiles.describe,
 )

@@ -10,7 +10,7 @@ from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.views import LoginView, SignedInView, UserView
 from mediaserver.domain.users import Email, Password, Username
 from mediaserver.domain.users import Login as LoginDocument
-from mediaserver.usecases import identity, logins, new_passwords, users
+from mediaserver.usecases import identity, logins, new_passwords, profiles
 
 _TAG = "Identity"
 _AGENT_CHARS = 200
@@ -107,11 +107,11 @@ async def _confirm_reset(call: Call) -> Answer:
 
 async def _me(call: Call) -> Answer:
     user = await call.context.users.get(call.actor.user_id)
-    return Answer((await users.describe(call.context, call.actor, [user]))[0])
+    return Answer((await profiles.describe(call.context, call.actor, [user]))[0])
 
 
 async def _signed_in(call: Call, signed_in: identity.SignedIn, location: str | None = None) -> Answer:
-    described = await users.describe(call.context, signed_in.actor, [signed_in.user])
+    described = await profiles.describe(call.context, signed_in.actor, [signed_in.user])
     data = {
         "user": described[0],
         "accessToken": signed_in.access_token,

@@ -1,0 +1,20 @@
+"""`/follows`: who follows whom, also as the lists of one person's followers and of those whom they follow."""
+
+from mediaserver.api.resource import Resource, Within
+from mediaserver.domain.follows import Follow
+from mediaserver.domain.users import User
+from mediaserver.usecases import follows
+
+FOLLOWS = Resource(
+    path="/follows",
+    document=Follow,
+    create=("following_user_id",),
+    filters=("follower_user_id", "following_user_id"),
+    within=(
+        Within(path="/users/{id}/followers", parent=User, field="following_user_id"),
+        Within(path="/users/{id}/following", parent=User, field="follower_user_id"),
+    ),
+    deletable=True,
+    creates=follows.follow,
+    deletes=follows.unfollow,
+)

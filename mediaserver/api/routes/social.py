@@ -1,0 +1,84 @@
+"""Likes and the feed: what there is of tweets beyond CRUD."""
+
+from pydantic import BaseModel
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.pagination import PageQuery, page
+from mediaserver.api.resources.tweets import COMMENT_VIEW, TWEET_VIEW
+from mediaserver.api.views import PersonView
+from mediaserver.base.errors import NotFound
+from mediaserver.domain.comments import Comment
+from mediaserver.domain.document import Moment
+from mediaserver.domain.tweets import VISIBLE, Tweet
+from mediaserver.usecases import feed, likes, speech
+from mediaserver.usecases.viewing import require
+
+
+class LikeView(Body):
+    user: PersonView
+    liked_at: Moment
+
+
+class _Likes:
+    """The likes of one kind of thing: liking and not liking answer the thing as it is then."""
+
+    def __init__(self, kind: type[Tweet] | type[Comment]) -> None:
+        self._kind = kind
+
+    async def like(self, call: Call) -> Answer:
+        await likes.like(call.context, call.actor, await self._find(call))
+        return await self._answer(call)
+
+    async def unlike(self, call: Call) -> Answer:
+        await likes.unlike(call.context, call.actor, await self._find(call))
+        return await self._answer(call)
+
+    async def list(self, call: Call) -> Answer:
+        liked, query = await self._find(call), call.query
+        found = await likes.page(call.context, call.actor, liked, query.limit, query.cursor)
+        return page(await likes.describe(call.context, found.items), found.next_cursor)
+
+    async def _find(self, call: Call) -> Tweet | Comment:
+        found = await call.context.of(self._kind).find_one({"_id": call.id()})
+        if found is None:
+            raise NotFound("not_found", f"there is no such {self._kind.__name__.lower()}")
+        await require(call.context, call.actor, VISIBLE, found)
+        return found
+
+    async def _answer(self, call: Call) -> Answer:
+        found = await self._find(call)
+        (wire,) = await speech.describe(call.context, call.actor, [found])
+        return Answer(wire, revision=found.revision)
+
+
+async def _feed(call: Call) -> Answer:
+    found = await feed.page(call.context, call.actor, call.query.limit, call.query.cursor)
+    return page(await speech.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
+def _of_likes(kind: type[Tweet] | type[Comment], stem: str, view: type[BaseModel]) -> tuple[Endpoint, ...]:
+    acts, tag, word = _Likes(kind), kind.__name__, kind.__name__.lower()
+    path = stem + "/{id}/like"
+    return (
+        Endpoint(
+            "PUT", path, f"Like a {word}, once or more often", acts.like, tag, answer=view, errors=(404, 409),
+        ),
+        Endpoint(
+            "DELETE", path, f"Do not like a {word} any more", acts.unlike, tag, answer=view, errors=(404,),
+        ),
+        Endpoint(
+            "GET", path + "s", f"Those who like a {word}", acts.list, tag,
+            query=PageQuery, answer=LikeView, listed=True, errors=(404,),
+        ),
+    )  # fmt: skip
+
+
+ENDPOINTS = (
+    *_of_likes(Tweet, "/tweets", TWEET_VIEW),
+    *_of_likes(Comment, "/comments", COMMENT_VIEW),
+    Endpoint(
+        "GET", "/feed", "Tweets of those whom one follows and one's own, newest first", _feed, "Tweet",
+        query=PageQuery, answer=TWEET_VIEW, listed=True,
+    ),
+)  # fmt: skip

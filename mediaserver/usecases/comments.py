@@ -1,0 +1,64 @@
+"""Saying something about a tweet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.comments import Comment
+from mediaserver.domain.tweets import Content, Tweet
+from mediaserver.usecases import counting, notifications, settling, speech
+from mediaserver.usecases.context import Consequences, Context
+
+
+async def post(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Comment:
+    """Invalid for nothing said, uploads that are not one's own, and a tweet that is just being deleted."""
+    content: Content = fields["content"]
+    speech.require_words(content)
+    stamp = ctx.stamp()
+    return await settling.add(
+        ctx,
+        Comment(
+            **stamp,
+            tweet_id=fields["tweet_id"],
+            user_id=actor.user_id,
+            timestamp=stamp["created_at"],
+            content=content,
+            mentions=await speech.mentioned(ctx, actor.user_id, content.text),
+        ),
+    )
+
+
+async def _added(ctx: Context, comment: Comment) -> None:
+    about = _about(comment)
+    if comment.edited_at is None:
+        await counting.count(ctx, Tweet, comment.tweet_id, "commentsCount", 1, comment)
+        await notifications.notify(
+            ctx, await _author(ctx, comment), "commented", about | _text(comment), comment.user_id
+        )
+    await speech.tell_mentioned(ctx, comment, about)
+
+
+async def _removed(ctx: Context, comment: Comment) -> None:
+    await counting.count(ctx, Tweet, comment.tweet_id, "commentsCount", -1, comment)
+    await notifications.withdraw(ctx, await _author(ctx, comment), "commented", _about(comment), comment.user_id)
+    await notifications.forget(ctx, comment.id)
+
+
+async def _tidy(ctx: Context, comment: Comment) -> None:
+    await counting.forget(ctx, Tweet, comment.tweet_id, "commentsCount", comment)
+
+
+def _about(comment: Comment) -> dict[str, str]:
+    return {"tweetId": comment.tweet_id, "commentId": comment.id}
+
+
+def _text(comment: Comment) -> dict[str, str]:
+    return {"text": comment.content.text} if comment.content.text else {}
+
+
+async def _author(ctx: Context, comment: Comment) -> list[str]:
+    """Whose tweet it is about; nobody once that is gone."""
+    return list(await ctx.of(Tweet).values({"_id": comment.tweet_id}, "userId"))
+
+
+CONSEQUENCES = Consequences(_added, _removed, _tidy, edited=True)

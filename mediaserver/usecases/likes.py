@@ -1,0 +1,94 @@
+"""Likes of tweets and comments: a person likes a thing or does not, however often they say so."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mediaserver.base.errors import NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.comments import Comment
+from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.tweets import Tweet
+from mediaserver.store.repository import Page
+from mediaserver.usecases import counting, notifications, settling, users
+from mediaserver.usecases.context import Consequences, Context
+
+Wire = dict[str, Any]
+Liked = Tweet | Comment
+Like = TweetLike | CommentLike
+_COUNTER: Final = "likesCount"
+
+
+async def like(ctx: Context, actor: Actor, liked: Liked) -> None:
+    """May be repeated. Conflict `gone` when it is just being deleted."""
+    await settling.add_once(ctx, _like(ctx, actor, liked), _its(actor, liked))
+
+
+async def unlike(ctx: Context, actor: Actor, liked: Liked) -> None:
+    """May be repeated."""
+    kind = TweetLike if isinstance(liked, Tweet) else CommentLike
+    found = await ctx.of(kind).find_one(_its(actor, liked))
+    if found is not None:
+        with contextlib.suppress(NotFound):  # taken back twice at once
+            await settling.remove(ctx, found)
+
+
+async def page(ctx: Context, actor: Actor, liked: Liked, limit: int, cursor: str | None) -> Page[Any]:
+    """Those who like it, the latest first, without those whom `actor` does not see."""
+    kind = TweetLike if isinstance(liked, Tweet) else CommentLike
+    hidden = set() if actor.is_admin else await ctx.circles.hidden(ctx, actor.user_id)
+    where = _of(liked) | ({"userId": {"$nin": sorted(hidden)}} if hidden else {})
+    return await ctx.of(kind).page(where, [("_id", -1)], limit, cursor)
+
+
+async def describe(ctx: Context, found: Sequence[Like]) -> list[Wire]:
+    people = await users.people(ctx, [like.user_id for like in found])
+    return [{"user": people[like.user_id], "likedAt": like.to_wire()["createdAt"]} for like in found]
+
+
+def _like(ctx: Context, actor: Actor, liked: Liked) -> Any:
+    if isinstance(liked, Tweet):
+        return TweetLike(**ctx.stamp(), user_id=actor.user_id, tweet_id=liked.id)
+    return CommentLike(**ctx.stamp(), user_id=actor.user_id, comment_id=liked.id)
+
+
+def _of(liked: Liked) -> dict[str, Any]:
+    return {"tweetId" if isinstance(liked, Tweet) else "commentId": liked.id}
+
+
+def _its(actor: Actor, liked: Liked) -> dict[str, Any]:
+    return {"userId": actor.user_id, **_of(liked)}
+
+
+def _target(like: Like) -> tuple[type[Liked], str]:
+    return (Tweet, like.tweet_id) if isinstance(like, TweetLike) else (Comment, like.comment_id)
+
+
+async def _added(ctx: Context, like: Like) -> None:
+    await counting.count(ctx, *_target(like), _COUNTER, 1, like)
+    if liked := await _liked(ctx, like):
+        await notifications.notify(ctx, [liked.user_id], "liked", _about(liked), like.user_id)
+
+
+async def _removed(ctx: Context, like: Like) -> None:
+    await counting.count(ctx, *_target(like), _COUNTER, -1, like)
+    if liked := await _liked(ctx, like):
+        await notifications.withdraw(ctx, [liked.user_id], "liked", _about(liked), like.user_id)
+
+
+async def _tidy(ctx: Context, like: Like) -> None:
+    await counting.forget(ctx, *_target(like), _COUNTER, like)
+
+
+async def _liked(ctx: Context, like: Like) -> Liked | None:
+    kind, id = _target(like)
+    return await ctx.of(kind).find_one({"_id": id})
+
+
+def _about(liked: Liked) -> dict[str, str]:
+    if isinstance(liked, Tweet):
+        return {"tweetId": liked.id}
+    return {"tweetId": liked.tweet_id, "commentId": liked.id}
+
+
+CONSEQUENCES = Consequences(_added, _removed, _tidy)

@@ -1,0 +1,87 @@
+"""What tweets and comments have in common: the people whom a text names, likes by the reader, the end of both."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from mediaserver.base.errors import FieldError, Invalid, Unavailable
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.comments import Comment
+from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.markup import mentioned_names
+from mediaserver.domain.tweets import Content, Tweet
+from mediaserver.usecases import describing, notifications, settling, showing
+from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases.users import DELETED
+
+Wire = dict[str, Any]
+S = TypeVar("S", Tweet, Comment)
+
+
+def require_words(content: Content) -> None:
+    """Invalid when nothing is said."""
+    if content.empty:
+        raise Invalid("invalid", "some fields are wrong", [FieldError("content", "needs text or media")])
+
+
+async def mentioned(ctx: Context, author: str, text: str) -> list[str]:
+    """The ids of those whom a text names: who is there, and neither blocked its author nor is blocked."""
+    wanted = mentioned_names(text)
+    if not wanted:
+        return []
+    names = [name for one in wanted for name in one]
+    found = await ctx.users.find({"usernameFolded": {"$in": names}})
+    by_name = {user.username_folded: user.id for user in found}
+    meant = (next((by_name[name] for name in one if name in by_name), None) for one in wanted)
+    hidden = await ctx.circles.hidden(ctx, author)
+    return list(dict.fromkeys(id for id in meant if id is not None and id not in hidden))
+
+
+async def edit(ctx: Context, actor: Actor, before: S, fields: Mapping[str, Any]) -> S:
+    """Say something else; people whom it names now are told. Invalid; Unavailable `busy` for a moment after it
+    was made."""
+    content: Content = fields["content"]
+    require_words(content)
+    if not (before.settled or before.edited_at):  # what follows from its coming must not be taken for its edit's
+        raise Unavailable("busy", "this has just been made; try again in a moment")
+    named = await mentioned(ctx, before.user_id, content.text)
+    return await settling.change(ctx, before, {**fields, "mentions": named, "edited_at": ctx.clock()})
+
+
+async def tell_mentioned(ctx: Context, said: Tweet | Comment, about: Mapping[str, str]) -> None:
+    if said.mentions:
+        text = {"text": said.content.text} if said.content.text else {}
+        await notifications.notify(ctx, said.mentions, "mentioned", {**about, **text}, said.user_id)
+
+
+async def bury(ctx: Context, said: S) -> S:
+    """Leave a stone in its place: its author is gone, and what they said; what others said about it stays.
+
+    May be repeated. Of a tweet or comment that nobody answered `settling.remove` is the better end.
+    """
+    emptied: dict[str, Any] = {"content": Content(), "mentions": [], "removed": True}
+    if isinstance(said, Tweet):
+        emptied["hashtags"] = []
+    buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied))
+    await showing.release(ctx, said)
+    await notifications.forget(ctx, said.id)
+    return buried
+
+
+async def describe(ctx: Context, reader: Actor, found: Sequence[Tweet | Comment]) -> list[Wire]:
+    """As the wire has them: with their authors, and whether the reader likes them."""
+    wires = await describing.describe(ctx, reader, found)
+    liked = await _liked(ctx, reader, found)
+    for said, wire in zip(found, wires, strict=True):
+        wire["liked"] = said.id in liked
+        if said.removed:
+            wire["author"] = {"id": said.user_id, "username": DELETED, "profileImage": None}
+    return wires
+
+
+async def _liked(ctx: Context, reader: Actor, found: Sequence[Tweet | Comment]) -> set[str]:
+    if not found:
+        return set()
+    ids = {"$in": [said.id for said in found]}
+    if isinstance(found[0], Tweet):
+        return set(await ctx.of(TweetLike).values({"userId": reader.user_id, "tweetId": ids}, "tweetId"))
+    return set(await ctx.of(CommentLike).values({"userId": reader.user_id, "commentId": ids}, "commentId"))

@@ -1,0 +1,50 @@
+"""How each resource is filled for the contract that holds for all: a module for each part of the domain."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mediaserver.api.resource import Resource
+from mediaserver.domain.actor import Actor, Role
+from tests.usecases.world import World
+
+Ids = list[str]
+Fields = dict[str, Any]
+
+
+@dataclass
+class Case:
+    """Everything belongs to ada, who has the role `role`; eve is a student and a stranger."""
+
+    resource: Resource[Any]
+    make: Callable[[World, int], Awaitable[Ids]]
+    """Stores so many documents of ada's: the list then has these and nothing else."""
+    change: Fields | None = None
+    """A good patch; None: nothing is changed here."""
+    body: Callable[[World], Awaitable[Fields]] | None = None
+    """A good body to create with, another one each time; None: `change` is one."""
+    place: Callable[[World], Awaitable[str]] | None = None
+    """The path of the list, where it is not the resource's own."""
+    role: Role = "student"
+    private: bool = False
+    """Strangers may not even read it."""
+
+    async def fresh(self, world: World) -> Fields:
+        return await self.body(world) if self.body else dict(self.change or {})
+
+    async def list_path(self, world: World) -> str:
+        return "/api/v1" + (await self.place(world) if self.place else self.resource.path)
+
+    def path(self, id: str) -> str:
+        return f"/api/v1{self.resource.path}/{id}"
+
+    @property
+    def creates(self) -> bool:
+        return bool(self.resource.create)
+
+
+async def ada(world: World) -> Actor:
+    """As she signed in."""
+    user = await world.ctx.users.find_one({"username": "ada"})
+    assert user is not None
+    return Actor(user.id, user.username, user.role, "login")
