@@ -14,10 +14,12 @@ class DirectMessage(Consequential):
 
     collection: ClassVar[str] = "direct_messages"
     indexes: ClassVar[tuple[Index, ...]] = (
-        Index(("sender_user_id", "receiver_user_id", "client_id"), unique=True),
-        Index(("receiver_user_id",)),
-        Index(("pair", ("_id", -1))),
+        # The unread ones first: of indexes that serve alike, the first is taken.
         Index(("receiver_user_id", "sender_user_id"), partial={"isRead": False}),
+        Index(("client_id", "sender_user_id", "receiver_user_id"), unique=True),
+        Index(("pair", ("_id", -1))),
+        Index(("receiver_user_id",)),
+        Index(("sender_user_id",)),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("sender_user_id", "users", "keep", shown="sender"),

@@ -67,7 +67,7 @@ WORDS: Final = frozenset({"title", "text"})
 class Act(Value):
     """What one person did, or what happened by itself."""
 
-    key: str
+    key: str = Field(exclude=True)
     by: Id | None
     about: dict[str, str]
 
@@ -97,7 +97,7 @@ class Notification(Document):
     group_key: str = Field(exclude=True)
     open: bool = Field(default=True, exclude=True)
     """It takes further acts: nobody has read it yet, and it is not full."""
-    acts: list[Act] = Field(exclude=True)
+    acts: list[Act]
     """In the order in which they happened."""
     count: int = Field(default=1, exclude=True)
     """Of `acts`."""

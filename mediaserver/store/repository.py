@@ -140,9 +140,12 @@ class Repository(Generic[D]):
         """The filter of documents in which every word occurs (`searched` of the class names where)."""
         return search_filter(words, self._database.has_text, indexing.searched_fields(self._document))
 
-    async def count(self, filter: Filter) -> int:
-        query = self._present(filter)
-        return await self._run(lambda: self.collection.count_documents(query, session=current_session()))
+    async def count(self, filter: Filter, limit: int = 0) -> int:
+        """How many match; with a `limit` no more than that are counted."""
+        query, at_most = self._present(filter), {"limit": limit} if limit else {}
+        return await self._run(
+            lambda: self.collection.count_documents(query, session=current_session(), **at_most)
+        )
 
     async def exists(self, filter: Filter) -> bool:
         query = self._present(filter)

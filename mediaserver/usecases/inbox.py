@@ -11,6 +11,9 @@ from mediaserver.usecases.events import Pushed
 
 Wire = dict[str, Any]
 
+MAX_UNREAD = 1000
+"""Nobody counts further: telling somebody must not take longer the more they have not read."""
+
 
 async def describe(ctx: Context, reader: Actor | None, found: Sequence[Notification]) -> list[Wire]:
     """As the wire has them: `content` names the newest actors and what the newest act is about."""
@@ -42,27 +45,15 @@ async def delete(ctx: Context, actor: Actor, notification: Notification) -> None
 
 
 async def unread_count(ctx: Context, user_id: str) -> int:
-    return await ctx.of(Notification).count({"userId": user_id, "isRead": False})
-
-
-async def unread_counts(ctx: Context, people: Collection[str]) -> dict[str, int]:
-    """By person; who has read all is not in it."""
-    counted = await ctx.of(Notification).aggregate(
-        [
-            {"$match": {"userId": {"$in": list(people)}, "isRead": False}},
-            {"$group": {"_id": "$userId", "unread": {"$sum": 1}}},
-        ]
-    )
-    return {one["_id"]: one["unread"] for one in counted}
+    """`MAX_UNREAD` for that many or more."""
+    return await ctx.of(Notification).count({"userId": user_id, "isRead": False}, limit=MAX_UNREAD)
 
 
 async def push_unread(ctx: Context, people: Collection[str]) -> None:
     """Tell people's devices how many are left; those who have the same number in one message."""
-    if not people:
-        return
-    unread, alike = await unread_counts(ctx, people), dict[int, list[str]]()
+    alike = dict[int, list[str]]()
     for user_id in people:
-        alike.setdefault(unread.get(user_id, 0), []).append(user_id)
+        alike.setdefault(await unread_count(ctx, user_id), []).append(user_id)
     for number, who in alike.items():
         ctx.events.publish(Pushed(tuple(who), "notification.unread", {"unreadCount": number}))
 
@@ -75,6 +66,6 @@ async def _mark_read(ctx: Context, user_id: str, which: Mapping[str, Any]) -> No
 
 def _wire(one: Notification, actors: Sequence[Wire]) -> Wire:
     wire = one.to_wire()
-    about = one.acts[-1].about if one.acts else {}
+    del wire["acts"]
     head = {"type": wire.pop("type"), "actors": list(actors), "actorCount": len(one.actors), "count": one.count}
-    return wire | {"content": {**head, **about}}
+    return wire | {"content": {**head, **one.acts[-1].about}}

@@ -40,8 +40,10 @@ async def notify(
     identify the act: telling it again adds nothing. Nobody is told of their own acts, nor across a block.
     """
     done = act(kind, about, by)
+    told = {by, *await ctx.of(Notification).values({"acts.key": done.key}, "userId")}
     async for batch in _batches(to):
-        recipients = await _concerned(ctx, [one for one in batch if one != by], done)
+        recipients = await _on_speaking_terms(ctx, by, [one for one in batch if one not in told])
+        told.update(batch)
         if recipients:
             changed = await _write(ctx, recipients, kind, done, group_key(kind, about, by), subject(kind, about))
             await _push(ctx, changed)
@@ -55,24 +57,25 @@ async def withdraw(
     by: str | None = None,
 ) -> None:
     """Take back what `notify` told with the same arguments (words aside); may be repeated."""
-    undone, stored = act(kind, about, by), ctx.of(Notification)
+    key = act(kind, about, by).key
+    holding = await ctx.of(Notification).find({"acts.key": key})
     async for batch in _batches(to):
-        held = await stored.values({"acts.key": undone.key, "userId": {"$in": batch}}, "userId")
-        for user_id in held:
-            await _take_out(ctx, {"userId": user_id, "acts.key": undone.key}, undone.key)
-        await inbox.push_unread(ctx, held)
+        losing = [one for one in holding if one.user_id in batch]
+        for one in losing:
+            await _take_out(ctx, one.id, key)
+        await inbox.push_unread(ctx, [one.user_id for one in losing])
 
 
-async def _take_out(ctx: Context, holding: Mapping[str, str], key: str) -> None:
-    """Take an act out of the notification that holds it, which goes with the last one."""
-    stored = ctx.of(Notification)
+async def _take_out(ctx: Context, id: str, key: str) -> None:
+    """Take an act out of a notification, which goes with the last one."""
+    stored, holding = ctx.of(Notification), {"_id": id, "acts.key": key}
     while await stored.exists(holding):
         pull: dict[str, Any] = {"$pull": {"acts": {"key": key}}}
-        if not await stored.update_one({**holding, "count": {"$gt": 1}}, operators=pull, inc={"count": -1}):
-            # Closed first: then nothing can come to it any more.
-            last = await stored.update_one({**holding, "count": 1}, set={"open": False})
-            if last:
-                await stored.delete_many({"_id": last.id})
+        if await stored.update_one({**holding, "count": {"$gt": 1}}, operators=pull, inc={"count": -1}):
+            continue
+        # The last one. Closed first: then nothing can come to it any more.
+        if await stored.update_one({**holding, "count": 1}, set={"open": False}):
+            await stored.delete_many({"_id": id})
 
 
 async def forget(ctx: Context, subject_id: str) -> None:
@@ -83,36 +86,31 @@ async def forget(ctx: Context, subject_id: str) -> None:
 
 
 async def _batches(to: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[list[str]]:
-    """Distinct within a batch; what comes again in another one is known as told by then."""
+    """Distinct within a batch."""
     batch: dict[str, None] = {}
-    if isinstance(to, AsyncIterable):
-        async for one in to:
-            batch[one] = None
-            if len(batch) == _BATCH:
-                yield list(batch)
-                batch.clear()
-    else:
-        for one in to:
-            batch[one] = None
-            if len(batch) == _BATCH:
-                yield list(batch)
-                batch.clear()
+    async for one in to if isinstance(to, AsyncIterable) else _each(to):
+        batch[one] = None
+        if len(batch) == _BATCH:
+            yield list(batch)
+            batch.clear()
     if batch:
         yield list(batch)
 
 
-async def _concerned(ctx: Context, people: Sequence[str], done: Act) -> list[str]:
-    """Those of these people who are there, are on speaking terms with `by` and have not been told."""
+async def _each(people: Iterable[str]) -> AsyncIterator[str]:
+    for one in people:
+        yield one
+
+
+async def _on_speaking_terms(ctx: Context, by: str | None, people: Sequence[str]) -> list[str]:
+    """Those of these people who are there and have no block between them and `by`."""
     if not people:
         return []
     left = set(await ctx.users.values({"_id": {"$in": list(people)}}, "_id"))
-    left -= set(
-        await ctx.of(Notification).values({"acts.key": done.key, "userId": {"$in": list(left)}}, "userId")
-    )
-    if done.by and left:
+    if by and left:
         everyone = {"$in": list(left)}
-        left -= set(await ctx.of(Block).values({"userId": everyone, "blockedUserId": done.by}, "userId"))
-        left -= set(await ctx.of(Block).values({"userId": done.by, "blockedUserId": everyone}, "blockedUserId"))
+        left -= set(await ctx.of(Block).values({"userId": everyone, "blockedUserId": by}, "userId"))
+        left -= set(await ctx.of(Block).values({"userId": by, "blockedUserId": everyone}, "blockedUserId"))
     return [one for one in people if one in left]
 
 
@@ -173,7 +171,6 @@ def _expiry(ctx: Context) -> datetime:
 
 
 async def _push(ctx: Context, changed: Sequence[Notification]) -> None:
-    unread = await inbox.unread_counts(ctx, [one.user_id for one in changed])
     for one, wire in zip(changed, await inbox.describe(ctx, None, changed), strict=True):
-        data = wire | {"unreadCount": unread.get(one.user_id, 0)}
+        data = wire | {"unreadCount": await inbox.unread_count(ctx, one.user_id)}
         ctx.events.publish(Pushed((one.user_id,), "notification", data))

@@ -189,6 +189,17 @@ async def test_telling_cut_off_anywhere_and_repeated_tells_once(world: World) ->
     pytest.fail("telling never came to its end")
 
 
+async def test_no_more_than_a_thousand_unread_ones_are_counted(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id()}, eve.user_id)
+    (one,) = await of(world, ada)
+    many = [one.model_copy(update={"id": new_id(), "group_key": new_id(), "acts": []}) for _ in range(1000)]
+    await world.ctx.of(Notification).add_many(many)
+    assert await inbox.unread_count(world.ctx, ada.user_id) == 1000
+    await notify(world.ctx, [ada.user_id], "followed", {}, eve.user_id)
+    assert pushed(world, ada)[-1]["unreadCount"] == 1000
+
+
 async def test_old_ones_expire(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     await notify(world.ctx, [ada.user_id], "followed", {}, eve.user_id)
