@@ -24,10 +24,12 @@ class Case:
     body: Callable[[World], Awaitable[Fields]] | None = None
     """A good body to create with, another one each time; None: `change` is one."""
     place: Callable[[World], Awaitable[str]] | None = None
-    """The path of the list, where it is not the resource's own."""
+    """The path of the list, perhaps with a query, where it is not the resource's own."""
     role: Role = "student"
     private: bool = False
     """Strangers may not even read it."""
+    changer: str = "ada"
+    """Who changes it, where that is not for whoever made it."""
 
     async def fresh(self, world: World) -> Fields:
         return await self.body(world) if self.body else dict(self.change or {})
@@ -35,12 +37,19 @@ class Case:
     async def list_path(self, world: World) -> str:
         return "/api/v1" + (await self.place(world) if self.place else self.resource.path)
 
+    async def new_path(self, world: World) -> str:
+        return (await self.list_path(world)).partition("?")[0]
+
     def path(self, id: str) -> str:
         return f"/api/v1{self.resource.path}/{id}"
 
     @property
     def creates(self) -> bool:
         return bool(self.resource.create)
+
+
+def asked(path: str, query: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}{query}"
 
 
 async def ada(world: World) -> Actor:
