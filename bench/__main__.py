@@ -6,7 +6,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from bench import fanout, forwarding
+from bench import fanout, forwarding, rest
 
 RESULTS = Path(__file__).parent / "results.md"
 SOAK = "## Soak"
@@ -45,6 +45,16 @@ a message costs included (its storing too), divided by deliveries, beside a proc
 to as many connections (bench/bare_writes.py).
 
 {fanout.main()}
+
+## REST
+
+Embedded documents; {rest.AUTHORS:,} people, of whom the reader follows {rest.FOLLOWED:,}; tweets are bulk-loaded.
+Eight connections ask as fast as they are answered. Each row is the median of pairs taken in turn, of the whole server
+and of bare aiohttp and PyMongo handlers (bench/bare_rest.py) that ask the same queries of the same document server.
+What the whole server answers is checked, limited, tagged and described; a new tweet is settled
+(docs/decisions/0015-settling.md) where the bare handler inserts. CPU includes the document server's.
+
+{rest.main()}
 """
     sys.stdout.write(text)
     RESULTS.write_text(text + _written_by_hand())

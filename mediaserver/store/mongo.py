@@ -36,6 +36,7 @@ T = TypeVar("T")
 Stored = dict[str, Any]
 
 EMBEDDED = "embedded"
+_ANY_NUMBER = 100_000
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 107 bytes
 _RETRY_DELAYS_S = (0.05, 0.2, 0.6)
 # Primary changes, shutdowns, full disks: states of the server, not faults of the request.
@@ -66,6 +67,8 @@ class Database:
         self.has_text = False
         """Whether searches may use `$text`; known after `ensure_indexes`."""
         self.has_transactions = False
+        self.merged_ranges = 200
+        """As many ranges of an index are merged in its order; with more, MongoDB reads and sorts all of them."""
 
     @classmethod
     async def open(
@@ -94,6 +97,8 @@ class Database:
         except PyMongoError as error:
             await client.close()
             raise StartError(f"no MongoDB answers at {_without_password(where)}: {_first_line(error)}") from error
+        if hello.get("mergesRanges"):
+            database.merged_ranges = _ANY_NUMBER
         several = "setName" in hello or hello.get("msg") == "isdbgrid"
         database.has_transactions = several and "logicalSessionTimeoutMinutes" in hello
         return database

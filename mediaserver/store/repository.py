@@ -53,6 +53,11 @@ class Repository(Generic[D]):
     def collection(self) -> AsyncCollection[Stored]:
         return self._database.raw[self._document.collection]
 
+    @property
+    def merged_ranges(self) -> int:
+        """How many values of a field one query may name and still be answered in the order of an index."""
+        return self._database.merged_ranges
+
     # ------------------------------------------------------------------------------------------ reading
 
     async def get(self, id: str) -> D:
@@ -128,11 +133,17 @@ class Repository(Generic[D]):
         wanted = list(dict.fromkeys(ids))
         return {found.id: found for found in await self.find({"_id": {"$in": wanted}})} if wanted else {}
 
-    async def values(self, filter: Filter, field: str) -> list[Any]:
+    async def values(self, filter: Filter, field: str, sort: Sort = (), limit: int = 0) -> list[Any]:
         """One stored field of all that match."""
-        query, projection = self._present(filter), {field: 1, "_id": int(field == "_id")}
+        query, projection, order = (
+            self._present(filter),
+            {field: 1, "_id": int(field == "_id")},
+            list(sort) or None,
+        )
         stored = await self._run(
-            lambda: self.collection.find(query, projection=projection, session=current_session()).to_list()
+            lambda: self.collection.find(
+                query, projection=projection, sort=order, limit=limit, session=current_session()
+            ).to_list()
         )
         return [item[field] for item in stored]
 

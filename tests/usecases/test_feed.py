@@ -1,5 +1,7 @@
 """The feed: everything of those whom one follows and one's own, nothing else, in pages that stay."""
 
+import pytest
+
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
@@ -55,8 +57,10 @@ async def test_a_block_shows_at_once_though_the_circle_is_remembered(world: Worl
     assert await read(world, ada) == []
 
 
-async def test_many_authors_are_merged_exactly(world: World) -> None:
-    authors = [new_id() for _ in range(among.CHUNK * 2 + 7)]
+@pytest.mark.parametrize("ranges", [100_000, 200, 1])
+async def test_many_authors_are_merged_exactly(world: World, ranges: int) -> None:
+    world.ctx.repositories.database.merged_ranges = ranges
+    authors = [new_id() for _ in range(407)]
     said = [
         Tweet(
             **world.ctx.stamp(),

@@ -34,6 +34,7 @@ def hello(legacy_name: bool) -> Document:
         "minWireVersion": 0,
         "maxWireVersion": MAX_WIRE_VERSION,
         "readOnly": False,
+        "mergesRanges": True,  # of an index, any number in its order: our clients ask for all at once
         **OK,
     }
 
