@@ -181,7 +181,7 @@ async def row(beside: Beside, what: What, size: int) -> str:
 
 async def _run(sizes: Sequence[int]) -> str:
     lines = [
-        "| request | tweets | req/s | bare req/s | ratio | CPU µs/request | bare CPU | p50 | p95 | one client's p95 |",
+        "| request | tweets | req/s | bare req/s | ratio | CPU µs/request | bare CPU | p50 | p95 | alone, p95 |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     settings = {"log.level": "warning"}

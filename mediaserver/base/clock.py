@@ -14,4 +14,5 @@ def utc_now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678Z` (RFC 3339, UTC, milliseconds)."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"

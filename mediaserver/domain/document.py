@@ -46,10 +46,12 @@ def _from_rfc3339(value: Any) -> Any:
 
 def _to_milliseconds(moment: datetime) -> datetime:
     """UTC, cut to what MongoDB keeps, so that a document equals its stored self."""
-    moment = moment.astimezone(UTC)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     if not 1900 <= moment.year <= 2999:
         raise ValueError("must be a time between the years 1900 and 2999")
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    beyond = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - beyond) if beyond else moment
 
 
 Moment = Annotated[

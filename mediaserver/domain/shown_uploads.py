@@ -1,6 +1,7 @@
 """Where a document names uploads: found by the types of its fields (`UploadId`), at any depth."""
 
 from collections.abc import Iterator
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -42,14 +43,24 @@ def _names_upload(info: FieldInfo) -> bool:
 
 
 def _within(value: BaseModel, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    for name, info in type(value).model_fields.items():
+    for name, wire_name, kind in _holders(type(value)):
         inner = getattr(value, name)
-        place = (*loc, info.alias or name)
-        if _names_upload(info):
-            if inner is not None:
-                yield place, inner
-        elif holds_uploads(info.annotation):
-            yield from _value(inner, info.annotation, place)
+        if not inner:
+            continue
+        if kind is None:
+            yield (*loc, wire_name), inner
+        else:
+            yield from _value(inner, kind, (*loc, wire_name))
+
+
+@cache
+def _holders(model: type[BaseModel]) -> tuple[tuple[str, str, Any], ...]:
+    """The fields that can name uploads, their wire names, and their types; None for an id itself."""
+    return tuple(
+        (name, info.alias or name, None if _names_upload(info) else info.annotation)
+        for name, info in model.model_fields.items()
+        if _names_upload(info) or holds_uploads(info.annotation)
+    )
 
 
 def _value(value: Any, kind: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:

@@ -133,6 +133,16 @@ class Repository(Generic[D]):
         wanted = list(dict.fromkeys(ids))
         return {found.id: found for found in await self.find({"_id": {"$in": wanted}})} if wanted else {}
 
+    async def fields_of(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, Stored]:
+        """Some stored fields of those of these documents that are there, by id: for lists that show little."""
+        if not ids:
+            return {}
+        query, projection = self._present({"_id": {"$in": list(ids)}}), dict.fromkeys(names, 1)
+        found = await self._run(
+            lambda: self.collection.find(query, projection=projection, session=current_session()).to_list()
+        )
+        return {one["_id"]: one for one in found}
+
     async def values(self, filter: Filter, field: str, sort: Sort = (), limit: int = 0) -> list[Any]:
         """One stored field of all that match."""
         query, projection, order = (

@@ -21,23 +21,25 @@ _ADMIN_ONLY = ("role", "active")
 async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
     """Usernames by id; who is gone is called "deleted user"."""
     wanted = list(set(user_ids))
-    found = await ctx.users.find({"_id": {"$in": wanted}}) if wanted else []
-    return dict.fromkeys(wanted, DELETED) | {user.id: user.username for user in found}
+    found = await ctx.users.fields_of(wanted, ("username",))
+    return dict.fromkeys(wanted, DELETED) | {id: user["username"] for id, user in found.items()}
 
 
 async def people(ctx: Context, user_ids: Iterable[str]) -> dict[str, Wire]:
     """What lists show of people, by id: `{id, username, profileImage}`, the picture as a URL or null."""
     wanted = list(dict.fromkeys(user_ids))
-    found = await ctx.users.by_ids(wanted)
-    pictures = await ctx.uploads.by_ids(user.profile_image for user in found.values() if user.profile_image)
+    found = await ctx.users.fields_of(wanted, ("username", "profileImage"))
+    pictures = await ctx.uploads.by_ids(
+        user["profileImage"] for user in found.values() if user.get("profileImage")
+    )
     return {id: _person(ctx, id, found.get(id), pictures) for id in wanted}
 
 
-def _person(ctx: Context, id: str, user: User | None, pictures: Mapping[str, Upload]) -> Wire:
-    picture = pictures.get(user.profile_image or "") if user else None
+def _person(ctx: Context, id: str, user: Mapping[str, Any] | None, pictures: Mapping[str, Upload]) -> Wire:
+    picture = pictures.get(user.get("profileImage") or "") if user else None
     return {
         "id": id,
-        "username": user.username if user else DELETED,
+        "username": user["username"] if user else DELETED,
         "profileImage": uploads.face_url(ctx, picture) if picture else None,
     }
 
