@@ -50,7 +50,7 @@ to as many connections (bench/bare_writes.py).
 
 Embedded documents; {rest.AUTHORS:,} people, of whom the reader follows {rest.FOLLOWED:,}; tweets are bulk-loaded.
 Eight connections ask as fast as they are answered. Each row is the median of pairs taken in turn, of the whole
-server and of bare aiohttp and PyMongo handlers (bench/bare_rest.py) that ask the same queries of the same document
+server and of bare aiohttp and PyMongo handlers (bench/bare_rest.py) that ask the same of the same document
 server. What the whole server answers is checked, limited, tagged and described; a new tweet is settled
 (docs/decisions/0015-settling.md) where the bare handler inserts. CPU includes the document server's.
 
