@@ -31,9 +31,11 @@ _CHEAP = {
 class Server:
     """One server on one data directory; `restart` starts it again on the same port and directory."""
 
-    def __init__(self, data: Path, settings: Mapping[str, str], env: Mapping[str, str]) -> None:
-        self.data = data
-        self._settings = {
+    def __init__(
+        self, data: Path, settings: Mapping[str, str], env: Mapping[str, str], module: str = "mediaserver"
+    ) -> None:
+        self.data, self._module = data, module
+        self.settings = {
             **_CHEAP, "media.ip": "127.0.0.1", "http.port": "0", "data.dir": str(data), **settings
         }  # fmt: skip
         self._env = dict(env)
@@ -45,9 +47,13 @@ class Server:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(
-        cls, data: Path, settings: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None
+        cls,
+        data: Path,
+        settings: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        module: str = "mediaserver",
     ) -> AsyncIterator["Server"]:
-        server = cls(data, settings or {}, env or {})
+        server = cls(data, settings or {}, env or {}, module)
         await server.start()
         try:
             yield server
@@ -55,16 +61,16 @@ class Server:
             await server.stop()
 
     async def start(self) -> None:
-        flags = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
+        flags = [part for name, value in self.settings.items() for part in (f"--{name}", value)]
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mediaserver", "serve", *flags,
+            sys.executable, "-m", self._module, "serve", *flags,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self._env},
         )  # fmt: skip
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read(self._process, ready))
         self.url = await asyncio.wait_for(ready, 60)
-        self._settings["http.port"] = self.url.rsplit(":", 1)[1].strip("/")
+        self.settings["http.port"] = self.url.rsplit(":", 1)[1].strip("/")
 
     async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Future[str]) -> None:
         assert process.stdout is not None
@@ -83,7 +89,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self._settings["http.port"])
+        return int(self.settings["http.port"])
 
     async def stop(self) -> int:
         """SIGTERM, and wait; the exit status."""

@@ -1,4 +1,7 @@
-"""A service behind a door that scenarios may shut: connections break and new ones are refused until it opens."""
+"""A service behind a door that scenarios may shut: connections break and new ones are refused until it opens.
+
+Held, it lets nothing through either way, and breaks nothing: as a service that hangs.
+"""
 
 import asyncio
 import contextlib
@@ -14,6 +17,8 @@ class Door:
         self._connect = connect
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._passable = asyncio.Event()
+        self._passable.set()
         self.port = 0
 
     async def open(self) -> None:
@@ -28,6 +33,12 @@ class Door:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def hold(self) -> None:
+        self._passable.clear()
+
+    def let_go(self) -> None:
+        self._passable.set()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -36,15 +47,15 @@ class Door:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await self._connect()
             try:
-                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+                await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
             finally:
                 far_writer.close()
         writer.close()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    with contextlib.suppress(OSError, RuntimeError):
-        writer.write_eof()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self._passable.wait()
+            writer.write(data)
+            await writer.drain()
+        with contextlib.suppress(OSError, RuntimeError):
+            writer.write_eof()
