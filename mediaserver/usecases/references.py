@@ -63,11 +63,11 @@ async def forget_what_went(ctx: Context, document: D, only: set[str] | None = No
 
 
 async def let_go(ctx: Context, kind: type[Document], reference: Reference, id: str, where: Filter) -> None:
-    """The documents refer to `id` no more."""
+    """The documents refer to `id` no more. Nobody has edited them: whoever is just doing so goes on."""
     if reference.many(kind):
-        await ctx.of(kind).update_many(where, operators={"$pull": {reference.stored: id}})
+        await ctx.of(kind).update_many(where, operators={"$pull": {reference.stored: id}}, edits=False)
     else:
-        await ctx.of(kind).update_many(where, set={reference.stored: None})
+        await ctx.of(kind).update_many(where, set={reference.stored: None}, edits=False)
 
 
 def referring(ctx: Context, kind: type[Document]) -> list[tuple[type[Document], Reference]]:

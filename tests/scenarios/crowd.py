@@ -77,8 +77,13 @@ class Crowd:
             return cls(http, url, Described(await answer.json()))
 
     def shown(self, *routes: str) -> None:
-        """Each of these, such as `POST /tweets 201`, has happened."""
-        missing = [route for route in routes if not self.told[route]]
+        """Each of these, such as `POST /tweets 201`, has happened; of `404|409` one."""
+
+        def happened(route: str) -> bool:
+            stem, _, statuses = route.rpartition(" ")
+            return any(self.told[f"{stem} {status}"] for status in statuses.split("|"))
+
+        missing = [route for route in routes if not happened(route)]
         assert not missing, f"nothing was shown of {missing}: {sorted(self.told.items())}"
 
 

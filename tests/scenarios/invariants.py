@@ -14,14 +14,19 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.app import DOCUMENTS
+from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
+from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Consequential, Counted, Document, Index
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.follows import Follow
 from mediaserver.domain.idempotency import IdempotentRequest
 from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.shown_uploads import shown_uploads
+from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
 
@@ -31,6 +36,12 @@ Counters = Mapping[tuple[type[Document], str], tuple[type[Document], str]]
 COUNTERS: Final[Counters] = {
     (Course, "enrolled_count"): (Enrollment, "course_id"),
     (Course, "lessons_count"): (Lesson, "course_id"),
+    (Tweet, "likes_count"): (TweetLike, "tweet_id"),
+    (Tweet, "comments_count"): (Comment, "tweet_id"),
+    (Comment, "likes_count"): (CommentLike, "comment_id"),
+    (User, "followers_count"): (Follow, "following_user_id"),
+    (User, "following_count"): (Follow, "follower_user_id"),
+    (User, "tweets_count"): (Tweet, "user_id"),
 }
 """A counter, and the documents that it counts: those whose field holds the id of its own."""
 
@@ -101,6 +112,7 @@ def faults(everything: Everything, interrupted: bool = False) -> list[str]:
         *_miscounted(everything),
         *_uploads(everything, interrupted),
         *_notifications(everything),
+        *_conversations(everything),
         *([] if interrupted else _left_over(everything)),
     ]
 
@@ -220,6 +232,21 @@ def _notifications(everything: Everything) -> Iterator[str]:
             for name, id in act.about.items():
                 if name in ABOUT and id not in there[name]:
                     yield f"{_name(one)} ({one.type}) tells of {name} {id}, which is gone"
+
+
+def _conversations(everything: Everything) -> Iterator[str]:
+    """Whoever is there has each of their conversations once, and sees in it what was said last."""
+    last: dict[tuple[str, str], str] = {}
+    for message in everything.of(DirectMessage).values():
+        for side in (message.people, message.people[::-1]):
+            if side[0] in everything.of(User):
+                last[side] = max(last.get(side, ""), message.id)
+    for one in everything.of(Conversation).values():
+        newest = last.pop((one.user_id, one.peer_user_id), None)
+        if one.last_message_id != newest:
+            yield f"{_name(one)} shows {one.last_message_id}, the last message is {newest}"
+    for side in last:
+        yield f"{side} wrote to each other and have no conversation"
 
 
 def _left_over(everything: Everything) -> Iterator[str]:

@@ -6,14 +6,21 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
+from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.follows import Follow
 from mediaserver.domain.lessons import Lesson
+from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.notifications import Notification
 from mediaserver.domain.progress import StudentProgress
+from mediaserver.domain.tweets import Tweet
 from tests.scenarios import invariants
 from tests.scenarios.campus import Campus
 from tests.scenarios.crowd import Client, Crowd, all_act, gather
 from tests.scenarios.school import School
+from tests.scenarios.square import Square
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -50,3 +57,28 @@ async def test_a_school_where_all_act_at_once(campus: Campus, people: list[Clien
         "POST /enrollments 201", "POST /enrollments 409", "DELETE /enrollments/{id} 204", "PUT /progress 200",
         "DELETE /courses/{id} 204", "DELETE /lessons/{id} 204", "DELETE /levels/{id} 204",
     )  # fmt: skip
+
+
+async def test_a_square_where_all_act_at_once(campus: Campus, people: list[Client]) -> None:
+    *everyone, admin = people
+    square = Square(everyone, admin)
+    await square.open()
+    for _ in range(2):
+        await all_act([(person, square.acts) for person in everyone], times=15)
+        await square.counts_agree()
+        await invariants.check(
+            campus.uri, campus.database, expect=(Tweet, Comment, TweetLike, CommentLike, Follow, Notification)
+        )
+    admin.crowd.shown(
+        "PUT /tweets/{id}/like 200", "DELETE /tweets/{id}/like 200", "PUT /comments/{id}/like 200",
+        "DELETE /tweets/{id} 204", "DELETE /comments/{id} 204", "POST /follows 409", "DELETE /follows/{id} 204",
+    )  # fmt: skip
+
+
+async def test_letters_that_all_write_at_once(campus: Campus, people: list[Client]) -> None:
+    *everyone, admin = people
+    square = Square(everyone, admin)
+    for _ in range(2):
+        await all_act([(person, square.letters) for person in everyone], times=8)
+        await invariants.check(campus.uri, campus.database, expect=(DirectMessage, Conversation))
+    admin.crowd.shown("DELETE /messages/{id} 204", "POST /conversations/{userId}/read 204")
