@@ -100,7 +100,7 @@ def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) 
     except ValidationError as error:
         if halves := [FieldError(loc, "must be Unicode text") for loc in _half_characters(data)]:
             raise Invalid("invalid", detail, halves) from None
-        _refuse(error, detail)
+        _refuse(error, data, detail)
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -179,12 +179,27 @@ def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
             yield from _half_characters(value, inner)
 
 
-def _refuse(error: ValidationError, detail: str) -> NoReturn:
-    faults = [
-        FieldError(".".join(map(str, one["loc"])), _MESSAGES.get(one["type"], _plain(one["msg"])))
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    raise Invalid("invalid", detail, faults) from None
+def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoReturn:
+    found: dict[str, str] = {}
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        loc = _place(one["loc"], data, missing=one["type"] == "missing")
+        message = _MESSAGES.get(one["type"], _plain(one["msg"]))
+        found[loc] = f"{found[loc]} or {message}" if loc in found else message
+    raise Invalid("invalid", detail, [FieldError(loc, message) for loc, message in found.items()]) from None
+
+
+def _place(loc: Sequence[int | str], data: Any, missing: bool) -> str:
+    """Where the fault is in `data`. pydantic also names the members of unions, which are no places."""
+    steps = []
+    for at, step in enumerate(loc):
+        is_there = (
+            step in data if isinstance(data, Mapping) else isinstance(data, list) and step in range(len(data))
+        )
+        if is_there:
+            data = data[step]
+        if is_there or (missing and at == len(loc) - 1):
+            steps.append(str(step))
+    return ".".join(steps)
 
 
 def _plain(message: str) -> str:

@@ -1,0 +1,238 @@
+"""Courses over REST: their page at once, what lists leave out, the walls around lessons."""
+
+from typing import Any
+
+import pytest
+
+from mediaserver.base.ids import new_id
+from mediaserver.store.mongo import Database
+from tests.api.conftest import Client, bearer
+from tests.usecases.world import World
+
+Headers = dict[str, str]
+
+
+@pytest.fixture
+async def ada(world: World) -> Headers:
+    return bearer(await world.token("ada", "instructor"))
+
+
+@pytest.fixture
+async def bob(world: World) -> Headers:
+    return bearer(await world.token("bob"))
+
+
+async def send(client: Client, method: str, path: str, who: Headers, status: int, **json: Any) -> Any:
+    answer = await client.request(method, "/api/v1" + path, json=json or None, headers=who)
+    assert answer.status == status, await answer.text()
+    return await answer.json() if answer.content_type.endswith("json") else None
+
+
+async def course(client: Client, who: Headers, code: str = "ALG-1", **fields: Any) -> Any:
+    given = {"courseCode": code, "title": "Algebra", "published": True, **fields}
+    return await send(client, "POST", "/courses", who, 201, **given)
+
+
+async def filled(client: Client, who: Headers, of: Any, levels: int, lessons: int) -> list[Any]:
+    """The lessons."""
+    made = []
+    for n in range(levels):
+        level = await send(client, "POST", f"/courses/{of['id']}/levels", who, 201, title=f"Level {n}")
+        for m in range(lessons):
+            content = [{"type": "text", "value": f"words {n}.{m}"}]
+            fields = {"title": f"Lesson {n}.{m}", "content": content}
+            made.append(await send(client, "POST", f"/levels/{level['id']}/lessons", who, 201, **fields))
+    return made
+
+
+async def test_students_do_not_make_courses(client: Client, bob: Headers) -> None:
+    await send(client, "POST", "/courses", bob, 403, courseCode="X", title="Mine")
+
+
+async def test_a_course_says_who_teaches_it_and_how_many_take_it(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    assert made["instructor"]["username"] == "ada" and made["skill"] is None
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    read = await send(client, "GET", "/courses/by-code/alg-1", bob, 200)
+    assert (read["enrolledCount"], read["lessonsCount"]) == (1, 0)
+    assert not {"courseCodeFolded", "pendingOrder", "marks", "settled", "gone"} & set(read)
+
+
+async def test_lists_of_courses_show_what_one_may_see_sorted_and_searched(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
+    for code, title, published in (("C", "Sets", True), ("A", "Rings", True), ("B", "Fields", False)):
+        await course(client, ada, code, title=title, published=published)
+
+    async def titles(who: Headers, query: str = "") -> list[str]:
+        return [one["title"] for one in (await send(client, "GET", f"/courses{query}", who, 200))["items"]]
+
+    assert await titles(ada, "?sort=title") == ["Fields", "Rings", "Sets"]
+    assert await titles(bob, "?sort=-title") == ["Sets", "Rings"]
+    assert await titles(bob, "?sort=createdAt") == ["Sets", "Rings"]
+    assert await titles(ada, "?published=false") == ["Fields"]
+    assert await titles(bob, "?published=false") == []
+    assert await titles(bob, "?q=rings") == ["Rings"]
+    assert await titles(bob, "?q=fields") == []
+
+
+async def test_titles_of_lessons_are_public_and_their_content_is_not(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    (lesson,) = await filled(client, ada, made, 1, 1)
+    assert lesson["content"] == [{"type": "text", "value": "words 0.0"}]
+    listed = await send(client, "GET", f"/levels/{lesson['levelId']}/lessons", bob, 200)
+    assert [one["title"] for one in listed["items"]] == ["Lesson 0.0"] and "content" not in listed["items"][0]
+    assert (await send(client, "GET", f"/lessons/{lesson['id']}", bob, 403))["code"] == "not_enrolled"
+    assert (await send(client, "GET", "/lessons?q=words", bob, 200))["items"] == []
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    assert (await send(client, "GET", f"/lessons/{lesson['id']}", bob, 200))["content"] == lesson["content"]
+    (found,) = (await send(client, "GET", "/lessons?q=words", bob, 200))["items"]
+    assert found["id"] == lesson["id"] and found["course"]["courseCode"] == "ALG-1"
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, published=False)
+    await send(client, "GET", f"/lessons/{lesson['id']}", bob, 200)  # who takes it keeps it
+
+
+async def test_drafts_are_hidden_down_to_their_lessons(client: Client, ada: Headers, bob: Headers) -> None:
+    made = await course(client, ada, published=False)
+    (lesson,) = await filled(client, ada, made, 1, 1)
+    for path in (
+        f"/courses/{made['id']}",
+        f"/courses/{made['id']}/outline",
+        f"/courses/{made['id']}/levels",
+        f"/levels/{lesson['levelId']}",
+        f"/levels/{lesson['levelId']}/lessons",
+        "/courses/by-code/ALG-1",
+    ):
+        await send(client, "GET", path, ada, 200)
+        await send(client, "GET", path, bob, 403)
+
+
+async def test_wrong_blocks_are_named_by_their_place(client: Client, ada: Headers) -> None:
+    made = await course(client, ada)
+    level = await send(client, "POST", f"/courses/{made['id']}/levels", ada, 201, title="a")
+    content = [
+        {"type": "text", "value": "good"},
+        {"type": "text", "value": 7},
+        {"type": "poem", "value": "x"},
+        {"type": "quiz", "value": {"question": "?", "options": ["a", "b"], "answer": "a"}},
+        {"type": "code", "value": {"language": "c"}},
+        {"type": "image", "value": {"$gt": ""}},
+    ]
+    refused = await send(client, "POST", f"/levels/{level['id']}/lessons", ada, 422, title="x", content=content)
+    assert {error["loc"] for error in refused["errors"]} == {
+        "content.1.value", "content.2", "content.3.value.answer", "content.4.value.source", "content.5.value",
+    }  # fmt: skip
+    too_many = [{"type": "text", "value": "x"}] * 201
+    refused = await send(client, "POST", f"/levels/{level['id']}/lessons", ada, 422, title="x", content=too_many)
+    assert [error["loc"] for error in refused["errors"]] == ["content"]
+
+
+async def test_the_order_is_given_as_a_whole(client: Client, ada: Headers, bob: Headers) -> None:
+    made = await course(client, ada)
+    lessons = await filled(client, ada, made, 1, 3)
+    path, ids = f"/levels/{lessons[0]['levelId']}/lessons/order", [one["id"] for one in lessons]
+    await send(client, "PUT", path, bob, 403, lessonIds=ids)
+    await send(client, "PUT", path, ada, 422, lessonIds=[*ids, new_id()])
+    await send(client, "PUT", path, ada, 204, lessonIds=ids[::-1])
+    listed = await send(client, "GET", f"/levels/{lessons[0]['levelId']}/lessons", ada, 200)
+    assert [one["id"] for one in listed["items"]] == ids[::-1]
+    levels = f"/courses/{made['id']}/levels/order"
+    await send(client, "PUT", levels, ada, 204, levelIds=[lessons[0]["levelId"]])
+    await send(client, "PUT", f"/courses/{new_id()}/levels/order", ada, 404, levelIds=[])
+
+
+async def test_a_course_page_is_one_request(client: Client, ada: Headers, bob: Headers) -> None:
+    made = await course(client, ada)
+    first, *_ = await filled(client, ada, made, 2, 2)
+    path = f"/courses/{made['id']}/outline"
+    stranger = await send(client, "GET", path, bob, 200)
+    assert (stranger["enrollment"], stranger["progress"]) == (None, None)
+    assert [len(level["lessons"]) for level in stranger["levels"]] == [2, 2]
+    assert {lesson["completionStatus"] for level in stranger["levels"] for lesson in level["lessons"]} == {None}
+    enrolled = await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    await send(client, "PUT", "/progress", bob, 200, lessonId=first["id"], completionStatus="completed")
+    page = await send(client, "GET", path, bob, 200)
+    assert page["course"]["instructor"]["username"] == "ada"
+    assert page["enrollment"]["id"] == enrolled["id"] and page["progress"]["percent"] == 25
+    statuses = [lesson["completionStatus"] for level in page["levels"] for lesson in level["lessons"]]
+    assert statuses == ["completed", "not-started", "not-started", "not-started"]
+
+
+async def test_a_course_page_takes_as_many_queries_however_much_it_shows(
+    client: Client, world: World, ada: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = Database.run, 0
+
+    async def counted(self: Database, *args: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await run(self, *args, **more)
+
+    monkeypatch.setattr(Database, "run", counted)
+
+    async def queries(of: Any) -> int:
+        before = asked
+        await send(client, "GET", f"/courses/{of['id']}/outline", ada, 200)
+        return asked - before
+
+    small, large = await course(client, ada), await course(client, ada, "GEO-1")
+    await filled(client, ada, small, 1, 1)
+    await filled(client, ada, large, 4, 3)
+    assert await queries(small) == await queries(large)
+
+
+async def test_enrollments_are_ones_own_and_the_instructors_to_see(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    enrolled = await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    assert enrolled["user"]["username"] == "bob" and enrolled["progress"]["percent"] == 0
+    assert (await send(client, "POST", "/enrollments", bob, 409, courseId=made["id"]))[
+        "code"
+    ] == "enrollment_exists"
+    eve = bearer(await world.token("eve"))
+    assert (await send(client, "GET", "/enrollments", eve, 200))["items"] == []
+    await send(client, "GET", f"/enrollments/{enrolled['id']}", eve, 403)
+    await send(client, "GET", f"/courses/{made['id']}/enrollments", eve, 403)
+    for who, path in ((bob, "/enrollments"), (ada, "/enrollments"), (ada, f"/courses/{made['id']}/enrollments")):
+        assert [one["id"] for one in (await send(client, "GET", path, who, 200))["items"]] == [enrolled["id"]]
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", eve, 403)
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", ada, 204)
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+
+
+async def test_progress_is_ones_own_and_the_instructors_to_see(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    lessons = await filled(client, ada, made, 1, 2)
+    body = {"lessonId": lessons[0]["id"], "completionStatus": "completed"}
+    assert (await send(client, "PUT", "/progress", bob, 403, **body))["code"] == "not_enrolled"
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    put = await send(client, "PUT", "/progress", bob, 200, **body)
+    assert put["lesson"]["title"] == "Lesson 0.0"
+    own = await send(client, "GET", f"/progress?courseId={made['id']}", bob, 200)
+    assert [one["id"] for one in own["items"]] == [put["id"]] and own["progress"]["percent"] == 50
+    assert (await send(client, "GET", "/progress", bob, 200))["progress"] is None
+    assert (await send(client, "GET", "/progress", ada, 200))["items"] == []
+    eve = bearer(await world.token("eve"))
+    await send(client, "GET", f"/progress/{put['id']}", eve, 403)
+    await send(client, "GET", f"/courses/{made['id']}/progress", bob, 403)
+    await send(client, "GET", f"/progress/{put['id']}", ada, 200)
+    (student,) = (await send(client, "GET", f"/courses/{made['id']}/progress", ada, 200))["items"]
+    assert student["user"]["username"] == "bob"
+    assert (student["completed"], student["lessons"], student["percent"]) == (1, 2, 50)
+    assert (await send(client, "PUT", "/progress", bob, 422, lessonId="x", completionStatus="done"))[
+        "errors"
+    ] != []
+
+
+async def test_two_editors_do_not_overwrite_each_other(client: Client, ada: Headers) -> None:
+    made = await client.post("/api/v1/courses", json={"courseCode": "A", "title": "Algebra"}, headers=ada)
+    path, tag = made.headers["Location"], made.headers["ETag"]
+    assert (await client.patch(path, json={"title": "b"}, headers=ada | {"If-Match": tag})).status == 200
+    assert (await client.patch(path, json={"title": "c"}, headers=ada | {"If-Match": tag})).status == 412
