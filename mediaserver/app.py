@@ -45,7 +45,7 @@ from mediaserver.store.mail import Mail, open_mail
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import participants, revocations, settling
+from mediaserver.usecases import announcing, participants, revocations, settling
 from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
@@ -203,6 +203,7 @@ async def _start(
     await stack.enter_async_context(_running("revocations", revocations.Watch(context).run()))
     await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
     await stack.enter_async_context(_running("settling", _settling(context)))
+    await stack.enter_async_context(_running("announcing", announcing.run(context)))
 
     metrics = CollectorRegistry()
     gauges = Gauges(rooms, signalling, workers, bus)

@@ -82,6 +82,8 @@ class Endpoint:
     checked_query: bool = True
     """False: the handler judges the query itself; `query` only describes it."""
     body: type[BaseModel] | None = None
+    body_required: bool = True
+    """False: no body at all is as good as an empty object."""
     patch: type[BaseModel] | None = None
     """The body is a JSON Merge Patch (RFC 7396) of this shape; the handler applies and validates it."""
     answer: type[BaseModel] | None = None
@@ -110,7 +112,9 @@ class Endpoint:
             await self._admit(call)
         if self.checked_query and (self.query is not None or self.consumes is None):
             call.query = bodies.parse_query(self.query, request.query)
-        if self.body is not None:
+        if self.body is not None and not (self.body_required or request.can_read_body):
+            call.body = self.body()
+        elif self.body is not None:
             call.body = await bodies.parse_body(self.body, request)
         elif self.patch is not None:
             call.body = await bodies.parse_patch(request)

@@ -7,6 +7,7 @@ from mediaserver.api.views import PersonView, SessionView
 from mediaserver.domain.document import Moment
 from mediaserver.domain.progress import CompletionStatus
 from mediaserver.domain.sessions import SessionType
+from mediaserver.domain.submissions import Grade
 
 
 class ReachedView(Body):
@@ -32,7 +33,6 @@ class AnySessionView(SessionView):
 
     type: SessionType | None = None
     lesson_id: str | None = None
-    course_id: str | None = None
     audio_stream_url: str | None = None
 
 
@@ -59,6 +59,15 @@ class OutlineClipView(Body):
     title: str
     description: str
     duration: float | None = Field(description="Seconds.")
+
+
+class OwnSubmissionView(Body):
+    """What the reader handed in, without its content."""
+
+    id: str
+    timestamp: Moment
+    late: bool
+    grade: Grade | None
 
 
 class OwnEnrollmentView(Body):

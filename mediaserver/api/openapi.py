@@ -72,7 +72,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if body := _body(endpoint, schemas):
-        operation["requestBody"] = {"required": True, "content": body}
+        operation["requestBody"] = {"required": endpoint.body_required, "content": body}
     return operation
 
 

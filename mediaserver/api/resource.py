@@ -212,7 +212,7 @@ class _Acts(Generic[D]):
         r, before = self._r, await self._find(call)
         await require(call.context, call.actor, r.rules.update, before)
         changes = patched(self._update_body, before, call.body)
-        await self._claim(call, before)
+        await claim(call, before)
         if not changes:
             after = before
         elif r.updates is not None:
@@ -224,7 +224,7 @@ class _Acts(Generic[D]):
     async def _delete(self, call: Call) -> Answer:
         r, document = self._r, await self._find(call)
         await require(call.context, call.actor, r.rules.delete, document)
-        await self._claim(call, document)
+        await claim(call, document)
         if r.deletes is not None:
             await r.deletes(call.context, call.actor, document)
         else:
@@ -239,23 +239,24 @@ class _Acts(Generic[D]):
         await require(call.context, call.actor, self._r.rules.read, found)
         return found
 
-    async def _claim(self, call: Call, before: D) -> None:
-        """Under `If-Match`: of several who edit the same revision, one does."""
-        if call.if_match is None:
-            return
-        if call.if_match.fits(before.revision):
-            # What was stored before there were revisions has none.
-            same = {"$in": [0, None]} if before.revision == 0 else before.revision
-            if await self._repository(call).update_one({"_id": before.id, "revision": same}):
-                return
-        raise PreconditionFailed("changed", "somebody changed this meanwhile: read it again")
-
     async def _answer(self, call: Call, document: D, location: str | None = None) -> Answer:
         (wire,) = await self._wire(call, [document])
         return Answer(wire, location=location, revision=document.revision if self._r.update else None)
 
     async def _wire(self, call: Call, found: Sequence[D]) -> list[dict[str, Any]]:
         return await (self._r.describes or describe)(call.context, call.actor, found)
+
+
+async def claim(call: Call, before: Document) -> None:
+    """Under `If-Match`: of several who edit the same revision, one does."""
+    if call.if_match is None:
+        return
+    if call.if_match.fits(before.revision):
+        # What was stored before there were revisions has none.
+        same = {"$in": [0, None]} if before.revision == 0 else before.revision
+        if await call.context.of(type(before)).update_one({"_id": before.id, "revision": same}):
+            return
+    raise PreconditionFailed("changed", "somebody changed this meanwhile: read it again")
 
 
 async def _judged(call: Call, rule: Rule) -> Actor:

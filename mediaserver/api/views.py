@@ -104,6 +104,14 @@ class Moderator(Body):
     username: str
 
 
+class SessionCourse(Body):
+    """The course that a session is bound to."""
+
+    id: str
+    title: str
+    course_code: str
+
+
 class SessionView(Body):
     """A session of one kind."""
 
@@ -121,6 +129,8 @@ class SessionView(Body):
     started_at: Moment | None
     ended_at: Moment | None
     participant_count: int
+    course_id: str | None
+    course: SessionCourse | None
 
 
 class LiveSessionView(SessionView):
@@ -129,11 +139,10 @@ class LiveSessionView(SessionView):
 
 
 class VideoSessionView(SessionView):
-    course_id: str | None
+    pass
 
 
 class AudioSessionView(SessionView):
-    course_id: str | None
     audio_stream_url: str | None
 
 

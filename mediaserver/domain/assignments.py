@@ -18,7 +18,7 @@ class Assignment(Consequential):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("lesson_id", "_id")),
         Index(("course_id", "_id")),
-        Index(("course_id", "deadline")),
+        Index(("deadline", "_id")),
         Index(("announced", "_id"), partial={"announced": False}),
     )
     references: ClassVar[tuple[Reference, ...]] = (

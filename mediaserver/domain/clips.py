@@ -7,10 +7,8 @@ from pydantic import Field, StringConstraints
 from mediaserver.domain.document import Consequential, Id, Index, Moment, Reference, UploadId
 from mediaserver.domain.lessons import NOT_ENROLLED, TAKING
 from mediaserver.domain.levels import TEACHING, Position
-from mediaserver.domain.policy import Policy, any_of, anyone, of_one_in, owner
+from mediaserver.domain.policy import Policy, any_of, anyone, of_one_in
 from mediaserver.domain.text import Line, Prose
-
-_EDITING = any_of(owner("moderator_user_id"), TEACHING)
 
 
 class VideoClip(Consequential):
@@ -21,7 +19,6 @@ class VideoClip(Consequential):
         Index(("lesson_id", "_id")),
         Index(("course_id", "_id")),
         Index(("shown_in", "_id")),
-        Index(("moderator_user_id", "_id")),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("lesson_id", "lessons", "cascade", shown="lesson"),
@@ -30,11 +27,9 @@ class VideoClip(Consequential):
     )
     policy: ClassVar[Policy] = Policy(
         create=anyone,
-        read=any_of(TAKING, of_one_in("shown_in"), owner("moderator_user_id")).refusing(
-            NOT_ENROLLED.code, NOT_ENROLLED.detail
-        ),
-        update=_EDITING,
-        delete=_EDITING,
+        read=any_of(TAKING, of_one_in("shown_in")).refusing(NOT_ENROLLED.code, NOT_ENROLLED.detail),
+        update=TEACHING,
+        delete=TEACHING,
     )
     summary: ClassVar[tuple[str, ...]] = ("title", "duration_s")
 

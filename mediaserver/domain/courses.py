@@ -10,6 +10,9 @@ from mediaserver.domain.policy import Policy, admin, any_of, enrolled, has_role,
 from mediaserver.domain.text import Line, Prose, fold
 
 INSTRUCTOR = any_of(owner("instructor_user_id"), admin)
+TAKING_COURSE = any_of(enrolled("id"), INSTRUCTOR).refusing(
+    "not_enrolled", "that is for those who take this course"
+)
 
 
 class Course(Counted):

@@ -77,7 +77,9 @@ def any_of(*rules: Rule) -> Rule:
         filters = [one for rule in rules if (one := rule.filter(actor)) is not None]
         if not filters:
             return None
-        return {} if any(not one for one in filters) else {"$or": filters}
+        if any(not one for one in filters):
+            return {}
+        return filters[0] if len(filters) == 1 else {"$or": filters}
 
     return Rule(
         " or ".join(rule.name for rule in rules),
@@ -133,14 +135,21 @@ def instructor(field: str = "course_id") -> Rule:
 def of_one_in(field: str) -> Rule:
     """Those who take or teach one of the courses that `field`, a list, names."""
     stored = to_camel(field)
-
-    def courses(viewer: Actor) -> frozenset[str]:
-        return _facts(viewer).enrolled | _facts(viewer).teaches
-
     return Rule(
         "enrolled in or instructor of one of them",
-        lambda viewer, document: not courses(viewer).isdisjoint(getattr(document, field)),
-        lambda viewer: {stored: {"$in": sorted(found)}} if (found := courses(viewer)) else None,
+        lambda viewer, document: not _courses(viewer).isdisjoint(getattr(document, field)),
+        lambda viewer: {stored: {"$in": sorted(found)}} if (found := _courses(viewer)) else None,
+        frozenset[Fact](("courses",)),
+    )
+
+
+def open_or_known(field: str = "course_id") -> Rule:
+    """What belongs to no course, for anyone; what belongs to one, for those who take or teach it."""
+    stored = to_camel(field)
+    return Rule(
+        "of no course, or enrolled, or instructor",
+        lambda viewer, document: (id := getattr(document, field)) is None or id in _courses(viewer),
+        lambda viewer: {stored: {"$in": [None, *sorted(_courses(viewer))]}},
         frozenset[Fact](("courses",)),
     )
 
@@ -171,6 +180,11 @@ def _of_courses(
         lambda viewer: {stored: {"$in": sorted(found)}} if (found := courses(_facts(viewer))) else None,
         frozenset[Fact]((fact,)),
     )
+
+
+def _courses(viewer: Actor) -> frozenset[str]:
+    """Those that somebody takes or teaches."""
+    return _facts(viewer).enrolled | _facts(viewer).teaches
 
 
 def _facts(actor: Actor) -> Viewer:

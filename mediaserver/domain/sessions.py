@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from mediaserver.base.errors import FieldError
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document, Id, Index, Moment, Reference
-from mediaserver.domain.policy import Policy, admin, any_of, anyone, owner
+from mediaserver.domain.policy import Policy, admin, any_of, anyone, of_published, open_or_known, owner
 from mediaserver.domain.text import Line, Prose
 
 SessionKind = Literal["live", "video", "audio"]
@@ -40,7 +40,7 @@ KINDS: dict[SessionKind, KindRules] = {
         _ALL,
         "lesson_id",
         ("meeting", "broadcast"),
-        ("courseId", "audioStreamUrl"),
+        ("audioStreamUrl",),
     ),
     "video": KindRules(
         "/video-sessions", ("audio", "video"), _ALL, "course_id", (), ("type", "lessonId", "audioStreamUrl")
@@ -56,13 +56,24 @@ class Session(Document):
     """A planned or running meeting, or one that was; what happens inside it is for those who take part."""
 
     collection: ClassVar[str] = "sessions"
-    policy: ClassVar[Policy] = Policy(create=anyone, read=anyone, update=MODERATOR, delete=MODERATOR)
+    policy: ClassVar[Policy] = Policy(
+        create=anyone, read=any_of(open_or_known(), of_published(), admin), update=MODERATOR, delete=MODERATOR
+    )
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("kind", "_id")),  # lists, newest first
         Index(("kind", "status", "_id")),
         Index(("kind", "moderator_user_id", "_id")),
+        Index(("kind", "course_id", "_id")),
+        Index(("course_id", "status", "_id")),
+        Index(("course_id", "_id")),
+        Index(("lesson_id", "_id")),
+        Index(("announced", "_id"), partial={"announced": False}),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("moderator_user_id", "users", "keep"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("moderator_user_id", "users", "keep"),
+        Reference("lesson_id", "lessons", "refuse"),
+        Reference("course_id", "courses", "refuse", shown="course"),
+    )
 
     kind: SessionKind
     type: SessionType | None = None
@@ -71,6 +82,7 @@ class Session(Document):
     description: Annotated[Prose, StringConstraints(max_length=5000)] = ""
     lesson_id: Id | None = None
     course_id: Id | None = None
+    """Of what is bound to a lesson, the lesson's."""
     start_time: Moment | None = None
     """The plan; starting and ending fill it when absent."""
     end_time: Moment | None = None
@@ -79,6 +91,8 @@ class Session(Document):
     started_at: Moment | None = None
     ended_at: Moment | None = None
     audio_stream_url: str | None = Field(default=None)
+    announced: bool | None = Field(default=None, exclude=True)
+    """False from the start of what is bound to a course until those who take it were told; else None."""
 
     @property
     def rules(self) -> KindRules:
@@ -96,8 +110,4 @@ def faults(session: Session) -> list[FieldError]:
     found = []
     if session.start_time and session.end_time and session.end_time <= session.start_time:
         found.append(FieldError("endTime", "must be after startTime"))
-    if session.lesson_id is not None:
-        found.append(FieldError("lessonId", "there is no such lesson"))
-    if session.course_id is not None:
-        found.append(FieldError("courseId", "there is no such course"))
     return found

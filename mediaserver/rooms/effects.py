@@ -7,7 +7,7 @@ from mediaserver.domain.sessions import MediaKind, Source
 
 Data = dict[str, Any]
 EndReason = Literal["ended", "deleted"]
-LeftReason = Literal["left", "timeout", "removed", "ended", "deactivated"]
+LeftReason = Literal["left", "timeout", "removed", "ended", "deactivated", "unenrolled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from mediaserver.rooms.members import Member
 from mediaserver.rooms.ports import Worker
 from mediaserver.rooms.record import recording_cut_off, recording_wire, stop_recording
 from mediaserver.usecases import events as happened
-from mediaserver.usecases import sessions, users
+from mediaserver.usecases import sessions, users, walls
 
 log = logging.getLogger(__name__)
 
@@ -201,6 +201,7 @@ class Rooms:
         on(happened.SessionUpdated, self._session_updated)
         on(happened.UserUpdated, self._person_changed)
         on(happened.RoleChanged, self._role_changed)
+        on(happened.Unenrolled, self._unenrolled)
         on(happened.UserDeactivated, lambda event: self._out(event.user_id, None, "deactivated", "deactivated"))
         on(happened.LoginRevoked, lambda event: self._out(event.user_id, event.login_id, "login_revoked", "left"))
         on(happened.MessageStored, self._message_stored)
@@ -242,7 +243,19 @@ class Rooms:
             return
         if session != known:
             self._session_updated(happened.SessionUpdated(session))
+        await self._turn_out_strangers(host)
         await host.chat.fetch()
+
+    def _unenrolled(self, event: happened.Unenrolled) -> None:
+        for host in self._where(event.user_id):
+            if host.room.session.course_id == event.course_id:
+                host.tell(lambda now, host=host: _unenroll(host, event.user_id, now))  # type: ignore[misc]
+
+    async def _turn_out_strangers(self, host: Host) -> None:
+        """Who does not take the session's course, moderators aside, is out."""
+        for user_id in {one.user_id for one in host.room.members.values() if one.role != "moderator"}:
+            if not await walls.passes(self.ctx, user_id, host.room.session):
+                host.tell(lambda now, id=user_id: _unenroll(host, id, now))  # type: ignore[misc]
 
     def _person_changed(self, event: happened.UserUpdated) -> None:
         for host in self._where(event.user_id):
@@ -259,6 +272,8 @@ class Rooms:
                 if actor.user_id == event.user_id:
                     host.actors[participant] = replace(actor, role=event.role)
             host.tell(lambda now, host=host: host.room.role_changed(event.user_id, is_admin, now))  # type: ignore[misc]
+            if not is_admin and host.room.session.course_id:
+                host.chat.lane.put(lambda host=host: self._turn_out_strangers(host))  # type: ignore[misc]
 
     def _where(self, user_id: str) -> list[Host]:
         """The rooms in which somebody is."""
@@ -266,8 +281,12 @@ class Rooms:
 
     def _out(self, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason) -> None:
         """A person (with that login, when one is named) may not be here any more."""
+
+        def concerned(member: Member) -> bool:
+            return member.user_id == user_id and login_id in (None, member.login_id)
+
         for host in self._hosts.values():
-            host.tell(lambda now, host=host: _turn_out(host, user_id, login_id, why, reason, now))  # type: ignore[misc]
+            host.tell(lambda now, host=host: _turn_out(host, concerned, why, reason, now))  # type: ignore[misc]
 
     def _message_stored(self, event: happened.MessageStored) -> None:
         if host := self.get(event.message.session_kind, event.message.session_id):
@@ -306,11 +325,17 @@ def _check_may_switch(host: Host, actor: Actor, changes: Mapping[str, bool]) -> 
         raise Forbidden("not_allowed", "moderators mute and hide; only people themselves undo that")
 
 
-def _turn_out(
-    host: Host, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason, now: float
-) -> list[fx.Effect]:
-    def concerned(member: Member) -> bool:
-        return member.user_id == user_id and login_id in (None, member.login_id)
+def _unenroll(host: Host, user_id: str, now: float) -> list[fx.Effect]:
+    """Somebody who is no moderator does not take the session's course any more."""
 
+    def concerned(member: Member) -> bool:
+        return member.user_id == user_id and member.role != "moderator"
+
+    return _turn_out(host, concerned, "unenrolled", "unenrolled", now)
+
+
+def _turn_out(
+    host: Host, concerned: Callable[[Member], bool], why: str, reason: fx.LeftReason, now: float
+) -> list[fx.Effect]:
     found = [member for member in host.room.members.values() if concerned(member)]
     return [effect for member in found for effect in host.room.turn_out(member, why, reason, now)]

@@ -26,7 +26,7 @@ from mediaserver.rooms.slots import Wish
 from mediaserver.rooms.stage import Effects
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
-from mediaserver.usecases import chat, direct_messages, participants, sessions, users
+from mediaserver.usecases import chat, direct_messages, participants, sessions, users, walls
 from mediaserver.usecases.context import Context
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,8 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     resumed, state = await _take_place(ctx, client, host, person, since)
     try:
         client.check_still_in(host)
+        # Who was unenrolled before the room knew them.
+        await walls.require(ctx, client.actor, session)
         history = await _missed_chat(ctx, session, since.chat)
         (session_wire,) = await sessions.describe(ctx, client.actor, [session])
         messages = await chat.describe(ctx, client.actor, history.messages)

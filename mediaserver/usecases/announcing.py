@@ -4,16 +4,72 @@ The document itself says that it is still to be announced, in the write that mak
 announcing it twice tells nobody twice (`notifications`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from mediaserver.base.errors import Problem
 from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.notifications import Kind
+from mediaserver.domain.policy import Filter
 from mediaserver.domain.sessions import Session
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.events import Announced
+from mediaserver.usecases.events import NewsCame
 from mediaserver.usecases.notifications import notify
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 10.0
+_BATCH = 500
+
+_NEWS: Final[Mapping[type[Document], tuple[Kind, Filter]]] = {
+    Assignment: ("assignment-posted", {"announced": False, "settled": True}),
+    Session: ("session-starting", {"announced": False}),
+}
+
+
+async def run(ctx: Context) -> None:
+    """Announce what there is, as it comes, until cancelled."""
+    wake = asyncio.Event()
+    unsubscribe = ctx.events.subscribe(NewsCame, lambda _: wake.set())
+    try:
+        while True:
+            wake.clear()
+            try:
+                await announce(ctx)
+            except Problem as problem:
+                _log.warning("announcing waits", extra={"why": problem.detail})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_S):
+                    await wake.wait()
+    finally:
+        unsubscribe()
+
+
+async def announce(ctx: Context) -> int:
+    """Tell of all that is new; how much that was."""
+    told = 0
+    for kind, (what, waiting) in _NEWS.items():
+        news: Any
+        async for news in ctx.of(kind).each(waiting):
+            await notify(ctx, _takers(ctx, news.course_id), what, _about(news))
+            await ctx.of(kind).update_one({"_id": news.id}, set={"announced": True}, edits=False)
+            told += 1
+    return told
+
+
+async def _takers(ctx: Context, course_id: str) -> AsyncIterator[str]:
+    async for one in ctx.of(Enrollment).each({"courseId": course_id}, batch=_BATCH):
+        yield one.user_id
+
+
+def _about(news: Assignment | Session) -> dict[str, str]:
+    about = {"courseId": str(news.course_id), "title": news.title}
+    if isinstance(news, Assignment):
+        return about | {"assignmentId": news.id, "lessonId": news.lesson_id}
+    lesson = {"lessonId": news.lesson_id} if news.lesson_id else {}
+    return about | {"sessionId": news.id, "sessionKind": news.kind, **lesson}

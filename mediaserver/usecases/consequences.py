@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.clips import CourseVideoClipMapping
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
@@ -12,9 +14,12 @@ from mediaserver.domain.follows import Follow
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
 from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.submissions import Submission
 from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.users import User
 from mediaserver.usecases import (
+    assignments,
+    clips,
     comments,
     conversations,
     courses,
@@ -24,6 +29,7 @@ from mediaserver.usecases import (
     lessons,
     likes,
     message_delivery,
+    submissions,
     tweets,
 )
 from mediaserver.usecases.context import Consequences
@@ -41,4 +47,7 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Comment: comments.CONSEQUENCES,
     TweetLike: likes.CONSEQUENCES,
     CommentLike: likes.CONSEQUENCES,
+    Assignment: assignments.CONSEQUENCES,
+    Submission: submissions.CONSEQUENCES,
+    CourseVideoClipMapping: clips.MAPPING_CONSEQUENCES,
 }

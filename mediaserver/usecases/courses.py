@@ -59,4 +59,11 @@ async def _require_teacher(ctx: Context, user_id: str) -> None:
         raise Invalid("invalid", "this person cannot teach a course", [fault])
 
 
-CONSEQUENCES = Consequences(added=ordering.apply, edited=True)
+async def _added(ctx: Context, course: Course) -> None:
+    await ordering.apply(ctx, course)
+    # Who teaches it holds its coming sessions.
+    others = {"courseId": course.id, "status": "scheduled", "moderatorUserId": {"$ne": course.instructor_user_id}}
+    await ctx.sessions.update_many(others, set={"moderatorUserId": course.instructor_user_id})
+
+
+CONSEQUENCES = Consequences(added=_added, edited=True)

@@ -31,10 +31,6 @@ async def enroll(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Enrol
     )
 
 
-async def is_enrolled(ctx: Context, user_id: str, course_id: str) -> bool:
-    return await ctx.of(Enrollment).exists({"userId": user_id, "courseId": course_id})
-
-
 async def describe(ctx: Context, reader: Actor, found: Sequence[Enrollment]) -> list[Wire]:
     """Enrollments as the wire has them: with how far each has come."""
     wires = await describing.describe(ctx, reader, found)

@@ -86,6 +86,11 @@ class CircleChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NewsCame(Event):
+    """There is something that those who take a course are to be told (`announcing.py`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRevoked(Event):
     shared: ClassVar[bool] = True
     user_id: str

@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from mediaserver.base.clock import rfc3339
-from mediaserver.base.errors import FieldError, Forbidden, Invalid
+from mediaserver.base.errors import FieldError, Invalid
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
-from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.lessons import NOT_ENROLLED, Lesson
+from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.progress import CompletionStatus, StudentProgress, percent
-from mediaserver.usecases import settling
+from mediaserver.usecases import settling, walls
 from mediaserver.usecases.context import Context
 
 Wire = dict[str, Any]
@@ -24,8 +23,7 @@ async def put(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStat
     if lesson is None:
         fault = FieldError("lessonId", "there is no such lesson")
         raise Invalid("missing_reference", "this refers to something that is not there", [fault])
-    if not await ctx.of(Enrollment).exists({"userId": actor.user_id, "courseId": lesson.course_id}):
-        raise Forbidden(NOT_ENROLLED.code, NOT_ENROLLED.detail)
+    await walls.require_taking(ctx, actor, lesson.course_id)
     if changed := await _change(ctx, actor, lesson_id, status):
         return changed
     stamp = ctx.stamp()

@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict, Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import users
+from mediaserver.usecases import users, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 from mediaserver.usecases.notifications import forget, notify
@@ -116,7 +116,7 @@ async def find(ctx: Context, actor: Actor, recording_id: str) -> Recording:
 
 
 async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
-    """Its moderator, those who took part in the session and were not removed from it, and admins."""
+    """Its moderator, those who took part, were not removed and still take the course, and admins."""
     if actor.is_admin or actor.user_id in (recording.moderator_user_id, recording.started_by_user_id):
         return True
     part = {
@@ -125,7 +125,12 @@ async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
         "userId": actor.user_id,
         "removedAt": None,
     }
-    return await ctx.participants.find_one(part) is not None
+    session = await ctx.sessions.find_one({"_id": recording.session_id})
+    return (
+        session is not None
+        and await ctx.participants.exists(part)
+        and await walls.passes(ctx, actor.user_id, session)
+    )
 
 
 async def may_read(ctx: Context, user_id: str, recording_id: str) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, faults
-from mediaserver.usecases import participants, users
-from mediaserver.usecases.context import Context, stored_names
-from mediaserver.usecases.events import SessionEnded, SessionStarted, SessionUpdated
+from mediaserver.usecases import binding, describing, participants, settling, users, walls
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.events import NewsCame, SessionEnded, SessionStarted, SessionUpdated
 
 Wire = dict[str, Any]
 
@@ -26,19 +26,32 @@ class Admission:
 
 
 async def create(ctx: Context, actor: Actor, kind: SessionKind, fields: Mapping[str, Any]) -> Session:
-    """A scheduled session, moderated by whoever creates it. Invalid names every bad field."""
+    """A scheduled session, moderated by whoever creates it; one of a course, by the course's instructor.
+
+    Invalid names every bad field; Forbidden unless a course that it is bound to is the actor's to teach.
+    """
     types = KINDS[kind].types
     given = {"type": types[0] if types else None} | dict(fields)
-    session = Session(**ctx.stamp(), kind=kind, moderator_user_id=actor.user_id, **given)
-    _check(session)
-    return await ctx.sessions.add(session)
+    bound = await binding.of(ctx, actor, fields)
+    session = Session(**ctx.stamp(), kind=kind, **({"moderator_user_id": actor.user_id} | given | bound.fields))
+    _check(session, bound.faults)
+    return await settling.add(ctx, session)
 
 
 async def update(ctx: Context, actor: Actor, session: Session, fields: Mapping[str, Any]) -> Session:
-    """Change title, description or plan; of an ended session too, but never its life."""
+    """Change title, description or plan; of an ended session too, but never its life.
+
+    What it is bound to changes only while it is scheduled: Conflict `started`.
+    """
     require_moderator(actor, session)
-    _check(session.model_copy(update=dict(fields)))
-    changed = await ctx.sessions.update(session.id, set=stored_names(Session, fields))
+    changes, faults = dict(fields), list[FieldError]()
+    if any(fields.get(name, getattr(session, name)) != getattr(session, name) for name in binding.FIELDS):
+        if session.status != "scheduled":
+            raise Conflict("started", "what a session is bound to cannot be changed once it has started")
+        bound = await binding.of(ctx, actor, fields)
+        changes, faults = changes | bound.fields, bound.faults
+    _check(session.model_copy(update=changes), faults)
+    changed = await settling.change(ctx, session, changes)
     ctx.events.publish(SessionUpdated(changed))
     return changed
 
@@ -76,7 +89,7 @@ async def end(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) ->
 async def admit(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Admission:
     """May `actor` be in the session now? A moderator's coming starts a scheduled one.
 
-    NotFound; Conflict `not_started`, `ended`; Forbidden `removed`.
+    NotFound; Conflict `not_started`, `ended`; Forbidden `removed`, `not_enrolled`.
     """
     session = await find(ctx, kind, session_id)
     is_moderator = session.is_moderated_by(actor)
@@ -85,6 +98,7 @@ async def admit(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) 
         raise Forbidden("removed", "a moderator removed you from this session")
     if session.status == "scheduled" and is_moderator:
         session = await _start(ctx, session)
+    await walls.require(ctx, actor, session)
     require_live(session)
     promoted = known is not None and known.promoted
     return Admission(session, is_moderator, is_moderator or promoted or session.everyone_publishes())
@@ -98,9 +112,13 @@ def require_live(session: Session) -> None:
 
 
 async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
-    """Forbidden unless `actor` takes or took part, or moderates: what is said inside stays inside."""
+    """Forbidden unless `actor` takes or took part, or moderates: what is said inside stays inside.
+
+    `not_enrolled`, `not_participant`, `removed`.
+    """
     if session.is_moderated_by(actor):
         return
+    await walls.require(ctx, actor, session)
     known = await participants.of(ctx, session, actor)
     if known is None:
         raise Forbidden("not_participant", "only those who take part in this session may do that")
@@ -109,10 +127,16 @@ async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Session]) -> list[Wire]:
-    """Sessions as the wire has them: with `moderator {id, username}` and how many are in."""
-    moderators = users.names(ctx, (session.moderator_user_id for session in found))
-    names, counts = await asyncio.gather(moderators, _present(ctx, found))
-    return [_wire(session, names[session.moderator_user_id], counts[session.id]) for session in found]
+    """Sessions as the wire has them: with `moderator {id, username}`, their course and how many are in."""
+    names, courses, counts = await asyncio.gather(
+        users.names(ctx, (session.moderator_user_id for session in found)),
+        describing.summaries(ctx, "courses", (session.course_id for session in found if session.course_id)),
+        _present(ctx, found),
+    )
+    return [
+        _wire(session, names[session.moderator_user_id], courses.get(session.course_id or ""), counts[session.id])
+        for session in found
+    ]
 
 
 async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
@@ -122,12 +146,13 @@ async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
     return Counter(participant.session_id for participant in present)
 
 
-def _wire(session: Session, moderator: str, participant_count: int) -> Wire:
+def _wire(session: Session, moderator: str, course: Wire | None, participant_count: int) -> Wire:
     wire = session.to_wire()
     for absent in session.rules.absent_fields:
         del wire[absent]
     return wire | {
         "moderator": {"id": session.moderator_user_id, "username": moderator},
+        "course": course,
         "participantCount": participant_count,
     }
 
@@ -137,10 +162,14 @@ async def _start(ctx: Context, session: Session) -> Session:
         raise Conflict("ended", "this session has ended")
     now = ctx.clock()
     fields = {"status": "live", "startedAt": now, "startTime": session.start_time or now}
+    if session.course_id:
+        fields["announced"] = False
     started = await ctx.sessions.update_one({"_id": session.id, "status": "scheduled"}, set=fields)
     if started is None:  # it is live already, or somebody was faster
         return await find(ctx, session.kind, session.id)
     ctx.events.publish(SessionStarted(started))
+    if started.course_id:
+        ctx.events.publish(NewsCame())
     return started
 
 
@@ -149,6 +178,6 @@ def require_moderator(actor: Actor, session: Session) -> None:
         raise Forbidden("forbidden", "only the moderator or an admin may do that")
 
 
-def _check(session: Session) -> None:
-    if found := faults(session):
+def _check(session: Session, unbound: Sequence[FieldError]) -> None:
+    if found := [*faults(session), *unbound]:
         raise Invalid("invalid", "the session cannot be so", found)

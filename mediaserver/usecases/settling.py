@@ -59,8 +59,13 @@ async def add(ctx: Context, document: D, owner: str = "") -> D:
     return document
 
 
-async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str = "") -> D:
-    """Store new values of some fields (Python's names); what follows from them follows. Invalid, Conflict."""
+async def change(
+    ctx: Context, before: D, fields: Mapping[str, Any], owner: str = "", where: Filter | None = None
+) -> D:
+    """Store new values of some fields (Python's names); what follows from them follows.
+
+    Invalid; Conflict, `{noun}_changed` when the document is not as `where` says.
+    """
     everything = {**fields, **before.derived(fields)}
     after = before.model_copy(update=everything)
     await references.require(ctx, after, only=set(fields))
@@ -69,11 +74,10 @@ async def change(ctx: Context, before: D, fields: Mapping[str, Any], owner: str 
     again = isinstance(before, Consequential) and consequences_of(ctx, kind).edited
     async with showing.used(ctx, after, before, owner):
         if again:
-            changed = await ctx.of(kind).update(
-                before.id, set={**stored, "settled": False}, where={"gone": {"$ne": True}}
-            )
+            here = {"gone": {"$ne": True}, **(where or {})}
+            changed = await ctx.of(kind).update(before.id, set={**stored, "settled": False}, where=here)
         else:
-            changed = await ctx.of(kind).update(before.id, set=stored)
+            changed = await ctx.of(kind).update(before.id, set=stored, where=where)
         if await references.lost(ctx, changed, only=names):
             as_before = {name: getattr(before, name) for name in everything}
             await ctx.of(kind).update(before.id, set=stored_names(kind, as_before))

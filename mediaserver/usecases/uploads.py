@@ -13,7 +13,7 @@ from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, No
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import to_stored
 from mediaserver.domain.uploads import Upload, Use, display_name
-from mediaserver.usecases import reading
+from mediaserver.usecases import reading, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import receive
 from mediaserver.usecases.keeping import discard, incoming, room, store
@@ -215,11 +215,12 @@ async def _readable(ctx: Context, actor: Actor, upload: Upload) -> bool:
 
 
 async def _in_session(ctx: Context, user_id: str, session_id: str) -> bool:
-    """Whoever was admitted to it and not removed, and its moderator."""
+    """Whoever was admitted to it, not removed and still takes its course, and its moderator."""
+    session = await ctx.sessions.find_one({"_id": session_id})
+    if session is None or user_id == session.moderator_user_id:
+        return session is not None
     taking_part = {"sessionId": session_id, "userId": user_id, "removedAt": None}
-    if await ctx.participants.exists(taking_part):
-        return True
-    return await ctx.sessions.exists({"_id": session_id, "moderatorUserId": user_id})
+    return await ctx.participants.exists(taking_part) and await walls.passes(ctx, user_id, session)
 
 
 async def _anyone(ctx: Context, user_id: str, used_id: str) -> bool:

@@ -1,14 +1,23 @@
 """A small school: an instructor with a course, and what tests add to it."""
 
+from datetime import timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.content_blocks import Block, Work
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
-from mediaserver.usecases import enrollments, lessons, settling
+from mediaserver.domain.submissions import Submission
+from mediaserver.usecases import assignments, enrollments, lessons, settling, submissions
 from tests.usecases.world import World
+
+_BLOCK: TypeAdapter[Any] = TypeAdapter(Block)
+_WORK: TypeAdapter[Any] = TypeAdapter(Work)
 
 
 async def course(world: World, instructor: Actor, code: str = "ALG-1", **fields: Any) -> Course:
@@ -28,6 +37,35 @@ async def lesson(world: World, instructor: Actor, of: Level, title: str = "Sets"
 
 async def enroll(world: World, who: Actor, of: Course) -> Enrollment:
     return await enrollments.enroll(world.ctx, who, {"course_id": of.id})
+
+
+async def lesson_of(world: World, instructor: Actor, of: Course) -> Lesson:
+    """A lesson of a new level."""
+    return await lesson(world, instructor, await level(world, instructor, of))
+
+
+async def assignment(
+    world: World, instructor: Actor, of: Lesson, due_s: float = 3600, **fields: Any
+) -> Assignment:
+    """Due in so many seconds."""
+    deadline = world.clock.now + timedelta(seconds=due_s)
+    given = {"lesson_id": of.id, "course_id": of.course_id, "title": "Prove it", "deadline": deadline, **fields}
+    return await assignments.create(world.ctx, instructor, given)
+
+
+def block(value: Any, type: str = "text") -> Any:
+    """A part of a lesson."""
+    return _BLOCK.validate_python({"type": type, "value": value})
+
+
+def work(value: Any, type: str = "text") -> Any:
+    """What a student hands in."""
+    return _WORK.validate_python({"type": type, "value": value})
+
+
+async def submit(world: World, who: Actor, to: Assignment, content: Any = None) -> Submission:
+    place = {"assignment_id": to.id, "lesson_id": to.lesson_id, "course_id": to.course_id}
+    return await submissions.create(world.ctx, who, {**place, "content": content or work("QED")})
 
 
 async def read(world: World, of: Course) -> Course:

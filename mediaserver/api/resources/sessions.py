@@ -31,7 +31,7 @@ def _resource(kind: SessionKind) -> Resource[Session]:
         scope={"kind": kind},
         create=fields,
         update=fields,
-        filters=("status", "moderator_user_id"),
+        filters=("status", "moderator_user_id", *dict.fromkeys((rules.bound_to, "course_id"))),
         deletable=True,
         view=_VIEWS[kind],
         creates=lambda ctx, actor, fields: sessions.create(ctx, actor, kind, fields),

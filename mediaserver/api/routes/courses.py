@@ -13,11 +13,13 @@ from mediaserver.api.learning_views import (
     OwnEnrollmentView,
     ReachedView,
 )
-from mediaserver.api.resources.learning import COURSE_VIEW
+from mediaserver.api.pagination import PageQuery, page
+from mediaserver.api.resources.courses import COURSE_VIEW
 from mediaserver.base.errors import NotFound
 from mediaserver.domain.document import Id
 from mediaserver.domain.levels import Level
-from mediaserver.usecases import courses, ordering, outline, viewing
+from mediaserver.domain.sessions import Status
+from mediaserver.usecases import courses, ordering, outline, sessions, viewing
 from mediaserver.usecases.describing import describe
 
 _Ids = Annotated[list[Id], Field(max_length=1000, description="All of them, each once.")]
@@ -33,6 +35,11 @@ OutlineView: Any = create_model(
     sessions=(list[AnySessionView], ...),
     assignments_count=(int, ...),
 )
+
+
+class CourseSessionsQuery(PageQuery):
+    status: Status | None = None
+    lesson_id: Id | None = None
 
 
 class LevelOrder(Body):
@@ -52,6 +59,14 @@ async def _by_code(call: Call) -> Answer:
 async def _outline(call: Call) -> Answer:
     course = await courses.find(call.context, call.actor, call.id())
     return Answer(await outline.outline(call.context, call.actor, course))
+
+
+async def _sessions(call: Call) -> Answer:
+    course, query = await courses.find(call.context, call.actor, call.id()), call.query
+    chosen = {"status": query.status, "lessonId": query.lesson_id}
+    of = {"courseId": course.id} | {name: value for name, value in chosen.items() if value is not None}
+    found = await call.context.sessions.page(of, [("_id", -1)], limit=query.limit, cursor=query.cursor)
+    return page(await sessions.describe(call.context, call.actor, found.items), found.next_cursor)
 
 
 async def _order_levels(call: Call) -> Answer:
@@ -77,6 +92,10 @@ ENDPOINTS = [
     Endpoint(
         "GET", "/courses/{id}/outline", "A course page at once", _outline, "Course",
         answer=OutlineView, errors=(403, 404),
+    ),
+    Endpoint(
+        "GET", "/courses/{id}/sessions", "Sessions of a course, of every kind", _sessions, "Course",
+        query=CourseSessionsQuery, answer=AnySessionView, listed=True, errors=(403, 404),
     ),
     Endpoint(
         "PUT", "/courses/{id}/levels/order", "Number the levels anew", _order_levels, "Level",

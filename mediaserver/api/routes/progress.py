@@ -8,7 +8,7 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.learning_views import ReachedView, StudentReachedView
 from mediaserver.api.pagination import PageQuery, page
-from mediaserver.api.resources.learning import PROGRESS_VIEW
+from mediaserver.api.resources.courses import PROGRESS_VIEW
 from mediaserver.domain.document import Id
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.progress import CompletionStatus, StudentProgress

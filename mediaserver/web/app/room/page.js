@@ -85,7 +85,7 @@ class RoomPage {
 
   #refused(error) {
     if (error.code === 'not_started') return this.#wait();
-    if (['ended', 'removed', 'forbidden', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error), { recorded: error.code === 'ended' });
+    if (['ended', 'removed', 'forbidden', 'not_enrolled', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error), { recorded: error.code === 'ended' });
     toast(sentence(error), { error: true });
     return this.#prejoin();
   }

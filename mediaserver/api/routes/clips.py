@@ -1,0 +1,59 @@
+"""The clips that a course shows: its own lessons' and others'."""
+
+from typing import Any
+
+from pydantic import create_model
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.pagination import PageQuery, page
+from mediaserver.api.resources.clips import CLIP_VIEW
+from mediaserver.domain.clips import CourseVideoClipMapping
+from mediaserver.domain.courses import TAKING_COURSE
+from mediaserver.domain.levels import Position
+from mediaserver.usecases import clips, courses, viewing
+
+ShownClipView: Any = create_model("ShownClipView", __base__=CLIP_VIEW, mapping_id=(str, ...), position=(int, ...))
+
+
+class ClipPlace(Body):
+    position: Position | None = None
+
+
+async def _list(call: Call) -> Answer:
+    course = await courses.find(call.context, call.actor, call.id())
+    await viewing.require(call.context, call.actor, TAKING_COURSE, course)
+    shown = call.context.of(CourseVideoClipMapping)
+    found = await shown.page(
+        {"courseId": course.id}, [("position", 1), ("_id", 1)], limit=call.query.limit, cursor=call.query.cursor
+    )
+    return page(await clips.describe_shown(call.context, call.actor, found.items), found.next_cursor)
+
+
+async def _show(call: Call) -> Answer:
+    course = await courses.taught(call.context, call.actor, call.id())
+    mapping = await clips.show(call.context, call.actor, course, call.id("clipId"), call.body.position)
+    wires = await clips.describe_shown(call.context, call.actor, [mapping])
+    return Answer(wires[0])
+
+
+async def _hide(call: Call) -> Answer:
+    course = await courses.taught(call.context, call.actor, call.id())
+    await clips.hide(call.context, course, call.id("clipId"))
+    return Answer()
+
+
+_ONE = "/courses/{id}/clips/{clipId}"
+ENDPOINTS = [
+    Endpoint(
+        "GET", "/courses/{id}/clips", "The clips that a course shows", _list, "VideoClip",
+        query=PageQuery, answer=ShownClipView, listed=True, errors=(403, 404),
+    ),
+    Endpoint(
+        "PUT", _ONE, "Have a course show a clip, or show it elsewhere", _show, "VideoClip",
+        body=ClipPlace, body_required=False, answer=ShownClipView, errors=(403, 404, 409),
+    ),
+    Endpoint(
+        "DELETE", _ONE, "Have a course show a clip no more", _hide, "VideoClip", status=204, errors=(403, 404),
+    ),
+]  # fmt: skip

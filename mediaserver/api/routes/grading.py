@@ -1,0 +1,37 @@
+"""What instructors make of submissions."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from mediaserver.api.bodies import Body
+from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.resource import claim
+from mediaserver.api.resources.assignments import SUBMISSION_VIEW
+from mediaserver.domain.submissions import Mark
+from mediaserver.domain.text import Prose
+from mediaserver.usecases import submissions
+from mediaserver.usecases.describing import describe
+
+
+class GradePut(Body):
+    score: Annotated[float, Field(ge=0, le=100)]
+    feedback: Annotated[Prose, StringConstraints(max_length=10_000)] = ""
+
+
+async def _grade(call: Call) -> Answer:
+    before = await submissions.find(call.context, call.actor, call.id())
+    await submissions.require_teaching(call.context, call.actor, before)
+    await claim(call, before)
+    mark = Mark(score=call.body.score, feedback=call.body.feedback)
+    graded = await submissions.grade(call.context, call.actor, before, mark)
+    (wire,) = await describe(call.context, call.actor, [graded])
+    return Answer(wire, revision=graded.revision)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "PUT", "/submissions/{id}/grade", "Grade a submission, or grade it anew", _grade, "Submission",
+        body=GradePut, answer=SUBMISSION_VIEW, conditional=True, errors=(403, 404, 409, 412),
+    ),
+]  # fmt: skip

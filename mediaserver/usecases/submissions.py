@@ -1,0 +1,107 @@
+"""Handing in: once per student, replaced until the deadline or the grade; late where it first comes after."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mediaserver.base.clock import rfc3339
+from mediaserver.base.errors import Conflict, NotFound
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.courses import Course
+from mediaserver.domain.levels import TEACHING
+from mediaserver.domain.submissions import Grade, Mark, Submission, is_late
+from mediaserver.usecases import contents, notifications, settling, viewing, walls
+from mediaserver.usecases.context import Consequences, Context
+from mediaserver.usecases.notifications import notify
+
+
+async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Submission:
+    """Hand in for `assignment_id`. Forbidden `not_enrolled`, Conflict `already_submitted`, Invalid."""
+    assignment = await ctx.of(Assignment).get(fields["assignment_id"])
+    await walls.require_taking(ctx, actor, assignment.course_id)
+    stamp = ctx.stamp()
+    now = stamp["created_at"]
+    submission = Submission(
+        **stamp, user_id=actor.user_id, deadline=assignment.deadline, timestamp=now,
+        late=is_late(now, assignment.deadline), **fields,
+    )  # fmt: skip
+    await contents.check(ctx, actor.user_id, assignment.course_id, [("content", submission.content)])
+    try:
+        return await settling.add(ctx, submission)
+    except Conflict as conflict:
+        if conflict.code != "submission_exists":
+            raise
+        hint = "you have handed this in: PATCH /submissions/{id} replaces it until the deadline"
+        raise Conflict("already_submitted", hint) from None
+
+
+async def replace(ctx: Context, actor: Actor, before: Submission, fields: Mapping[str, Any]) -> Submission:
+    """Hand in something else. Forbidden `not_enrolled`, Conflict `graded` or `deadline_passed`, Invalid."""
+    await walls.require_taking(ctx, actor, before.course_id)
+    assignment = await ctx.of(Assignment).get(before.assignment_id)
+    if before.grade is not None:
+        raise _graded()
+    if is_late(ctx.clock(), assignment.deadline):
+        raise Conflict("deadline_passed", "after the deadline nothing is replaced")
+    known = {before.content.value} if isinstance(before.content.value, str) else set()
+    after = before.model_copy(update=dict(fields))
+    await contents.check(ctx, actor.user_id, before.course_id, [("content", after.content)], known)
+    again = {"timestamp": ctx.clock(), "late": False}
+    try:
+        return await settling.change(ctx, before, {**fields, **again}, where={"grade": None})
+    except Conflict as conflict:
+        if conflict.code != "submission_changed":
+            raise
+        raise _graded() from None
+
+
+async def find(ctx: Context, actor: Actor, submission_id: str) -> Submission:
+    """NotFound, Forbidden."""
+    submission = await ctx.of(Submission).find_one({"_id": submission_id})
+    if submission is None:
+        raise NotFound("not_found", "there is no such submission")
+    await viewing.require(ctx, actor, Submission.policy.read, submission)
+    return submission
+
+
+async def grade(ctx: Context, actor: Actor, submission: Submission, mark: Mark) -> Submission:
+    """Say what it is worth, or something else than before; the student is told. Forbidden."""
+    await require_teaching(ctx, actor, submission)
+    given = Grade(**mark.model_dump(), graded_by_user_id=actor.user_id, graded_at=ctx.clock())
+    return await settling.change(ctx, submission, {"grade": given})
+
+
+async def require_teaching(ctx: Context, actor: Actor, submission: Submission) -> None:
+    """Forbidden."""
+    await viewing.require(ctx, actor, TEACHING, submission)
+
+
+def _graded() -> Conflict:
+    return Conflict("graded", "this has been graded: nothing is replaced any more")
+
+
+async def _added(ctx: Context, submission: Submission) -> None:
+    """The deadline may have moved since it was copied; whom it concerns is told."""
+    assignment = await ctx.of(Assignment).find_one({"_id": submission.assignment_id})
+    course = await ctx.of(Course).find_one({"_id": submission.course_id})
+    if assignment is None or course is None:  # they are going, and this with them
+        return
+    if assignment.deadline != submission.deadline:
+        changes = {"deadline": assignment.deadline, "late": is_late(submission.timestamp, assignment.deadline)}
+        its = {"_id": submission.id, "timestamp": submission.timestamp}
+        await ctx.of(Submission).update_one(its, set=changes, edits=False)
+    about = {"assignmentId": assignment.id, "courseId": course.id, "submissionId": submission.id}
+    about["title"] = assignment.title
+    if submission.grade is None:
+        await notify(ctx, [course.instructor_user_id], "submitted", about, submission.user_id)
+    else:
+        # Told again for each grade, to those too who blocked their teacher.
+        about["gradedAt"] = rfc3339(submission.grade.graded_at)
+        await notify(ctx, [submission.user_id], "graded", about)
+
+
+async def _removed(ctx: Context, submission: Submission) -> None:
+    await notifications.forget(ctx, submission.id)
+
+
+CONSEQUENCES = Consequences(added=_added, removed=_removed, edited=True)
