@@ -30,6 +30,8 @@ class Case:
     """Strangers may not even read it."""
     changer: str = "ada"
     """Who changes it, where that is not for whoever made it."""
+    refusal: str = "forbidden"
+    """The code that strangers get."""
 
     async def fresh(self, world: World) -> Fields:
         return await self.body(world) if self.body else dict(self.change or {})
