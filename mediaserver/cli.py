@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import re
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
@@ -156,6 +157,22 @@ def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _seed(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import documents
+    from mediaserver.seed.planting import accounts, plant
+
+    password = arguments.password or secrets.token_urlsafe(9)
+
+    async def fill() -> None:
+        async with documents(settings) as context:
+            planted = await plant(context, password)
+            print("\n".join(accounts(planted)))
+            print(f"all of them sign in with the password {password}")
+
+    asyncio.run(fill())
+    return 0
+
+
 def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
     for name, field in names().items():
         section, key = name.split(".")
@@ -264,6 +281,10 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     load.add_argument("--seconds", type=float, default=10)
     load.add_argument("--synthetic", action="store_true", help="240 packets/s of 1,100 bytes, no real picture")
     load.set_defaults(run=_loadtest)
+
+    seed = commands.add_parser("seed", parents=[common], help="fill a server with a small school to look at")
+    seed.add_argument("--password", help="of all its people; a random one when not given")
+    seed.set_defaults(run=_seed)
 
     openapi = commands.add_parser("openapi", parents=[common], help="print the OpenAPI document")
     openapi.set_defaults(run=_openapi)
