@@ -1,7 +1,7 @@
 """A small school: an instructor with a course, and what tests add to it."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -14,32 +14,41 @@ from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
 from mediaserver.domain.submissions import Submission
 from mediaserver.usecases import assignments, enrollments, lessons, settling, submissions
+from mediaserver.usecases.context import Context
 from tests.usecases.world import World
+
+
+class Place(Protocol):
+    """Where there are documents."""
+
+    @property
+    def ctx(self) -> Context: ...
+
 
 _BLOCK: TypeAdapter[Any] = TypeAdapter(Block)
 _WORK: TypeAdapter[Any] = TypeAdapter(Work)
 
 
-async def course(world: World, instructor: Actor, code: str = "ALG-1", **fields: Any) -> Course:
+async def course(world: Place, instructor: Actor, code: str = "ALG-1", **fields: Any) -> Course:
     given = {"course_code": code, "title": "Algebra", "published": True, **fields}
     made = Course(**world.ctx.stamp(), instructor_user_id=instructor.user_id, **given, **Course.derived(given))
     return await settling.add(world.ctx, made)
 
 
-async def level(world: World, instructor: Actor, of: Course, title: str = "Groups", **fields: Any) -> Level:
+async def level(world: Place, instructor: Actor, of: Course, title: str = "Groups", **fields: Any) -> Level:
     return await lessons.create_level(world.ctx, instructor, {"course_id": of.id, "title": title, **fields})
 
 
-async def lesson(world: World, instructor: Actor, of: Level, title: str = "Sets", **fields: Any) -> Lesson:
+async def lesson(world: Place, instructor: Actor, of: Level, title: str = "Sets", **fields: Any) -> Lesson:
     given = {"level_id": of.id, "course_id": of.course_id, "title": title, **fields}
     return await lessons.create(world.ctx, instructor, given)
 
 
-async def enroll(world: World, who: Actor, of: Course) -> Enrollment:
+async def enroll(world: Place, who: Actor, of: Course) -> Enrollment:
     return await enrollments.enroll(world.ctx, who, {"course_id": of.id})
 
 
-async def lesson_of(world: World, instructor: Actor, of: Course) -> Lesson:
+async def lesson_of(world: Place, instructor: Actor, of: Course) -> Lesson:
     """A lesson of a new level."""
     return await lesson(world, instructor, await level(world, instructor, of))
 
@@ -63,10 +72,10 @@ def work(value: Any, type: str = "text") -> Any:
     return _WORK.validate_python({"type": type, "value": value})
 
 
-async def submit(world: World, who: Actor, to: Assignment, content: Any = None) -> Submission:
+async def submit(world: Place, who: Actor, to: Assignment, content: Any = None) -> Submission:
     place = {"assignment_id": to.id, "lesson_id": to.lesson_id, "course_id": to.course_id}
     return await submissions.create(world.ctx, who, {**place, "content": content or work("QED")})
 
 
-async def read(world: World, of: Course) -> Course:
+async def read(world: Place, of: Course) -> Course:
     return await world.ctx.of(Course).get(of.id)

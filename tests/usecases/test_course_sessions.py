@@ -7,9 +7,20 @@ import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Invalid, Problem
 from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import announcing, chat, courses, participants, sessions, settling, viewing
+from mediaserver.usecases import (
+    announcing,
+    chat,
+    courses,
+    participants,
+    recordings,
+    sessions,
+    settling,
+    uploads,
+    viewing,
+)
 from tests.usecases import school
 from tests.usecases.world import World
 
@@ -53,6 +64,26 @@ async def test_only_those_who_take_the_course_come_in(world: World) -> None:
     assert await refused(sessions.admit(world.ctx, bob, "video", session.id)) == "not_enrolled"
     said = chat.send(world.ctx, bob, "video", session.id, "2", "Text", "still here?")
     assert await refused(said) == "not_enrolled"
+
+
+async def test_recordings_and_files_of_a_lecture_are_not_for_who_left_the_course(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    enrollment = await school.enroll(world, bob, course)
+    session = await world.live_session(ada, course_id=course.id)
+    await participants.enter(world.ctx, bob, session, "participant", world.clock.now)
+    picture = await world.upload(ada)
+    await chat.send(world.ctx, ada, "video", session.id, "1", "Image", picture.id)
+    recording = await recordings.begin(world.ctx, ada, session, world.clock.now)
+
+    async def open_to(who: Actor) -> list[bool]:
+        may_play = await recordings.may_play(world.ctx, who, recording)
+        return [may_play, await uploads.may_read(world.ctx, who.user_id, picture.id)]
+
+    assert await open_to(bob) == [True, True]
+    await settling.remove(world.ctx, enrollment)
+    assert await open_to(bob) == [False, False]
+    assert await open_to(ada) == [True, True]
 
 
 async def test_lists_show_what_is_open_and_what_is_of_ones_courses(world: World) -> None:
