@@ -34,8 +34,13 @@ class Process:
 
     async def _configure(self, body: Body) -> Body:
         """`path` and `socket`; also `synchronous` (FULL or NORMAL), `ttl_sweep_s` and `cursor_idle_s`."""
-        engine = Engine(body["path"], body.get("synchronous", "FULL"), body.get("cursor_idle_s", 600.0))
-        server = Server(engine, body["socket"], body.get("ttl_sweep_s", 60.0))
+        engine = Engine(
+            body["path"],
+            body.get("synchronous", "FULL"),
+            body.get("cursor_idle_s", 600.0),
+            body.get("ttl_sweep_s", 60.0),
+        )
+        server = Server(engine, body["socket"])
         try:
             await engine.open()
         except sqlite3.Error as error:

@@ -74,6 +74,8 @@ def command(name: str, options: str = "", is_write: bool = False) -> Callable[[H
 
 def run(storage: Storage, cursors: Cursors, request: Request) -> Document:
     """Check a command's envelope and perform it."""
+    if request.refused is not None:
+        raise request.refused
     name, body = request.command, request.body
     found = lookup(name)
     for option in (*body, *request.sequences):

@@ -1,20 +1,23 @@
-"""The storage thread: takes requests from the event loop, gives replies back after their transaction is durable.
+"""The storage thread: an event loop of its own that owns the SQLite file and the connections that work with it.
 
 All requests that wait at the same moment share one transaction, so that many clients share one fsync. A reply is
-given only after the commit; when it fails, every request of the batch is told so.
+given only after the commit; when it fails, every request of the batch is told so. Requests are read, performed
+and answered in this one thread: handing each to another and back would cost more than most of them.
 """
 
 import asyncio
 import logging
-import queue
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+
+import uvloop
 
 from mediaserver.store.embedded import admin, reads, writes
 from mediaserver.store.embedded.commands import run
+from mediaserver.store.embedded.connection import Connection, Waiting
 from mediaserver.store.embedded.cursors import Cursors
 from mediaserver.store.embedded.errors import CommandError
 from mediaserver.store.embedded.storage import Storage
@@ -23,21 +26,23 @@ from mediaserver.store.embedded.wire import Request, write_reply
 log = logging.getLogger(__name__)
 
 _MAX_BATCH = 256
+_PARTING_S = 0.01  # for the last replies to leave
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")
-
-Job = tuple[Callable[[], bytes], Request | None, "asyncio.Future[bytes]"]
 
 
 class Engine:
-    """Owns the SQLite file. `submit` may be called from the event loop only."""
+    """`open`, `adopt` and `close` are for the event loop that made it; the rest runs in the thread."""
 
-    def __init__(self, path: str, synchronous: str = "FULL", cursor_idle_s: float = 600.0) -> None:
+    def __init__(
+        self, path: str, synchronous: str = "FULL", cursor_idle_s: float = 600.0, sweep_s: float = 60.0
+    ) -> None:
         assert reads and writes and admin, "they fill the table of commands"
-        self._path, self._synchronous = path, synchronous
+        self._path, self._synchronous, self._sweep_s = path, synchronous, sweep_s
         self._cursors = Cursors(time.monotonic, cursor_idle_s)
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._connections: set[Connection] = set()
+        self._waiting: deque[Waiting] = deque()
+        self._owner = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._owner.create_future()
         self._thread = threading.Thread(target=self._main, name="storage", daemon=True)
 
     async def open(self) -> None:
@@ -45,52 +50,68 @@ class Engine:
         self._thread.start()
         await self._opened
 
-    async def submit(self, request: Request) -> bytes:
-        """Perform a request and give its encoded reply."""
-        return await self._put(lambda: self._reply(request), request)
-
-    async def sweep(self) -> None:
-        """Delete expired documents and forget idle cursors."""
-        await self._put(self._sweep, None)
+    def adopt(self, connection: socket.socket, received: bytes) -> None:
+        """Take over a connection, and what was already read from it."""
+        self._loop.call_soon_threadsafe(self._attach, connection, received)
 
     async def close(self) -> None:
-        """Finish what was submitted, write the log back into the file and close it."""
-        self._jobs.put(None)
+        """Finish what was asked for, write the log back into the file and close it."""
+        self._loop.call_soon_threadsafe(self._ending.set)
         await asyncio.to_thread(self._thread.join)
 
-    async def _put(self, work: Callable[[], bytes], request: Request | None) -> bytes:
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        self._jobs.put((work, request, future))
-        return await future
+    # ------------------------------------------------------------------------------------- in the thread
 
     def _main(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
         try:
             self._storage = Storage(self._path, self._synchronous)
         except (sqlite3.Error, CommandError) as error:
-            self._loop.call_soon_threadsafe(self._opened.set_exception, error)
+            self._owner.call_soon_threadsafe(self._opened.set_exception, error)
             return
-        self._loop.call_soon_threadsafe(self._opened.set_result, None)
-        running = True
-        while running:
-            batch = [self._jobs.get()]
-            while len(batch) < _MAX_BATCH and not self._jobs.empty():
-                batch.append(self._jobs.get())
-            running = batch[-1] is not None
-            self._perform([job for job in batch if job is not None])
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        self._owner.call_soon_threadsafe(self._opened.set_result, None)
+        sweeper = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
+        await self._ending.wait()
+        sweeper.cancel()
+        while self._waiting:
+            self._perform()
+        for connection in tuple(self._connections):
+            connection.end()
+        await asyncio.sleep(_PARTING_S)
         self._storage.close()
 
-    def _perform(self, batch: list[Job]) -> None:
+    def _attach(self, connection: socket.socket, received: bytes) -> None:
+        made = Connection(received, self._enqueue, self._connections)
+        attaching = asyncio.ensure_future(self._loop.connect_accepted_socket(lambda: made, connection))
+        made.attaching = attaching
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._perform)
+        self._waiting.append(waiting)
+
+    def _perform(self) -> None:
+        """Answer what waits. More of it than a batch, or than came meanwhile, gets its turn after the sockets."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+        if self._waiting:
+            self._loop.call_soon(self._perform)
+        if not batch:
+            return
         sql = self._storage.sql
         try:
             sql.execute("BEGIN")
-            answers: list[tuple[asyncio.Future[bytes], bytes]] = [(future, work()) for work, _, future in batch]
+            replies = [self._reply(item.request) for item in batch]
             sql.execute("COMMIT")
         except sqlite3.Error as error:
             log.error("transaction failed", extra={"error": str(error), "requests": len(batch)})
             self._undo()
             refusal = _storage_error(error)
-            answers = [(future, write_reply(req, refusal.reply()) if req else b"") for _, req, future in batch]
-        self._loop.call_soon_threadsafe(_deliver, answers)
+            replies = [write_reply(item.request, refusal.reply()) for item in batch]
+        for item, reply in zip(batch, replies, strict=True):
+            item.answer(reply)
 
     def _undo(self) -> None:
         if self._storage.sql.in_transaction:
@@ -110,23 +131,29 @@ class Engine:
             log.exception("command failed", extra={"command": request.command})
             return write_reply(request, CommandError(8, f"{request.command} failed unexpectedly").reply())
 
-    def _sweep(self) -> bytes:
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweep_s)
+            sql = self._storage.sql
+            try:
+                sql.execute("BEGIN")
+                self._sweep()
+                sql.execute("COMMIT")
+            except sqlite3.Error as error:
+                log.error("sweeping failed", extra={"error": str(error)})
+                self._undo()
+
+    def _sweep(self) -> None:
+        """Delete expired documents and forget idle cursors."""
         self._cursors.expire()
         now_ms = time.time_ns() // 1_000_000
         for collection in list(self._storage.collections.values()):
             for index in collection.indexes:
                 if index.expire_after_s is not None:
                     writes.expire(collection, index, now_ms - index.expire_after_s * 1000)
-        return b""
 
 
 def _storage_error(error: sqlite3.Error) -> CommandError:
     if getattr(error, "sqlite_errorname", "") in _FULL:
         return CommandError(14031, f"the document store cannot write: {error}")
     return CommandError(8, f"the document store failed: {error}")
-
-
-def _deliver(answers: list[tuple["asyncio.Future[bytes]", Any]]) -> None:
-    for future, reply in answers:
-        if not future.done():
-            future.set_result(reply)

@@ -1,96 +1,97 @@
-"""The listening side: frames in, replies out, one request of a connection at a time.
+"""The listening side: greets clients, then hands each that begins to work to the storage thread.
 
-Bytes that are not the protocol close their own connection; nothing that one client sends reaches another.
+Drivers watch a server over a connection of its own that only ever says hello; that is answered here, also while
+the storage thread is busy.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
+import socket
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from mediaserver.store.embedded.admin import hello
 from mediaserver.store.embedded.engine import Engine
 from mediaserver.store.embedded.errors import CommandError
-from mediaserver.store.embedded.wire import (
-    HEADER,
-    ProtocolError,
-    Request,
-    encode,
-    frame_reply,
-    read_header,
-    read_request,
-    write_reply,
-)
+from mediaserver.store.embedded.wire import ProtocolError, read_request, take_frame, write_reply
 
 log = logging.getLogger(__name__)
+
+_BACKLOG, _CHUNK, _LONGEST_HELLO = 128, 1 << 16, 1 << 12
 
 
 class Server:
     """Serves an engine on a Unix socket that only its owner can reach."""
 
-    def __init__(self, engine: Engine, socket_path: str, sweep_s: float = 60.0) -> None:
-        self._engine, self._socket_path, self._sweep_s = engine, socket_path, sweep_s
-        self._connections: set[asyncio.Task[None]] = set()
-        self._listener: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+    def __init__(self, engine: Engine, socket_path: str) -> None:
+        self._engine, self._socket_path = engine, socket_path
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = socket.socket(socket.AF_UNIX)
 
     async def open(self) -> None:
+        """Raises `OSError` when it cannot listen there."""
         Path(self._socket_path).unlink(missing_ok=True)
         previous = os.umask(0o177)
         try:
-            self._listener = await asyncio.start_unix_server(self._accept, self._socket_path)
+            self._listener.bind(self._socket_path)
         finally:
             os.umask(previous)
-        self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+        self._listener.listen(_BACKLOG)
+        self._listener.setblocking(False)
+        self._keep(self._accept())
 
     async def close(self) -> None:
-        """Stop listening, end all connections, then close the engine."""
-        tasks = [*self._connections, *([self._sweeper] if self._sweeper else [])]
-        if self._listener:
-            self._listener.close()
-        for task in tasks:
+        """Stop listening, then end all connections and close the engine."""
+        for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
         await self._engine.close()
         Path(self._socket_path).unlink(missing_ok=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._listener)
+            self._keep(self._greet(connection))
+
+    async def _greet(self, connection: socket.socket) -> None:
+        """Answer hellos until there is something else to do, which is the engine's."""
+        received = b""
         try:
-            await self._converse(reader, writer)
+            received = await self._hellos(connection)
         except ProtocolError as error:
             log.warning("closing a connection", extra={"reason": str(error)})
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except OSError:
+            pass  # it is gone
         finally:
-            self._connections.discard(task)
-            writer.close()
+            if not received:
+                connection.close()
+        if received:
+            self._engine.adopt(connection, received)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            length, request_id, operation = read_header(await reader.readexactly(HEADER.size))
-            payload = await reader.readexactly(length - HEADER.size)
-            try:
-                request = read_request(request_id, operation, payload)
-            except CommandError as error:
-                writer.write(frame_reply(request_id, False, encode(error.reply())))
-            else:
-                reply = await self._answer(request)
-                if request.reply_wanted:
-                    writer.write(reply)
-            await writer.drain()
-
-    async def _answer(self, request: Request) -> bytes:
-        name = request.command
-        if name in ("hello", "isMaster", "ismaster"):  # answered even while the storage thread is busy
-            return write_reply(request, hello(name != "hello"))
-        return await self._engine.submit(request)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self._sweep_s)
-            with contextlib.suppress(CommandError):
-                await self._engine.sweep()
+    async def _hellos(self, connection: socket.socket) -> bytes:
+        """What was received and is no hello; nothing at the end of the connection."""
+        loop, received = asyncio.get_running_loop(), bytearray()
+        while data := await loop.sock_recv(connection, _CHUNK):
+            received += data
+            before = bytes(received)
+            while frame := take_frame(received):
+                try:
+                    request = read_request(*frame)
+                except CommandError:
+                    return before
+                if request.command not in ("hello", "isMaster", "ismaster"):
+                    return before
+                await loop.sock_sendall(connection, write_reply(request, hello(request.command != "hello")))
+                before = bytes(received)
+            if len(received) > _LONGEST_HELLO:
+                return before
+        return b""

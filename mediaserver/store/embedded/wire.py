@@ -36,13 +36,17 @@ class ProtocolError(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One command. `sequences` holds the still encoded documents of kind-1 sections by their name."""
+    """One command. `sequences` holds the still encoded documents of kind-1 sections by their name.
+
+    `refused` says why it cannot be performed, when that is known from its bytes.
+    """
 
     id: int
     body: Document
     legacy: bool = False
     reply_wanted: bool = True
     sequences: dict[str, list[bytes]] = field(default_factory=dict)
+    refused: CommandError | None = None
 
     @property
     def command(self) -> str:
@@ -74,7 +78,7 @@ def encode(document: Any) -> bytes:
         raise CommandError(22, f"cannot be encoded as BSON: {error}") from error
 
 
-def read_header(header: bytes) -> tuple[int, int, int]:
+def read_header(header: bytes | bytearray) -> tuple[int, int, int]:
     """Length, request id and operation of the frame that begins with these 16 bytes."""
     length, request_id, _, operation = HEADER.unpack(header)
     if not HEADER.size < length <= MAX_MESSAGE:
@@ -82,6 +86,18 @@ def read_header(header: bytes) -> tuple[int, int, int]:
     if operation not in (OP_MSG, OP_QUERY):
         raise ProtocolError(f"operation {operation} is not spoken here")
     return length, request_id, operation
+
+
+def take_frame(received: bytearray) -> tuple[int, int, bytes] | None:
+    """Request id, operation and payload of the first frame, cut off; None while it is not there as a whole."""
+    if len(received) < HEADER.size:
+        return None
+    length, request_id, operation = read_header(received[: HEADER.size])
+    if len(received) < length:
+        return None
+    payload = bytes(received[HEADER.size : length])
+    del received[:length]
+    return request_id, operation, payload
 
 
 def read_request(request_id: int, operation: int, payload: bytes) -> Request:
