@@ -203,6 +203,49 @@ def test_an_index_changes_no_answer(
         storage.sql.close()
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    versions=st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), min_size=2, max_size=8),
+    filters=st.lists(FILTERS, min_size=3, max_size=8),
+)
+def test_indexes_follow_what_changes(versions: list[dict[str, Any]], filters: list[dict[str, Any]]) -> None:
+    """A document that took each of these forms in turn is found by the last, and by no earlier one."""
+    from mediaserver.store.embedded.errors import CommandError
+    from mediaserver.store.embedded.filters import Filter
+    from mediaserver.store.embedded.finding import Query
+    from mediaserver.store.embedded.storage import Storage
+    from mediaserver.store.embedded.textindex import parse_any_index
+
+    storage = Storage(":memory:", "OFF")
+    collection = storage.make("t", "c")
+    sources: list[dict[str, Any]] = [
+        {"key": {"a": 1}}, {"key": {"b": -1, "a": 1}}, {"key": {"a.x": 1}}, {"key": {"c": 1}, "sparse": True},
+        {"key": {"a": 1}, "partialFilterExpression": {"b": {"$gte": 0}}},
+        {"key": {"a": "text", "c": "text"}, "default_language": "none"},
+    ]  # fmt: skip
+    try:
+        for at, source in enumerate(sources):
+            storage.add_index(collection, parse_any_index({**source, "name": f"i{at}"}))
+        present: dict[str, Any] = {"_id": 1}
+        collection.insert(present)
+        for version in versions:
+            following = bson.decode(bson.encode({"_id": 1, **version}))
+            try:
+                collection.replace(1, present, following)
+            except CommandError as error:
+                assert error.code == 171  # parallel arrays: it stays as it was
+                continue
+            present = following
+        for filter_ in filters:
+            found = [item.document for item in Query(Filter(filter_)).run(collection)]
+            assert bool(found) == Filter(filter_).matches(present), filter_
+        for index in collection.indexes[1:]:
+            kept = {key for (key,) in storage.sql.execute(f"SELECT key FROM i{index.id}")}
+            assert kept == set(index.keys(present)), index.name
+    finally:
+        storage.sql.close()
+
+
 # ------------------------------------------------------------------------------------------------ time
 
 

@@ -114,7 +114,7 @@ def list_databases(ctx: Context) -> Document:
 
 
 @command("listCollections", "filter nameOnly authorizedCollections cursor")
-def list_collections(ctx: Context) -> Document:
+def list_collections(ctx: Context) -> bytes:
     filter_ = Filter(value_of(ctx.body, "filter", dict, {}))
     shown = [
         {"name": name, "type": "collection", "options": {}, "info": {"readOnly": False}}
@@ -127,7 +127,7 @@ def list_collections(ctx: Context) -> Document:
 
 
 @command("listIndexes", "cursor")
-def list_indexes(ctx: Context) -> Document:
+def list_indexes(ctx: Context) -> bytes:
     collection = ctx.collection()
     if collection is None:
         raise CommandError(26, f"ns does not exist: {ctx.namespace()}")

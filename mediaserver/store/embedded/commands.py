@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mediaserver.store.embedded.cursors import Cursors
 from mediaserver.store.embedded.errors import CommandError, Document, number
@@ -31,7 +31,13 @@ class Context:
     request: Request
     database: str
     deadline: float | None
-    now: datetime
+    _now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time of the command, the same for all of it."""
+        self._now = self._now or datetime.now(UTC)
+        return self._now
 
     @property
     def body(self) -> Document:
@@ -51,7 +57,8 @@ class Context:
         return f"{self.database}.{self.named()}"
 
 
-Handler = Callable[[Context], Document]
+Handler = Callable[[Context], Document | bytes]
+"""Gives the reply, which may be encoded already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +69,46 @@ class Command:
 
 
 TABLE: dict[str, Command] = {}
+H = TypeVar("H", bound=Handler)
 
 
-def command(name: str, options: str = "", is_write: bool = False) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        TABLE[name] = Command(handler, frozenset(options.split()), is_write)
+def command(name: str, options: str = "", is_write: bool = False) -> Callable[[H], H]:
+    def register(handler: H) -> H:
+        TABLE[name] = Command(handler, GENERAL.union(options.split(), [name]), is_write)
         return handler
 
     return register
 
 
-def run(storage: Storage, cursors: Cursors, request: Request) -> Document:
+def run(storage: Storage, cursors: Cursors, request: Request) -> Document | bytes:
     """Check a command's envelope and perform it."""
     if request.refused is not None:
         raise request.refused
     name, body = request.command, request.body
     found = lookup(name)
     for option in (*body, *request.sequences):
-        if option in _TRANSACTIONS:
-            raise CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
-        if option != name and option not in GENERAL and option not in found.options:
+        if option not in found.options:
+            if option in _TRANSACTIONS:
+                raise CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
             raise CommandError(40415, f"BSON field '{name}.{option}' is an unknown field.")
-    database = body.get("$db")
-    if not isinstance(database, str) or not database or set(database) & set('/\\. "$\0'):
-        raise CommandError(73, f"Invalid database name: {database!r}")
+    database = _checked_database(body.get("$db"))
     limit_ms = number(body.get("maxTimeMS", 0), "maxTimeMS")
     deadline = time.monotonic() + limit_ms / 1000 if limit_ms else None
-    return found.handler(Context(storage, cursors, request, database, deadline, datetime.now(UTC)))
+    return found.handler(Context(storage, cursors, request, database, deadline))
+
+
+def _checked_database(name: Any) -> str:
+    if name in _KNOWN_DATABASES:
+        return str(name)
+    if not isinstance(name, str) or not name or set(name) & set('/\\. "$\0'):
+        raise CommandError(73, f"Invalid database name: {name!r}")
+    if len(_KNOWN_DATABASES) < _MOST_KNOWN:
+        _KNOWN_DATABASES.add(name)
+    return name
+
+
+_KNOWN_DATABASES: set[str] = set()
+_MOST_KNOWN = 1000
 
 
 def lookup(name: str) -> Command:

@@ -7,15 +7,12 @@ is now, as MongoDB does it. Their number is bounded; the one that was idle longe
 import secrets
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from struct import Struct
 
-import bson
-from bson.raw_bson import RawBSONDocument
-
-from mediaserver.store.embedded.errors import CommandError, Document
+from mediaserver.store.embedded.errors import CommandError
 from mediaserver.store.embedded.projection import Project
 from mediaserver.store.embedded.storage import Collection
 from mediaserver.store.embedded.wire import MAX_DOCUMENT, decode, encode
@@ -94,15 +91,15 @@ class Cursors:
     def __len__(self) -> int:
         return len(self._open)
 
-    def first(self, cursor: Cursor, size: int, single: bool = False) -> Document:
-        """The reply that begins a cursor; it stays open only while something is left."""
+    def first(self, cursor: Cursor, size: int, single: bool = False) -> bytes:
+        """The reply, encoded, that begins a cursor; it stays open only while something is left."""
         documents = cursor.batch(size) if size or single else []
         number = 0
         if not cursor.exhausted and not single:
             number = self._keep(cursor)
         return reply(cursor.namespace, number, "firstBatch", documents)
 
-    def more(self, number: int, namespace: str, size: int) -> Document:
+    def more(self, number: int, namespace: str, size: int) -> bytes:
         cursor = self._open.get(number)
         if cursor is None:
             raise CommandError(43, f"cursor id {number} not found")
@@ -141,6 +138,29 @@ class Cursors:
         return number
 
 
-def reply(namespace: str, number: int, name: str, documents: list[bytes]) -> Document:
-    batch: list[Any] = [RawBSONDocument(raw) for raw in documents]
-    return {"cursor": {name: batch, "id": bson.Int64(number), "ns": namespace}, "ok": 1.0}
+def reply(namespace: str, number: int, name: str, documents: Sequence[bytes]) -> bytes:
+    """`{cursor: {<name>: [documents], id, ns}, ok: 1}`: the documents are copied, never decoded."""
+    parts: list[bytes] = []
+    for key, raw in zip(
+        _KEYS if len(documents) <= len(_KEYS) else _keys(len(documents)), documents, strict=False
+    ):
+        parts += (key, raw)
+    ns = namespace.encode()
+    cursor = b"\x04%b\0%b\x12id\0%b\x02ns\0%b%b\0" % (
+        name.encode(), _framed(b"".join(parts)), _I64.pack(number), _I32.pack(len(ns) + 1), ns
+    )  # fmt: skip
+    return _framed(b"\x03cursor\0%b\x01ok\0%b" % (_framed(cursor), _F64.pack(1.0)))
+
+
+def _framed(elements: bytes) -> bytes:
+    """A BSON document of these elements."""
+    return b"%b%b\0" % (_I32.pack(len(elements) + 5), elements)
+
+
+def _keys(count: int) -> list[bytes]:
+    """How the elements of an array begin that are documents: their type and number."""
+    return [b"\x03%d\0" % number for number in range(count)]
+
+
+_KEYS = _keys(256)
+_I32, _I64, _F64 = Struct("<i"), Struct("<q"), Struct("<d")

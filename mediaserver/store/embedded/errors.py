@@ -67,6 +67,8 @@ def refuse_unknown(given: Document, known: frozenset[str], where: str) -> None:
 
 def number(value: Any, name: str) -> int:
     """A whole number in any of the numeric types that drivers send."""
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float, Int64)) or int(value) != value:
         raise CommandError(TYPE_MISMATCH, f"{name} must be a whole number, not {value!r}")
     return int(value)

@@ -5,7 +5,7 @@ top-level requirements that all hold; `matches` alone decides.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,70 +30,73 @@ class Condition:
     keys: frozenset[bytes] | None = None
 
 
-class Filter:
-    """A compiled filter. `branches` are the alternatives of each top-level `$or`, `text` is its `$text`.
+Asked = Condition | Search | None
 
-    `plain` says that its conditions and its `$text` are all of it.
-    """
+
+class Filter:
+    """A compiled filter. `branches` are the alternatives of each top-level `$or`, `text` is its `$text`."""
 
     def __init__(self, source: Document) -> None:
+        self.source = source
         self.conditions: list[Condition] = []
         self.branches: list[list[Filter]] = []
         self.text: Search | None = None
-        self.plain = True
-        self._tests: list[Test] = list(self._compile(source))
+        self._tests: list[tuple[Asked, Test]] = []
+        for name, operand in source.items():
+            self._add(name, operand)
 
     def matches(self, document: Document) -> bool:
-        return all(test(document) for test in self._tests)
+        return all(test(document) for _, test in self._tests)
+
+    def tests(self, answered: Container[int] = ()) -> list[Test]:
+        """What is left to ask when the conditions and searches of these identities are known to hold."""
+        return [test for asked, test in self._tests if id(asked) not in answered]
 
     @property
     def matches_all(self) -> bool:
         return not self._tests
 
-    def _compile(self, source: Document) -> Iterator[Test]:
-        for name, operand in source.items():
-            if name == "$and":
-                for item in _filters(name, operand):
-                    yield self._include(item)
-            elif name == "$or" and isinstance(operand, list) and len(operand) == 1:
-                yield from self._compile({"$and": operand})
-            elif name == "$or":
-                self.plain = False
-                self.branches.append(_without_text(name, _filters(name, operand)))
-                yield partial(_any_of, self.branches[-1])
-            elif name == "$nor":
-                self.plain = False
-                yield partial(_none_of, _without_text(name, _filters(name, operand)))
-            elif name == "$text":
-                yield self._search(parse_search(operand))
-            elif name.startswith("$"):
-                raise CommandError(BAD_VALUE, f"unknown top level operator: {name}")
-            else:
-                yield from self._on_path(name, operand)
+    def _add(self, name: str, operand: Any) -> None:
+        if name == "$and" or (name == "$or" and isinstance(operand, list) and len(operand) == 1):
+            for item in _filters(name, operand):
+                self._include(item)
+        elif name == "$or":
+            self.branches.append(_without_text(name, _filters(name, operand)))
+            self._tests.append((None, partial(_any_of, self.branches[-1])))
+        elif name == "$nor":
+            self._tests.append((None, partial(_none_of, _without_text(name, _filters(name, operand)))))
+        elif name == "$text":
+            search = parse_search(operand)
+            self._search(search)
+            self._tests.append((search, search.matches))
+        elif name.startswith("$"):
+            raise CommandError(BAD_VALUE, f"unknown top level operator: {name}")
+        else:
+            self._on_path(name, operand)
 
-    def _include(self, item: "Filter") -> Test:
+    def _include(self, item: "Filter") -> None:
         self.conditions += item.conditions
         self.branches += item.branches
-        self.plain = self.plain and item.plain
+        self._tests += item._tests
         if item.text is not None:
             self._search(item.text)
-        return item.matches
 
-    def _search(self, search: Search) -> Test:
+    def _search(self, search: Search) -> None:
         if self.text is not None:
             raise CommandError(BAD_VALUE, "Too many text expressions")
         self.text = search
-        return search.matches
 
-    def _on_path(self, name: str, operand: Any) -> Iterator[Test]:
+    def _on_path(self, name: str, operand: Any) -> None:
         path = split(name)
         for operator, value in operators_of(operand).items():
             keys = _keys(operator, value)
-            self.conditions.append(Condition(name, operator, value, keys))
+            condition = Condition(name, operator, value, keys)
+            self.conditions.append(condition)
             if keys is not None and operator == "$in":
-                yield partial(_is_one_of, path, keys)
+                test = _among(path, _one_of(keys))
             else:
-                yield _on_path(path, operator, value, operand)
+                test = _on_path(path, operator, value, operand)
+            self._tests.append((condition, test))
 
 
 def operators_of(operand: Any) -> Document:
@@ -139,8 +142,24 @@ def _keys(operator: str, operand: Any) -> frozenset[bytes] | None:
     return None if any(isinstance(value, (list, Regex)) for value in values) else frozenset(map(encode, values))
 
 
-def _is_one_of(path: Path, keys: frozenset[bytes], document: Document) -> bool:
-    return any(encode(value) in keys for value in elements(document, path))
+def _one_of(keys: frozenset[bytes]) -> Test:
+    return lambda value: encode(value) in keys
+
+
+def _among(path: Path, test: Test) -> Test:
+    """Whether something at the path, or an element of an array there, passes. Most paths are a single name."""
+    if len(path) != 1:
+        return lambda document: any(test(value) for value in elements(document, path))
+    (name,) = path
+
+    def at_name(document: Any) -> bool:
+        if type(document) is dict:
+            value = document.get(name, MISSING)
+            if type(value) is not list:
+                return test(value)
+        return any(test(value) for value in elements(document, path))
+
+    return at_name
 
 
 def _on_path(path: Path, operator: str, operand: Any, whole: Any) -> Test:
@@ -156,8 +175,9 @@ def _on_path(path: Path, operator: str, operand: Any, whole: Any) -> Test:
         wanted = bool(operand)
         return lambda document: any(leaf is not MISSING for leaf in leaves(document, path)) == wanted
     test = value_test(operator, operand, whole)
-    values = leaves if operator in ("$size", "$elemMatch") else elements
-    return lambda document: any(test(value) for value in values(document, path))
+    if operator not in ("$size", "$elemMatch"):
+        return _among(path, test)
+    return lambda document: any(test(value) for value in leaves(document, path))
 
 
 def _not(path: Path, operand: Any) -> Test:
@@ -192,6 +212,8 @@ def value_test(operator: str, operand: Any, whole: Any) -> Test:
 def _eq(operand: Any, _: Any = None) -> Test:
     if isinstance(operand, str):
         return lambda value: type(value) is str and value == operand
+    if isinstance(operand, bool):
+        return lambda value: value is operand
     key = encode(operand)
     return lambda value: encode(value) == key
 

@@ -3,20 +3,22 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any
 
 from mediaserver.store.embedded.errors import CommandError, Document, number
-from mediaserver.store.embedded.filters import Filter
+from mediaserver.store.embedded.filters import Filter, Test
 from mediaserver.store.embedded.keys import UNDEFINED, encode, invert
 from mediaserver.store.embedded.paths import Path, leaves, split
 from mediaserver.store.embedded.planner import Plan, choose
+from mediaserver.store.embedded.scanning import Row
 from mediaserver.store.embedded.storage import Collection
 from mediaserver.store.embedded.text import Search
 from mediaserver.store.embedded.wire import decode
 from mediaserver.store.embedded.wordscan import WordScan, rarest
 
 MOST_TERMS = 30_000  # SQLite takes 32,766 values
+_AT_ONCE = 1000
 
 
 class Found:
@@ -71,32 +73,57 @@ class Query:
         if len(some) > MOST_TERMS:
             raise CommandError(2, f"$text with more than {MOST_TERMS} words is not supported")
         words = WordScan(table, every, some)
-        search.answered = search.only_words and len(every) == len(required)
         plan = choose(self.filter, self.sort, collection.indexes)
         if not plan.scans or words.are_few(collection.sql):
-            plan = Plan(sorted=not self.sort, exact=self.filter.plain and not self.filter.conditions)
+            plan = Plan(sorted=not self.sort)
             if [name for name, _ in self.sort] == ["_id"]:
                 plan.sorted, words.way = True, self.sort[0][1]
-        plan.words, plan.exact = words, plan.exact and search.answered
+        plan.words = words
+        if search.only_words and len(every) == len(required):
+            plan.answered.add(id(search))
         return plan
 
     def run(self, collection: Collection | None) -> Iterator[Found]:
+        """What matches, in order, cut to measure."""
         if collection is None:
             return iter(())
         plan = self.plan(collection)
-        found = self._matching(collection, plan)
-        if self.sort and not plan.sorted:
+        in_order = plan.sorted or not self.sort
+        found = self._matching(collection, plan, self.skip + self.limit if self.limit and in_order else -1)
+        if not in_order:
             key = sorter(self.sort)
             found = iter(sorted(found, key=lambda item: key(item.document)))
         return islice(found, self.skip, self.skip + self.limit if self.limit else None)
 
-    def _matching(self, collection: Collection, plan: Plan) -> Iterator[Found]:
-        for row_number, raw in collection.read(plan):
+    def count(self, collection: Collection | None) -> int:
+        """How many `run` would give."""
+        if collection is None:
+            return 0
+        plan = self.plan(collection)
+        total = None if self.filter.tests(plan.answered) else collection.count(plan)
+        if total is None:
+            total = sum(1 for _ in self._matching(collection, plan, -1))
+        total = max(0, total - self.skip)
+        return min(total, self.limit) if self.limit else total
+
+    def _matching(self, collection: Collection, plan: Plan, wanted: int) -> Iterator[Found]:
+        tests = self.filter.tests(plan.answered)
+        if not tests and 0 <= wanted <= _AT_ONCE:
+            rows = list(islice(collection.read(plan, wanted), wanted))
+            self.examined += len(rows)
+            return starmap(Found, rows)
+        return self._asked(collection.read(plan), tests)
+
+    def _asked(self, rows: Iterator[Row], tests: list[Test]) -> Iterator[Found]:
+        for row in rows:
             self.examined += 1
             if self.deadline is not None and self.examined % 128 == 0 and time.monotonic() > self.deadline:
                 raise CommandError(50, "operation exceeded time limit")
-            found = Found(row_number, raw)
-            if plan.exact or self.filter.matches(found.document):
+            found = Found(*row)
+            for test in tests:
+                if not test(found.document):
+                    break
+            else:
                 yield found
 
 

@@ -23,7 +23,10 @@ _EMPTY_ARRAY = object()
 
 @dataclass(slots=True)
 class Index:
-    """A checked definition. `id` names its table; `multikey` is set once a document had an array there."""
+    """A checked definition. `id` names its table; `multikey` is set once a document had an array there.
+
+    `roots` are the fields of a document, by their first names, that decide about its keys.
+    """
 
     name: str
     fields: tuple[tuple[str, int], ...]
@@ -35,10 +38,13 @@ class Index:
     multikey: bool = False
     paths: tuple[Path, ...] = ()
     partial_filter: Filter | None = field(default=None, compare=False)
+    roots: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.paths = tuple(split(name) for name, _ in self.fields)
         self.partial_filter = Filter(self.partial) if self.partial is not None else None
+        conditions = self.partial_filter.conditions if self.partial_filter else []
+        self.roots = frozenset([path[0] for path in self.paths] + [split(c.path)[0] for c in conditions])
 
     @property
     def is_id(self) -> bool:

@@ -1,6 +1,6 @@
 """Chooses how to find documents: by ranges of one index's keys, in an index's order, or by reading everything.
 
-A plan may be too generous, never too narrow: unless it is exact, each document found is asked whether it matches.
+A plan may be too generous, never too narrow: each document found is asked for what the plan has not answered.
 """
 
 from collections.abc import Sequence
@@ -49,12 +49,13 @@ class Scan:
 class Plan:
     """What to read: without `scans` everything, or what `words` finds; with both, what the scans find of it.
 
-    `sorted` says that the documents come in the order asked for, `exact` that each of them matches.
+    `sorted` says that the documents come in the order asked for. `answered` are the conditions, by identity, that
+    hold for all of them: these need not be asked.
     """
 
     scans: list[Scan] = field(default_factory=list)
     sorted: bool = False
-    exact: bool = False
+    answered: set[int] = field(default_factory=set)
     words: WordScan | None = None
 
 
@@ -79,12 +80,19 @@ class _Interval:
 
 def choose(filter_: Filter, sort: Sort, indexes: Sequence[Index]) -> Plan:
     if indexes and any(condition.keys == frozenset() for condition in filter_.conditions):
-        return Plan([Scan(indexes[0], [])], sorted=True, exact=True)  # `$in` nothing
-    best, best_score = Plan(sorted=not sort, exact=filter_.plain and not filter_.conditions), 0
+        return Plan([Scan(indexes[0], [])], sorted=True)  # `$in` nothing
+    best, best_score = Plan(sorted=not sort), 0
+    leading = {condition.path for condition in filter_.conditions}
+    if sort:
+        leading.add(sort[0][0])
     for index in indexes:
+        if not index.fields or index.fields[0][0] not in leading:
+            continue
         plan, score = _consider(index, filter_, sort)
         if score > best_score:
             best, best_score = plan, score
+            if score >= _UNIQUE:
+                return best
     if best_score < _INTERVAL and (union := _union(filter_, indexes)):
         return Plan(union, sorted=not sort)
     return best
@@ -108,10 +116,10 @@ def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
     scan = Scan(index, _ranges(prefixes, interval) if bounded else [_EVERYTHING], order == -1)
     if order is not None and not single:
         scan.merged_after = list(map(len, prefixes))
-    exact = filter_.plain and all(
-        id(condition) in bounds.answered or _by_membership(index, condition) for condition in filter_.conditions
-    )
-    return Plan([scan], not sort or order is not None, exact), score
+    answered = bounds.answered
+    if index.partial_filter is not None:
+        answered.update(id(c) for c in filter_.conditions if _by_membership(index.partial_filter, c))
+    return Plan([scan], not sort or order is not None, answered), score
 
 
 @dataclass(slots=True)
@@ -214,13 +222,13 @@ def _holds_all(index: Index, filter_: Filter) -> bool:
     )
 
 
-def _by_membership(index: Index, condition: Condition) -> bool:
+def _by_membership(partial: Filter, condition: Condition) -> bool:
     """Whether a partial index holds just the documents for which this holds."""
-    return index.partial_filter is not None and any(
+    return any(
         wanted.path == condition.path
         and wanted.operator == condition.operator
         and encode(wanted.operand) == encode(condition.operand)
-        for wanted in index.partial_filter.conditions
+        for wanted in partial.conditions
     )
 
 

@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Any
 
 from mediaserver.store.embedded.commands import Context, command, value_of
-from mediaserver.store.embedded.cursors import FIRST_BATCH, RowCursor, ValueCursor
+from mediaserver.store.embedded.counting import counted
+from mediaserver.store.embedded.cursors import FIRST_BATCH, RowCursor, ValueCursor, reply
 from mediaserver.store.embedded.errors import CommandError, Document, number
 from mediaserver.store.embedded.filters import Filter
 from mediaserver.store.embedded.finding import Query, parse_sort
@@ -13,7 +14,7 @@ from mediaserver.store.embedded.keys import encode as key_of
 from mediaserver.store.embedded.paths import leaves, split
 from mediaserver.store.embedded.pipeline import compile_pipeline, split_query
 from mediaserver.store.embedded.projection import projection
-from mediaserver.store.embedded.wire import encode
+from mediaserver.store.embedded.wire import MAX_DOCUMENT, encode
 
 _FIND = "filter sort projection skip limit batchSize singleBatch hint noCursorTimeout allowDiskUse"
 
@@ -42,7 +43,7 @@ def batch_size(body: Document, default: int) -> int:
 
 
 @command("find", _FIND)
-def find(ctx: Context) -> Document:
+def find(ctx: Context) -> bytes:
     query = query_of(ctx, ctx.body)
     project = projection(value_of(ctx.body, "projection", dict, {}))
     if number(ctx.body.get("limit", 0), "limit") < 0:
@@ -52,15 +53,18 @@ def find(ctx: Context) -> Document:
     if collection is None:
         return ctx.cursors.first(ValueCursor(ctx.namespace(), []), size)
     found = query.run(collection)
-    ahead = {item.number: item.raw for item in islice(found, size)}
-    rows = array("q", ahead)
-    if not single:
-        rows.extend(item.number for item in found)
-    return ctx.cursors.first(RowCursor(ctx.namespace(), collection, rows, project, ahead), size, single)
+    ahead = list(islice(found, size))
+    rest = array("q", () if single else (item.number for item in found))
+    if not rest and sum(len(item.raw) for item in ahead) < MAX_DOCUMENT:
+        documents = [encode(project(item.document)) if project else item.raw for item in ahead]
+        return reply(ctx.namespace(), 0, "firstBatch", documents)
+    rows = array("q", [item.number for item in ahead]) + rest
+    known = {item.number: item.raw for item in ahead}
+    return ctx.cursors.first(RowCursor(ctx.namespace(), collection, rows, project, known), size, single)
 
 
 @command("getMore", "collection batchSize")
-def get_more(ctx: Context) -> Document:
+def get_more(ctx: Context) -> bytes:
     collection = value_of(ctx.body, "collection", str, "")
     size = batch_size(ctx.body, 0)
     cursor_id = number(ctx.body["getMore"], "getMore")
@@ -79,11 +83,7 @@ def kill_cursors(ctx: Context) -> Document:
 
 @command("count", "query limit skip hint")
 def count(ctx: Context) -> Document:
-    query = query_of(ctx, ctx.body, "query")
-    collection = ctx.collection()
-    if collection and query.filter.matches_all and not query.skip and not query.limit:
-        return {"n": collection.count(), "ok": 1.0}
-    return {"n": sum(1 for _ in query.run(collection)), "ok": 1.0}
+    return {"n": query_of(ctx, ctx.body, "query").count(ctx.collection()), "ok": 1.0}
 
 
 @command("distinct", "key query")
@@ -99,7 +99,7 @@ def distinct(ctx: Context) -> Document:
 
 
 @command("aggregate", "pipeline cursor allowDiskUse bypassDocumentValidation hint")
-def aggregate(ctx: Context) -> Document:
+def aggregate(ctx: Context) -> bytes:
     stages = ctx.request.documents("pipeline")
     options = value_of(ctx.body, "cursor", dict, None)
     if options is None or set(options) - {"batchSize"}:
@@ -112,8 +112,10 @@ def aggregate(ctx: Context) -> Document:
 
     query, rest = split_query(stages, ctx.deadline)
     query.hint = ctx.body.get("hint")
-    pipeline = compile_pipeline(rest, everything_of)
-    documents = (found.document for found in query.run(ctx.collection()))
+    collection = ctx.collection()
+    counts = counted(rest[0], query, collection) if rest else None
+    pipeline = compile_pipeline(rest if counts is None else rest[1:], everything_of)
+    documents = counts if counts is not None else (found.document for found in query.run(collection))
     results = [encode(document) for document in pipeline(documents)]
     return ctx.cursors.first(ValueCursor(ctx.namespace(), results), batch_size(options, FIRST_BATCH))
 

@@ -5,8 +5,7 @@ cuts them up again. That costs a tenth of as many statements or a temporary tabl
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import repeat
@@ -22,30 +21,40 @@ Entry = tuple[bytes, int]
 _FIRST_CHUNK, _GREATEST_CHUNK = 4, 256
 
 
-def read(sql: sqlite3.Connection, documents: str, plan: Plan) -> Iterator[Row]:
-    """Rows of the table `documents` in the plan's order, each once."""
+def read(sql: sqlite3.Connection, documents: str, plan: Plan, limit: int = -1) -> Iterator[Row]:
+    """Rows of the table `documents` in the plan's order, each once; where that is easy no more than `limit`."""
     if plan.words and not plan.scans:
         found, values = plan.words.rows()
         order = {0: "", 1: "ORDER BY d.id", -1: "ORDER BY d.id DESC"}[plan.words.way]
         statement = f"SELECT d.n, d.doc FROM ({found}) AS t CROSS JOIN {documents} AS d ON d.n = t.n {order}"
-        yield from _rows(sql, statement, values)
-        return
+        return sql.execute(statement, values)
     if not plan.scans:
-        yield from _rows(sql, f"SELECT n, doc FROM {documents} ORDER BY n", ())
-        return
+        return sql.execute(f"SELECT n, doc FROM {documents} ORDER BY n LIMIT ?", (limit,))
+    readings = [_Reading(sql, documents, scan, plan.words) for scan in plan.scans]
+    if len(readings) == 1 and not plan.scans[0].index.multikey:
+        return readings[0].rows(limit)
+    return _each_once(readings)
+
+
+def count(sql: sqlite3.Connection, documents: str, plan: Plan) -> int | None:
+    """How many rows `read` would give, without reading documents; None when that cannot be told so."""
+    if plan.words and not plan.scans:
+        found, values = plan.words.rows()
+        return int(sql.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
+    if not plan.scans:
+        return int(sql.execute(f"SELECT count(*) FROM {documents}").fetchone()[0])
+    if len(plan.scans) > 1:
+        return None
+    return _Reading(sql, documents, plan.scans[0], plan.words).count()
+
+
+def _each_once(readings: "list[_Reading]") -> Iterator[Row]:
     seen: set[int] = set()
-    repeats = len(plan.scans) > 1 or plan.scans[0].index.multikey
-    for scan in plan.scans:
-        for row in _Reading(sql, documents, scan, plan.words).rows():
-            if not repeats or row[0] not in seen:
-                yield row
-            if repeats:
+    for reading in readings:
+        for row in reading.rows(-1):
+            if row[0] not in seen:
                 seen.add(row[0])
-
-
-def _rows(sql: sqlite3.Connection, statement: str, values: Sequence[Any]) -> Iterator[Any]:
-    with closing(sql.execute(statement, values)) as cursor:
-        yield from cursor
+                yield row
 
 
 @dataclass(slots=True)
@@ -57,14 +66,24 @@ class _Reading:
     scan: Scan
     words: WordScan | None
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, limit: int) -> Iterator[Row]:
         if not self.scan.ranges:
             return iter(())
         if self.scan.merged_after is not None:
             return self._merged()
         if len(self.scan.ranges) == 1:
-            return self._one(*self.scan.ranges[0])
+            return self._one(*self.scan.ranges[0], limit)
         return self._many()
+
+    def count(self) -> int | None:
+        """None when the same row may be in several statements' answers."""
+        wanted = "count(DISTINCT i.n)" if self.scan.index.multikey else "count(*)"
+        groups = self._by_width() if len(self.scan.ranges) > 1 else [[]]
+        if self.scan.index.multikey and len(groups) > 1:
+            return None
+        if len(self.scan.ranges) == 1:
+            return int(self._of_one(wanted, *self.scan.ranges[0]).fetchone()[0])
+        return sum(int(self._of_many(wanted, numbers).fetchone()[0]) for numbers in groups if numbers)
 
     @property
     def _index(self) -> str:
@@ -86,26 +105,32 @@ class _Reading:
         condition, values = self.words.condition("i.n")
         return f" AND {condition}", values
 
-    def _one(self, low: bytes, high: bytes | None) -> Iterator[Row]:
+    def _one(self, low: bytes, high: bytes | None, limit: int) -> Iterator[Row]:
+        return self._of_one("d.n, d.doc", low, high, limit)
+
+    def _of_one(self, wanted: str, low: bytes, high: bytes | None, limit: int | None = None) -> sqlite3.Cursor:
+        """What is wanted of the entries of one range; with a limit, of documents in order."""
         below, values = ("", [low]) if high is None else (f" AND {self._key} < ?", [low, high])
         worded, words = self._worded()
-        statement = (
-            f"SELECT d.n, d.doc FROM {self._index} CROSS JOIN {self.documents} AS d ON d.n = i.n"
-            f" WHERE {self._key} >= ?{below}{worded} {self._order}"
-        )
-        return _rows(self.sql, statement, [*values, *words])
+        joined = f" CROSS JOIN {self.documents} AS d ON d.n = i.n" if limit is not None else ""
+        ordered = f" {self._order} LIMIT ?" if limit is not None else ""
+        statement = f"SELECT {wanted} FROM {self._index}{joined} WHERE {self._key} >= ?{below}{worded}{ordered}"
+        return self.sql.execute(statement, (*values, *words) if limit is None else (*values, *words, limit))
 
     def _many(self) -> Iterator[Row]:
         """The rows of all ranges, in no promised order."""
-        worded, words = self._worded()
         for numbers in self._by_width():
-            ranges, values = self._packed(numbers)
-            statement = (
-                f"{ranges} SELECT d.n, d.doc FROM range"
-                f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high{worded}"
-                f" CROSS JOIN {self.documents} AS d ON d.n = i.n"
-            )
-            yield from _rows(self.sql, statement, [*values, *words])
+            yield from self._of_many("d.n, d.doc", numbers, documents=True)
+
+    def _of_many(self, wanted: str, numbers: list[int], documents: bool = False) -> sqlite3.Cursor:
+        worded, words = self._worded()
+        ranges, values = self._packed(numbers)
+        joined = f" CROSS JOIN {self.documents} AS d ON d.n = i.n" if documents else ""
+        statement = (
+            f"{ranges} SELECT {wanted} FROM range"
+            f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high{worded}{joined}"
+        )
+        return self.sql.execute(statement, [*values, *words])
 
     def _merged(self) -> Iterator[Row]:
         """The rows of all ranges in one order: by what follows the beginning of each range's keys.

@@ -46,37 +46,48 @@ class Collection:
     def text_index(self) -> TextIndex | None:
         return next((index for index in self.indexes if isinstance(index, TextIndex)), None)
 
-    def read(self, plan: Plan) -> Iterator[Row]:
-        """Rows in the plan's order, each once. The caller must not write before the iterator is done with."""
-        return scanning.read(self.sql, f"d{self.id}", plan)
+    def read(self, plan: Plan, limit: int = -1) -> Iterator[Row]:
+        """Rows in the plan's order, each once. The caller must not write before the iterator is done with.
+
+        Where that saves work, no more than `limit` (-1: all) are given.
+        """
+        return scanning.read(self.sql, f"d{self.id}", plan, limit)
 
     def fetch(self, number: int) -> bytes | None:
         row = self.sql.execute(f"SELECT doc FROM d{self.id} WHERE n = ?", (number,)).fetchone()
         return row[0] if row else None
 
-    def count(self) -> int:
-        return int(self.sql.execute(f"SELECT count(*) FROM d{self.id}").fetchone()[0])
+    def count(self, plan: Plan) -> int | None:
+        """How many rows the plan gives, by its indexes alone; None when they cannot tell."""
+        return scanning.count(self.sql, f"d{self.id}", plan)
 
     def insert(self, document: Document, raw: bytes | None = None) -> None:
         """`document` has an `_id`; `raw` is its encoding where the client sent just that."""
         raw = _checked(document, raw)
         entries = self._entries(document)
-        self._refuse_duplicates(entries)
+        self._refuse_duplicates(self.indexes, entries)
         ((key, _),) = entries[0].items()
         cursor = self.sql.execute(f"INSERT INTO d{self.id} (id, doc) VALUES (?, ?)", (key, raw))
         assert cursor.lastrowid is not None
         for index, keys in zip(self.indexes[1:], entries[1:], strict=True):
             self._add_keys(index, keys, cursor.lastrowid, document)
 
-    def replace(self, number: int, old: Document, new: Document) -> None:
+    def replace(self, number: int, old: Document, new: Document) -> bool:
+        """Whether anything changed: a value, its type or the order of fields. Only its indexes are touched."""
+        changed = _changed(old, new)
+        if not changed and list(old) == list(new):
+            return False
         raw = _checked(new, None)
-        before, after = self._entries(old), self._entries(new)
+        touched = [index for index in self.indexes[1:] if not index.roots.isdisjoint(changed)]
+        before = [index.keys(old) for index in touched]
+        after = [index.keys(new) for index in touched]
         added = [_without(keys, gone) for keys, gone in zip(after, before, strict=True)]
-        self._refuse_duplicates(added)
+        self._refuse_duplicates(touched, added)
         self.sql.execute(f"UPDATE d{self.id} SET doc = ? WHERE n = ?", (raw, number))
-        for index, had, has, fresh in zip(self.indexes[1:], before[1:], after[1:], added[1:], strict=True):
+        for index, had, has, fresh in zip(touched, before, after, added, strict=True):
             self._remove_keys(index, _without(had, has), number)
             self._add_keys(index, fresh, number, new)
+        return True
 
     def delete(self, number: int, document: Document) -> None:
         for index in self.indexes[1:]:
@@ -86,8 +97,8 @@ class Collection:
     def _entries(self, document: Document) -> list[Entries]:
         return [index.keys(document) for index in self.indexes]
 
-    def _refuse_duplicates(self, entries: list[Entries]) -> None:
-        for index, keys in zip(self.indexes, entries, strict=True):
+    def _refuse_duplicates(self, indexes: list[Index], entries: list[Entries]) -> None:
+        for index, keys in zip(indexes, entries, strict=True):
             if index.unique:
                 table, column = (f"d{self.id}", "id") if index.is_id else (f"i{index.id}", "key")
                 for key, row in keys.items():
@@ -207,6 +218,23 @@ class Storage:
 
 def _without(keys: Entries, others: Entries) -> Entries:
     return {key: row for key, row in keys.items() if key not in others}
+
+
+def _changed(old: Document, new: Document) -> set[str]:
+    """The names of the fields whose value is another."""
+    fields = {name for name, value in new.items() if name not in old or not _same(value, old[name])}
+    return fields.union(name for name in old if name not in new)
+
+
+def _same(new: Any, old: Any) -> bool:
+    """Equal in value, type and order of fields, which is when MongoDB calls a document unmodified."""
+    if type(new) is not type(old):
+        return False
+    if isinstance(new, dict):
+        return list(new) == list(old) and all(_same(new[name], old[name]) for name in new)
+    if isinstance(new, list):
+        return len(new) == len(old) and all(map(_same, new, old))
+    return bool(new == old)
 
 
 def _checked(document: Document, raw: bytes | None) -> bytes:

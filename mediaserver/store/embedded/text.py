@@ -70,8 +70,6 @@ class Search:
     excluded: frozenset[str]
     excluded_phrases: frozenset[Words]
     paths: tuple[Path, ...] | None = None
-    answered: bool = False
-    """Set when an index has answered all of it, so that documents need not be asked."""
 
     @property
     def required(self) -> frozenset[str]:
@@ -84,8 +82,6 @@ class Search:
         return not self.excluded and not self.excluded_phrases and all(len(item) == 1 for item in self.phrases)
 
     def matches(self, document: Document) -> bool:
-        if self.answered:
-            return True
         if self.paths is None:
             raise CommandError(27, "text index required for $text query")
         found = [words(text) for text in texts(document, self.paths)]

@@ -27,6 +27,7 @@ class TextIndex(Index):
 
     def __post_init__(self) -> None:
         self.paths = tuple(split(name) for name in self.weights)
+        self.roots = frozenset(path[0] for path in self.paths)
         self.multikey = True
 
     def pattern(self) -> Document:

@@ -157,8 +157,9 @@ def _read_query(request_id: int, payload: bytes) -> Request:
     return Request(request_id, decode(payload[start : start + size]), legacy=True)
 
 
-def write_reply(request: Request, document: Any) -> bytes:
-    return frame_reply(request.id, request.legacy, encode(document))
+def write_reply(request: Request, reply: Document | bytes) -> bytes:
+    """The frame of a reply, which may be encoded already."""
+    return frame_reply(request.id, request.legacy, reply if isinstance(reply, bytes) else encode(reply))
 
 
 def frame_reply(request_id: int, legacy: bool, body: bytes) -> bytes:

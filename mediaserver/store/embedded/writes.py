@@ -119,21 +119,7 @@ def _update(ctx: Context, query: Query, change: Update, multi: bool, upsert: boo
 def _change(ctx: Context, collection: Collection, found: Found, change: Update, query: Query) -> Document:
     """The new version, stored; the found document itself when nothing changes."""
     new = change.apply(found.document, query.filter, ctx.now)
-    if _same(new, found.document):
-        return found.document
-    collection.replace(found.number, found.document, new)
-    return new
-
-
-def _same(new: Any, old: Any) -> bool:
-    """Equal in value, type and order of fields, which is when MongoDB calls a document unmodified."""
-    if type(new) is not type(old):
-        return False
-    if isinstance(new, dict):
-        return list(new) == list(old) and all(_same(new[name], old[name]) for name in new)
-    if isinstance(new, list):
-        return len(new) == len(old) and all(map(_same, new, old))
-    return bool(new == old)
+    return new if collection.replace(found.number, found.document, new) else found.document
 
 
 def _upsert(ctx: Context, query: Query, change: Update) -> Document:
