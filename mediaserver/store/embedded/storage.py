@@ -70,7 +70,8 @@ class Collection:
         cursor = self.sql.execute(f"INSERT INTO d{self.id} (id, doc) VALUES (?, ?)", (key, raw))
         assert cursor.lastrowid is not None
         for index, keys in zip(self.indexes[1:], entries[1:], strict=True):
-            self._add_keys(index, keys, cursor.lastrowid, document)
+            self._add_keys(index, keys, cursor.lastrowid)
+            self._note_arrays(index, keys, document)
 
     def replace(self, number: int, old: Document, new: Document) -> bool:
         """Whether anything changed: a value, its type or the order of fields. Only its indexes are touched."""
@@ -86,7 +87,8 @@ class Collection:
         self.sql.execute(f"UPDATE d{self.id} SET doc = ? WHERE n = ?", (raw, number))
         for index, had, has, fresh in zip(touched, before, after, added, strict=True):
             self._remove_keys(index, _without(had, has), number)
-            self._add_keys(index, fresh, number, new)
+            self._add_keys(index, fresh, number)
+            self._note_arrays(index, has, new)
         return True
 
     def delete(self, number: int, document: Document) -> None:
@@ -114,11 +116,12 @@ class Collection:
             keyValue=shown,
         )
 
-    def _add_keys(self, index: Index, keys: Entries, number: int, document: Document) -> None:
-        if not keys:
-            return
-        self.sql.executemany(f"INSERT INTO i{index.id} VALUES (?, ?)", [(key, number) for key in keys])
-        if not index.multikey and index.is_multikey_for(document):
+    def _add_keys(self, index: Index, keys: Entries, number: int) -> None:
+        if keys:
+            self.sql.executemany(f"INSERT INTO i{index.id} VALUES (?, ?)", [(key, number) for key in keys])
+
+    def _note_arrays(self, index: Index, keys: Entries, document: Document) -> None:
+        if keys and not index.multikey and index.is_multikey_for(document):
             index.multikey = True
             self.sql.execute("UPDATE indexes SET multikey = 1 WHERE id = ?", (index.id,))
 
