@@ -17,6 +17,7 @@ from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
 from mediaserver.api.resources.follows import FOLLOWS
 from mediaserver.api.resources.learning import LEARNING
 from mediaserver.api.resources.notifications import NOTIFICATIONS
+from mediaserver.api.resources.safety import BLOCKS, REPORTS
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.resources.skills import SKILLS
 from mediaserver.api.resources.tweets import COMMENTS, TWEETS
@@ -43,6 +44,7 @@ __all__ = ["Services", "build_api", "declared"]
 
 RESOURCES: tuple[Resource[Any], ...] = (
     USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING, SKILLS, FOLLOWS, TWEETS, COMMENTS,
+    BLOCKS, REPORTS,
 )  # fmt: skip
 READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
 """Who may read which objects, by the first part of their keys."""

@@ -9,6 +9,8 @@ MINE = owner("user_id")
 
 
 class Block(Consequential):
+    """Whom a person had enough of: neither sees, follows, names or finds the other. Only they know of it."""
+
     collection: ClassVar[str] = "blocks"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id", "blocked_user_id"), unique=True),

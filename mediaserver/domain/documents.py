@@ -20,6 +20,7 @@ from mediaserver.domain.notifications import Notification
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.progress import StudentProgress
 from mediaserver.domain.recordings import Recording
+from mediaserver.domain.reports import Report
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.skills import Skill
 from mediaserver.domain.submissions import Submission
@@ -31,5 +32,5 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
     Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
     VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
-    Follow, Tweet, Comment, TweetLike, CommentLike,
+    Follow, Tweet, Comment, TweetLike, CommentLike, Report,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """People and their logins: names are unique without regard to case; secrets are stored as hashes only."""
 
+import re
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -45,10 +46,13 @@ class User(Counted):
         Index(("rights_changed_at",)),
         Index(("skills", "_id")),
     )
+    searched: ClassVar[tuple[str, ...]] = ("username", "beginnings", "profile.bio", "profile.location")
     references: ClassVar[tuple[Reference, ...]] = (Reference("skills", "skills", "clear", shown="skills"),)
 
     username: Username
     username_folded: str = Field(exclude=True)
+    beginnings: str = Field(default="", exclude=True)
+    """Of the words of the username, for a search that is still being typed."""
     email: Email
     email_folded: str = Field(exclude=True)
     password_hash: str = Field(exclude=True, repr=False)
@@ -129,3 +133,9 @@ def is_login_email(login: str) -> bool:
 
 def folded(name: str) -> str:
     return fold(name.strip())
+
+
+def beginnings(username: str) -> str:
+    """What words of a username begin with, from two characters on: "ad ada lo lov …" of ada.lovelace."""
+    words = re.split(r"[.-]+", folded(username))
+    return " ".join(word[:end] for word in words for end in range(2, len(word) + 1))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
@@ -19,6 +20,7 @@ from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.users import User
 from mediaserver.usecases import (
     assignments,
+    blocks,
     clips,
     comments,
     conversations,
@@ -42,6 +44,7 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Enrollment: enrollments.CONSEQUENCES,
     DirectMessage: message_delivery.CONSEQUENCES,
     Conversation: conversations.CONSEQUENCES,
+    Block: blocks.CONSEQUENCES,
     Follow: follows.CONSEQUENCES,
     Tweet: tweets.CONSEQUENCES,
     Comment: comments.CONSEQUENCES,

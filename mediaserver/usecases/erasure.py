@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.uploads import Use
 from mediaserver.domain.users import User
-from mediaserver.usecases import identity, references, sessions, settling, uploads
+from mediaserver.usecases import burying, identity, references, sessions, settling, uploads
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.export import require_own
 from mediaserver.usecases.keeping import discard
@@ -28,6 +28,7 @@ async def erase(ctx: Context, actor: Actor, user: User) -> None:
 
 async def _removed(ctx: Context, user: User) -> None:
     """What hangs on them by references has gone before this."""
+    await burying.bury_all(ctx, user.id)
     if user.profile_image:
         await uploads.release(ctx, user.profile_image, Use(kind="profile", id=user.id))
     async for upload in ctx.uploads.each({"ownerUserId": user.id, "used": False}):

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, TooMany, Unauthenticated
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, folded, is_login_email
+from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, beginnings, folded, is_login_email
 from mediaserver.store.counters import Verdict
 from mediaserver.usecases import revocations, tokens
 from mediaserver.usecases.context import Context
@@ -49,6 +49,7 @@ async def create_user(ctx: Context, username: str, email: str, password: str, ro
         **stamp,
         username=username,
         username_folded=folded(username),
+        beginnings=beginnings(username),
         email=email,
         email_folded=folded(email),
         password_hash="",

@@ -1,4 +1,4 @@
-"""What tweets and comments have in common: the people whom a text names, likes by the reader, the end of both."""
+"""What tweets and comments have in common: something is said, people are named, readers like it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,8 +9,8 @@ from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.markup import mentioned_names
 from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import describing, notifications, settling, showing
-from mediaserver.usecases.context import Context, stored_names
+from mediaserver.usecases import describing, notifications, settling
+from mediaserver.usecases.context import Context
 from mediaserver.usecases.users import DELETED
 
 Wire = dict[str, Any]
@@ -51,20 +51,6 @@ async def tell_mentioned(ctx: Context, said: Tweet | Comment, about: Mapping[str
     if said.mentions:
         text = {"text": said.content.text} if said.content.text else {}
         await notifications.notify(ctx, said.mentions, "mentioned", {**about, **text}, said.user_id)
-
-
-async def bury(ctx: Context, said: S) -> S:
-    """Leave a stone in its place: its author is gone, and what they said; what others said about it stays.
-
-    May be repeated. Of a tweet or comment that nobody answered `settling.remove` is the better end.
-    """
-    emptied: dict[str, Any] = {"content": Content(), "mentions": [], "removed": True}
-    if isinstance(said, Tweet):
-        emptied["hashtags"] = []
-    buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied))
-    await showing.release(ctx, said)
-    await notifications.forget(ctx, said.id)
-    return buried
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Tweet | Comment]) -> list[Wire]:

@@ -1,10 +1,12 @@
 """One contract for every resource: 401, 403, 404, 405, 422, locations, pages that stay stable."""
 
+import re
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
-from mediaserver.api import RESOURCES
+from mediaserver.api import RESOURCES, description
 from mediaserver.api.resources.assignments import SUBMISSIONS
 from mediaserver.base.ids import new_id
 from tests.api.cases import Case, Ids, asked, learning, messages, people, social
@@ -110,6 +112,33 @@ async def test_unknown_and_server_owned_fields_422(
     assert await (await client.get(case.path(one), headers=ada)).json() == before
 
 
+async def test_answers_are_as_described(client: Client, world: World, ada: dict[str, str], case: Case) -> None:
+    document, listed = description(), await case.list_path(world)
+    (one,) = await case.make(world, 1)
+    for path in (listed, case.path(one)):
+        body = await (await client.get(path, headers=ada)).json()
+        template = re.sub(r"[0-9A-Z]{26}", "{id}", path.partition("?")[0])
+        response = document["paths"][template]["get"]["responses"]["200"]
+        schema = response["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": document["components"]}).validate(body)
+        assert body.get("items", [1])
+
+
+async def test_no_list_shows_what_a_get_would_refuse(
+    client: Client, world: World, ada: dict[str, str], case: Case
+) -> None:
+    await case.make(world, 3)
+    listed = await case.list_path(world)
+    readers = [ada, bearer(await world.token("eve")), bearer(await world.token("root", "admin"))]
+    if any(place.open for place in case.resource.within):  # it shows less of each than a get
+        return
+    for reader in readers:
+        answer = await client.get(listed, headers=reader)
+        items = (await answer.json())["items"] if answer.status == 200 else []
+        for item in items:
+            assert (await client.get(case.path(item["id"]), headers=reader)).status == 200
+
+
 WRONG_QUERIES = [
     ("limit=0", "limit"),
     ("limit=101", "limit"),
@@ -139,13 +168,15 @@ async def test_pages_stay_stable_while_things_are_added(
     cursor: str | None = ""
     while cursor is not None and len(seen) < 30:
         query = f"limit=3{cursor and '&cursor=' + cursor}"
-        page = await (await client.get(asked(listed, query), headers=ada)).json()
+        answer = await client.get(asked(listed, query), headers=ada)
+        assert answer.status == 200, await answer.text()
+        page = await answer.json()
         assert set(page) - {"progress"} == {"items", "nextCursor"} and len(page["items"]) <= 3
         seen += [item["id"] for item in page["items"]]
         cursor = page["nextCursor"]
         if case.creates and len(seen) < 7:
             answer = await client.post(await case.new_path(world), json=await case.fresh(world), headers=ada)
-            assert answer.status == 201
+            assert answer.status == 201, await answer.text()
     assert len(seen) == len(set(seen))
     assert sorted(seen[:7] if ascending else seen) == sorted(made)
 

@@ -9,7 +9,7 @@ from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import TweetLike
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import comments, likes, settling, speech, tweets
+from mediaserver.usecases import burying, comments, likes, settling, speech, tweets
 from tests.usecases.cut import cut_after
 from tests.usecases.world import World
 
@@ -121,7 +121,7 @@ async def test_a_buried_tweet_keeps_its_comments_and_nothing_of_its_author(world
     said = await tweet(world, ada, "My #secret @eve", (picture.id,))
     await comment(world, eve, said)
     for _ in range(2):
-        await speech.bury(world.ctx, await world.ctx.of(Tweet).get(said.id))
+        await burying.bury(world.ctx, await world.ctx.of(Tweet).get(said.id))
     (wire,) = await speech.describe(world.ctx, eve, [await world.ctx.of(Tweet).get(said.id)])
     assert wire["content"] == {"text": "", "media": []} and wire["removed"] and wire["commentsCount"] == 1
     assert wire["author"]["username"] == "deleted user" and not wire["mentions"] and not wire["hashtags"]
@@ -140,3 +140,20 @@ async def test_a_comment_is_counted_and_its_end_as_well(world: World) -> None:
         await settling.remove(world.ctx, gone)
     assert (await world.ctx.of(Tweet).get(said.id)).comments_count == 0
     assert await told(world, ada) == []
+
+
+async def test_who_is_erased_leaves_stones_where_others_answered(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    lonely, answered, others = await tweet(world, ada), await tweet(world, ada), await tweet(world, eve)
+    await comment(world, ada, lonely, "to myself")
+    await comment(world, eve, answered)
+    mine = await comment(world, ada, others, "a word")
+    await settling.remove(world.ctx, await world.ctx.users.get(ada.user_id))
+    assert {one.id: one.removed for one in await world.ctx.of(Tweet).find({})} == {
+        answered.id: True,
+        others.id: False,
+    }
+    stone = await world.ctx.of(Comment).get(mine.id)
+    assert stone.removed and stone.content == Content()
+    (wire,) = await speech.describe(world.ctx, eve, [stone])
+    assert wire["author"]["username"] == "deleted user"

@@ -1,10 +1,11 @@
 from mediaserver.api.resources.follows import FOLLOWS
+from mediaserver.api.resources.safety import BLOCKS, REPORTS
 from mediaserver.api.resources.skills import SKILLS
 from mediaserver.api.resources.tweets import COMMENTS, TWEETS
 from mediaserver.base.ids import new_id
 from mediaserver.domain.skills import Skill
 from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import comments, follows, settling, tweets
+from mediaserver.usecases import blocks, comments, follows, reports, settling, tweets
 from tests.api.cases import Case, Fields, Ids, ada
 from tests.usecases.world import World
 
@@ -51,10 +52,32 @@ async def _comments_path(world: World) -> str:
     return f"/tweets/{await _tweet_id(world)}/comments"
 
 
+async def _blocked(world: World) -> Fields:
+    return {"blockedUserId": (await _somebody(world))["followingUserId"]}
+
+
+async def _blocks(world: World, n: int) -> Ids:
+    owner = await ada(world)
+    whom = [(await _blocked(world))["blockedUserId"] for _ in range(n)]
+    return [(await blocks.block(world.ctx, owner, {"blocked_user_id": one})).id for one in whom]
+
+
+async def _reported(world: World) -> Fields:
+    return {"targetKind": "user", "targetId": (await _somebody(world))["followingUserId"], "reason": "Shouts."}
+
+
+async def _reports(world: World, n: int) -> Ids:
+    owner, bodies = await ada(world), [await _reported(world) for _ in range(n)]
+    given = [{"target_kind": "user", "target_id": body["targetId"], "reason": "Shouts."} for body in bodies]
+    return [(await reports.report(world.ctx, owner, one)).id for one in given]
+
+
 SAID: Fields = {"content": {"text": "Parallels never meet."}}
 CASES = {
     "/skills": Case(SKILLS, _skills, {"description": "Solving."}, body=_skill, role="admin"),
     "/follows": Case(FOLLOWS, _follows, body=_somebody),
     "/tweets": Case(TWEETS, _tweets, SAID),
     "/comments": Case(COMMENTS, _comments, SAID, place=_comments_path),
+    "/blocks": Case(BLOCKS, _blocks, body=_blocked, private=True),
+    "/reports": Case(REPORTS, _reports, {"status": "resolved"}, body=_reported, role="admin", private=True),
 }
