@@ -121,9 +121,11 @@ async def _removed(ctx: Context, side: Conversation) -> None:
 
 
 async def _forget_if_over(ctx: Context, one: str, other: str) -> None:
-    """With the second of two who are erased go their messages: nobody can see them any more."""
-    both = {"$in": [one, other]}
-    if not await ctx.of(Conversation).exists({"userId": both, "peerUserId": both}):
+    """With the second of two who are erased go their messages: nobody can see them any more.
+
+    Not sooner, though nobody has a conversation: one of them may just be writing the first message.
+    """
+    if not await ctx.users.exists({"_id": {"$in": [one, other]}}):
         async for message in ctx.of(DirectMessage).each({"pair": pair_of(one, other)}):
             await showing.release(ctx, message)
             await ctx.of(DirectMessage).delete_many({"_id": message.id})

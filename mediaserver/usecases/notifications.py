@@ -46,7 +46,7 @@ async def notify(
         told.update(batch)
         if recipients:
             changed = await _write(ctx, recipients, kind, done, group_key(kind, about, by), subject(kind, about))
-            await _push(ctx, changed)
+            await _push(ctx, await _of_those_present(ctx, changed))
 
 
 async def withdraw(
@@ -132,6 +132,15 @@ async def _write(
         if not left:
             return changed
     raise Unavailable("contended", "too many acts for one notification at once")
+
+
+async def _of_those_present(ctx: Context, written: Sequence[Notification]) -> list[Notification]:
+    """Asked again once they are written: whoever erased a person just then may have overlooked theirs."""
+    people = {one.user_id for one in written}
+    gone = people - set(await ctx.users.values({"_id": {"$in": list(people)}}, "_id"))
+    if gone:
+        await ctx.of(Notification).delete_many({"userId": {"$in": list(gone)}})
+    return [one for one in written if one.user_id not in gone]
 
 
 async def _grow(ctx: Context, user_id: str, group: str, done: Act) -> Notification | None:

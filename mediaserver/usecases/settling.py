@@ -30,7 +30,7 @@ _LEASE_S = 30.0
 _WAIT_S = 5.0
 _POLL_S = 0.02
 _BATCH = 200
-_GONE = "gone"
+_GONE, _BUSY = "gone", "busy"
 
 
 async def add(ctx: Context, document: D, owner: str = "") -> D:
@@ -67,27 +67,44 @@ async def change(
     Invalid; Conflict, `{noun}_changed` when the document is not as `where` says.
     """
     everything = {**fields, **before.derived(fields)}
-    after = before.model_copy(update=everything)
-    await references.require(ctx, after, only=set(fields))
     kind, names = type(before), set(fields)
     stored = stored_names(kind, everything)
     again = isinstance(before, Consequential) and consequences_of(ctx, kind).edited
-    async with showing.used(ctx, after, before, owner):
-        if again:
-            here = {"gone": {"$ne": True}, **(where or {})}
-            changed = await ctx.of(kind).update(before.id, set={**stored, "settled": False}, where=here)
-        else:
-            changed = await ctx.of(kind).update(before.id, set=stored, where=where)
-        if await references.lost(ctx, changed, only=names):
-            as_before = {name: getattr(before, name) for name in everything}
-            await ctx.of(kind).update(before.id, set=stored_names(kind, as_before))
-            raise _gone()
-    changed = await references.forget_what_went(ctx, changed, only=names)
+    if again:
+        stored["settled"] = False
+    await references.require(ctx, before.model_copy(update=everything), only=names)
+    changed = await _store(ctx, before, everything, stored, owner, where or {})
+    if lost := await references.lost(ctx, changed, only=names):
+        as_before = {name: getattr(before, name) for name in everything}
+        changed = await ctx.of(kind).update(before.id, set=stored_names(kind, as_before))
+    else:
+        changed = await references.forget_what_went(ctx, changed, only=names)
     if again:
         assert isinstance(changed, Consequential)
         async with asyncio.timeout(_WORK_S):
             await settle(ctx, changed)
+    if lost:
+        raise _gone()
     return changed
+
+
+async def _store(
+    ctx: Context, before: D, fields: Mapping[str, Any], stored: Mapping[str, Any], owner: str, where: Filter
+) -> D:
+    """The document with its new values. Where it shows uploads it replaces a version whose uploads are known:
+    when somebody was faster, theirs."""
+    kind, there = type(before), {"gone": {"$ne": True}} if isinstance(before, Consequential) else {}
+    while True:
+        after = before.model_copy(update=dict(fields))
+        same = showing.same_version(after, before)
+        try:
+            async with showing.used(ctx, after, before, owner):
+                return await ctx.of(kind).update(before.id, set=stored, where={**there, **same, **where})
+        except Conflict:
+            now = await ctx.of(kind).get(before.id)
+            if not same or now.revision == before.revision:
+                raise
+            before = now
 
 
 async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:
@@ -104,7 +121,7 @@ async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:
             if conflict.code == _GONE:
                 raise
             if asyncio.get_running_loop().time() > deadline:
-                raise Unavailable("busy", "this is just being removed; try again in a moment") from None
+                raise Unavailable(_BUSY, "this is just being removed; try again in a moment") from None
             await asyncio.sleep(_POLL_S)
 
 
@@ -115,12 +132,12 @@ async def remove(ctx: Context, document: Document) -> None:
         await _clear_away(ctx, document)
         return
 
-    await _claim(ctx, document)
-    await _reconsider(ctx, document)
+    claimed = await _claim(ctx, document)
+    await _reconsider(ctx, claimed)
     # When very much hangs on it: nobody sees it any more, `resume` goes on.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_WORK_S):
-            await _clear_away(ctx, document)
+            await _clear_away(ctx, claimed)
 
 
 async def resume(ctx: Context) -> int:
@@ -150,8 +167,8 @@ async def _conclude(ctx: Context, document: Consequential) -> bool:
     kind, consequences = type(document), consequences_of(ctx, type(document))
     was_settled = consequences.edited and document.revision > 0
     if not was_settled and not await _stands(ctx, document):
-        await ctx.of(kind).update_one({"_id": document.id}, set={"gone": True}, edits=False)
-        await _clear_away(ctx, document)
+        if gone := await ctx.of(kind).update_one({"_id": document.id}, set={"gone": True}, edits=False):
+            await _clear_away(ctx, gone)
         return False
     # Who has edited it meanwhile settles it then.
     same = {"revision": document.revision} if consequences.edited else {}
@@ -195,17 +212,22 @@ async def _reconsider(ctx: Context, document: Consequential, settled: bool = Fal
         raise
 
 
-async def _claim(ctx: Context, document: Consequential) -> None:
-    """Mark it as gone, once its coming is settled; of several who remove it one does, the others find nothing."""
+async def _claim(ctx: Context, document: C) -> C:
+    """Mark it as gone once its coming is settled; the document as it is then. Of several who remove it one does.
+
+    NotFound for the others, Unavailable `busy`.
+    """
     repository = ctx.of(type(document))
     # What was stored before it had consequences says neither.
     settled = {"_id": document.id, "settled": {"$ne": False}, "gone": {"$ne": True}}
     deadline = asyncio.get_running_loop().time() + _WAIT_S
-    while not await repository.update_one(settled, set={"settled": False, "gone": True}):
+    while True:
+        if claimed := await repository.update_one(settled, set={"settled": False, "gone": True}):
+            return claimed
         if not await repository.exists({"_id": document.id}):
             raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.noun}")
         if asyncio.get_running_loop().time() > deadline:
-            raise Unavailable("busy", "this has just been made; try again in a moment")
+            raise Unavailable(_BUSY, "this has just been made; try again in a moment")
         await asyncio.sleep(_POLL_S)
 
 
@@ -229,15 +251,35 @@ async def _clear_away(ctx: Context, document: Document) -> None:
 
 
 async def _cascade(ctx: Context, kind: type[Document], where: dict[str, Any]) -> None:
+    """What hangs on something goes with it, also what others are just removing. TimeoutError when they do not get
+    on with it."""
     everywhere = where | ({"gone": {"$in": [False, True]}} if issubclass(kind, Consequential) else {})
+    now = asyncio.get_running_loop().time
+    deadline = now() + _WAIT_S
     while children := await ctx.of(kind).find(everywhere, limit=_BATCH):
-        for child in children:
-            if isinstance(child, Consequential) and not child.gone:
-                try:
-                    await _claim(ctx, child)
-                except NotFound:  # it has just gone by itself
-                    continue
-            await _clear_away(ctx, child)
+        if any([await _take_along(ctx, child) for child in children]):
+            deadline = now() + _WAIT_S
+        elif now() > deadline:
+            raise TimeoutError("others are removing what hangs on it")
+        else:
+            await asyncio.sleep(_POLL_S)
+
+
+async def _take_along(ctx: Context, child: Document) -> bool:
+    """False when it is somebody else's to remove: two would undo its consequences twice."""
+    if isinstance(child, Consequential):
+        if child.gone:
+            return False
+        try:
+            child = await _claim(ctx, child)
+        except NotFound:  # somebody was faster
+            return False
+        except Unavailable as unavailable:
+            if unavailable.code != _BUSY:
+                raise
+            raise TimeoutError("what hangs on it is not settled yet") from None
+    await _clear_away(ctx, child)
+    return True
 
 
 async def _resume_one(ctx: Context, document: Consequential) -> bool:

@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from mediaserver.base.errors import Unavailable
+from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.domain.document import Document
 from mediaserver.domain.shown_uploads import shown_uploads
 from mediaserver.domain.uploads import Use
@@ -18,29 +19,60 @@ async def used(
 ) -> AsyncIterator[None]:
     """Around storing `document`: its uploads are used from now on; when storing fails they are let go again.
 
-    Those that `before` showed already stay as they are, and are let go afterwards where it alone showed them.
-    Invalid names each place with an upload that is not there, or not its owner's (`owner`, else the document's
-    `user_id` or the like).
+    Those that `before`, the version that it replaces, showed already stay as they are, and are let go afterwards
+    where it alone showed them. Invalid names each place with an upload that is not there, or not its owner's
+    (`owner`, else the document's `user_id` or the like).
     """
     wanted, had = shown_uploads(document), {id for _, id in shown_uploads(before)} if before else set()
     fresh = {id: ".".join(map(str, loc)) for loc, id in wanted if id not in had}
+    dropped = had - {id for _, id in wanted}
     use = Use(kind=document.collection, id=document.id)
     if fresh:
         await uploads.use_all(ctx, owner or _owner(document), list(fresh), use, list(fresh.values()))
+    if dropped:
+        await uploads.doubt(ctx, list(dropped))
     try:
         yield
     except BaseException:
         with contextlib.suppress(Unavailable):  # when the store cannot tell they stay: better kept than missing
-            if before or not await ctx.of(type(document)).exists({"_id": document.id}):
-                await uploads.release_all(ctx, list(fresh), use)
+            await _agree(ctx, document, set(fresh), use)
         raise
-    await uploads.release_all(ctx, list(had - {id for _, id in wanted}), use)
+    await _agree(ctx, document, dropped, use)
 
 
 async def release(ctx: Context, document: Document) -> None:
     """It shows nothing more."""
     use = Use(kind=document.collection, id=document.id)
     await uploads.release_all(ctx, [id for _, id in shown_uploads(document)], use)
+
+
+def same_version(document: Document, before: Document) -> dict[str, Any]:
+    """What the stored document must be for `document` to replace `before`; nothing where neither shows uploads.
+
+    So none is lost sight of that somebody else has made it show meanwhile.
+    """
+    if not (shown_uploads(document) or shown_uploads(before)):
+        return {}
+    # What was stored before there were revisions has none.
+    return {"revision": {"$in": [0, None]} if before.revision == 0 else before.revision}
+
+
+async def _agree(ctx: Context, document: Document, ids: set[str], use: Use) -> None:
+    """Of these uploads those that the stored document shows are used by it, and the others are not.
+
+    Others may change it at the same moment, and theirs and ours cross: so look again, until it stays the same.
+    """
+    seen: list[str] | None = None
+    while ids:
+        stored = await ctx.of(type(document)).find_one({"_id": document.id})
+        shown = sorted(ids & {id for _, id in shown_uploads(stored)}) if stored else []
+        if shown == seen:
+            return
+        await uploads.release_all(ctx, sorted(ids - set(shown)), use)
+        for id in shown:
+            with contextlib.suppress(NotFound):
+                await uploads.mark_used(ctx, id, use)
+        seen = shown
 
 
 def _owner(document: Document) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.domain.shown_uploads import shown_uploads
 from mediaserver.domain.uploads import INCOMING_PREFIX, Use
 from mediaserver.usecases import keeping, uploads
 from mediaserver.usecases.context import Context
@@ -70,13 +71,16 @@ async def _release_stale(ctx: Context, now: datetime) -> None:
 
 
 async def _shows(ctx: Context, use: Use, upload_id: str) -> bool:
-    """Whether what is marked as using an upload is there; true for what we know nothing about."""
+    """Whether what is marked as using an upload shows it; true for what we know nothing about."""
     if use.kind == "session":
         return await ctx.messages.exists({"sessionId": use.id, "content": upload_id})
     if use.kind == "profile":
         return await ctx.users.exists({"_id": use.id, "profileImage": upload_id})
     kind = next((kind for kind in ctx.repositories.documents if kind.collection == use.kind), None)
-    return kind is None or await ctx.of(kind).exists({"_id": use.id})
+    if kind is None:
+        return True
+    found = await ctx.of(kind).find_one({"_id": use.id})
+    return found is not None and upload_id in {id for _, id in shown_uploads(found)}
 
 
 def _sweep_incoming(directory: Path, now: datetime) -> None:

@@ -112,6 +112,11 @@ async def mark_used(ctx: Context, upload_id: str, by: Use) -> Upload:
     return changed
 
 
+async def doubt(ctx: Context, upload_ids: Sequence[str]) -> None:
+    """A use of theirs is about to end: should that be cut off, it is found (`upload_expiry`)."""
+    await ctx.uploads.update_many({"_id": {"$in": list(upload_ids)}}, set={"markedAt": ctx.clock()}, edits=False)
+
+
 async def release(ctx: Context, upload_id: str, by: Use) -> None:
     """`by` refers to it no more; what nothing uses expires."""
     use = to_stored(by)

@@ -9,6 +9,7 @@ from mediaserver.base import settings as config
 from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.tweets import Content, Tweet
 from mediaserver.domain.uploads import Upload, Use
 from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import uploads
@@ -140,10 +141,15 @@ async def test_a_mark_whose_writer_died_before_it_stored_anything_is_undone(ctx:
     assert isinstance(clock, HandClock)
     shown, forgotten, face, no_face = [await upload(ctx, anna) for _ in range(4)]
     chat, person = Use(kind="session", id=session.id), Use(kind="profile", id=anna.user_id)
-    document, missing = Use(kind="sessions", id=session.id), Use(kind="sessions", id="never")
-    for made, use in ((shown, chat), (shown, missing), (forgotten, chat), (face, person), (no_face, person)):
+    stamp = ctx.stamp()
+    said = {"user_id": anna.user_id, "timestamp": NOW, "content": Content(media=[face.id])}
+    tweet = await ctx.of(Tweet).add(Tweet(**stamp, **said, settled=True))
+    document, missing = Use(kind="tweets", id=tweet.id), Use(kind="tweets", id="never")
+    for made, use in (
+        (shown, chat), (shown, missing), (shown, document), (forgotten, chat), (forgotten, document),
+        (face, person), (face, document), (no_face, person),
+    ):  # fmt: skip
         await uploads.mark_used(ctx, made.id, use)
-    await uploads.mark_used(ctx, face.id, document)
     await ctx.users.update(anna.user_id, set={"profileImage": face.id})
     await ctx.messages.add(
         ChatMessage(
