@@ -1,9 +1,15 @@
 /** The REST side: accounts, sessions, uploads, recordings. Signing in once is enough; tokens are renewed by themselves. */
 import { Emitter } from './emitter.js';
 import { SdkError } from './errors.js';
+import { Inbox } from './inbox.js';
+import { Learning } from './learning.js';
+import { Live } from './live.js';
+import { People } from './people.js';
 import { Rest, parseAnswer } from './rest.js';
 import { Session } from './session.js';
+import { Thread } from './thread.js';
 import { Tokens } from './tokens.js';
+import { Tweets } from './tweets.js';
 
 const seg = encodeURIComponent;
 
@@ -16,9 +22,26 @@ export class Client extends Emitter {
     const anonymous = new Rest({ url });
     const refresh = (refreshToken) => anonymous.request('POST', '/auth/refresh', { body: { refreshToken } });
     this.tokens = new Tokens({ refresh, storage });
-    this.tokens.on('change', (user) => this.emit('user', user));
+    this.tokens.on('change', (user) => this.#changed(user));
     this.token = (options) => this.tokens.token(options);
     this.rest = new Rest({ url, token: this.token });
+    this.people = new People(this.rest);
+    this.tweets = new Tweets(this.rest);
+    this.learning = new Learning(this.rest);
+    this.inbox = new Inbox(this.rest);
+    this.lively = null;
+  }
+
+  /** What happens to the signed-in person: one connection, opened when it is first asked for, closed with the login. */
+  live() {
+    if (!this.user) throw new SdkError('unauthenticated', 'Please sign in.', { status: 401 });
+    this.lively ??= { userId: this.user.id, live: new Live({ url: this.url, token: this.token, inbox: this.inbox }).open() };
+    return this.lively.live;
+  }
+
+  /** What one and somebody else write to each other; `open` it, and `close` it at the end. */
+  thread(userId) {
+    return new Thread({ inbox: this.inbox, live: this.live(), userId });
   }
 
   /** @returns {import('./types.js').User | null} */
@@ -73,8 +96,10 @@ export class Client extends Emitter {
     return this.rest.request('POST', '/auth/password-reset/confirm', { body: { token, password }, anonymous: true });
   }
 
-  me() {
-    return this.rest.request('GET', '/auth/me');
+  async me() {
+    const user = await this.rest.request('GET', '/auth/me');
+    this.tokens.learn(user);
+    return user;
   }
 
   /** @returns {Promise<{items: import('./types.js').SessionDocument[], nextCursor: string | null}>} */
@@ -160,5 +185,13 @@ export class Client extends Emitter {
       signal?.addEventListener('abort', () => request.abort(), { once: true });
       request.send(form);
     });
+  }
+
+  #changed(user) {
+    if (this.lively && this.lively.userId !== user?.id) {
+      this.lively.live.close();
+      this.lively = null;
+    }
+    this.emit('user', user);
   }
 }

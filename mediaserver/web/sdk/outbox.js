@@ -20,7 +20,7 @@ export class Outbox extends Emitter {
   }
 
   /** @returns {Promise<import('./types.js').Message>} the stored message */
-  add({ clientId = crypto.randomUUID?.() ?? randomId(), contentType = 'Text', content, preview = null }) {
+  add({ clientId = newKey(), contentType = 'Text', content, preview = null }) {
     const done = new Promise((resolve, reject) => {
       this.pending.push({ clientId, contentType, content, preview, failed: null, resolve, reject });
     });
@@ -71,7 +71,7 @@ export class Outbox extends Emitter {
   }
 }
 
-/** `crypto.randomUUID` exists only in secure contexts; `getRandomValues` everywhere. */
-function randomId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** Something that nobody else makes. `crypto.randomUUID` exists only in secure contexts; `getRandomValues` everywhere. */
+export function newKey() {
+  return crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -31,6 +31,14 @@ export class Tokens extends Emitter {
     return user;
   }
 
+  /** What is known of the signed-in person is newer now. */
+  learn(user) {
+    if (this.login?.user.id !== user.id) return;
+    this.login = { ...this.login, user };
+    this.storage?.setItem(KEY, JSON.stringify(this.login));
+    this.emit('change', user);
+  }
+
   clear() {
     this.login = null;
     this.storage?.removeItem(KEY);

@@ -25,6 +25,35 @@
  *   hasScreen: boolean, live: boolean, speaking: boolean}} Tile
  *   `camera` and `screen` are null while nothing of this very participant can be shown; `hasCamera` says that one is
  *   published and switched on; `live` that its pictures are arriving
+ * @typedef {{id: string, username: string, profileImage: string | null}} Person what others show of somebody; one who is gone
+ *   is called `deleted user`
+ * @typedef {User & {profile: {bio: string, location: string, links: string[]}, profileImage: Upload | null,
+ *   skills: Skill[], followersCount: number, followingCount: number, tweetsCount: number, following: boolean,
+ *   joinDate: string}} Profile
+ * @typedef {{id: string, name: string, category: string}} Skill
+ * @typedef {{id: string, userId: string, author: Person, content: {text: string, media: (Upload | null)[]}, timestamp: string,
+ *   editedAt: string | null, mentions: Person[], hashtags: string[], likesCount: number, commentsCount: number,
+ *   liked: boolean, removed: boolean}} Tweet
+ * @typedef {{id: string, courseCode: string, title: string, description: string, skillId: string | null, skill: Skill | null,
+ *   instructorUserId: string, instructor: Person, duration: number, published: boolean, enrolledCount: number,
+ *   lessonsCount: number}} Course
+ * @typedef {'not-started' | 'in-progress' | 'completed'} CompletionStatus
+ * @typedef {{lessons: number, completed: number, inProgress: number, percent: number, lastActivity: string | null}} Reached
+ * @typedef {{course: Course, enrollment: {id: string} | null, progress: Reached | null, assignmentsCount: number,
+ *   levels: {id: string, title: string, position: number, lessons: {id: string, title: string, position: number,
+ *   completionStatus: CompletionStatus | null, assignmentsCount: number}[]}[],
+ *   clips: {id: string, lessonId: string, title: string, description: string, duration: number | null}[],
+ *   sessions: SessionDocument[]}} Outline
+ * @typedef {{type: string, value: any}} Block
+ * @typedef {{id: string, levelId: string, courseId: string, title: string, content: Block[], position: number}} Lesson
+ * @typedef {{id: string, content: {type: string, actors: Person[], actorCount: number, count: number, title?: string,
+ *   text?: string}, timestamp: string, isRead: boolean}} Notification `content` also has the ids of what it is about
+ * @typedef {{id: string, user: Person, lastMessage: DirectMessage | null, lastAt: string, unreadCount: number}} Conversation
+ * @typedef {{id: string, senderUserId: string, receiverUserId: string, sender: Person, receiver: Person,
+ *   contentType: 'Text' | 'Image' | 'Video' | 'Audio' | 'File', content: string | Upload | null, timestamp: string,
+ *   isRead: boolean, clientId: string}} DirectMessage
+ * @template T
+ * @typedef {{items: T[], nextCursor: string | null}} Page
  * @typedef {'idle' | 'connecting' | 'joined' | 'reconnecting' | 'left'} State
  */
 export {};
