@@ -63,7 +63,7 @@ async def test_a_forgotten_password(visit: Visit, server: Server, http: aiohttp.
     assert status == 401, "the person is signed out elsewhere"
     await page.get_by_role("link", name="Sign in").click()
     await sign_in(ann, "forgetful", NEW)
-    await page.get_by_role("heading", name="Sessions").wait_for()
+    await page.get_by_role("heading", name="Home").wait_for()
     assert [one["Subject"] for one in letters(server, "forgetful@example.org")][1:] == [
         "Your password was changed"
     ]
@@ -82,8 +82,9 @@ async def test_changing_the_password_signs_other_devices_out(visit: Visit, serve
     await laptop.register("changing")
     await phone.page.goto(server.url)
     await sign_in(phone, "changing", PASSWORD)
-    await phone.page.get_by_role("heading", name="Sessions").wait_for()
-    await laptop.page.get_by_role("link", name="Profile of changing").click()
+    await phone.page.get_by_role("heading", name="Home").wait_for()
+    await laptop.button("Your account: changing").click()
+    await laptop.page.get_by_role("menuitem", name="Profile and account").click()
     await laptop.button("Sign out Chrome on Linux").wait_for()
     await laptop.page.get_by_label("Present password").fill("not the one")
     await laptop.page.get_by_label("New password").fill(NEW)
@@ -100,7 +101,7 @@ async def test_changing_the_password_signs_other_devices_out(visit: Visit, serve
     assert phone.complaints and all("401" in text for text in phone.complaints), phone.complaints
     phone.complaints.clear()
     await sign_in(phone, "changing", NEW)
-    await phone.page.get_by_role("heading", name="Sessions").wait_for()
+    await phone.page.get_by_role("heading", name="Home").wait_for()
 
 
 async def test_ending_a_device_and_signing_out_everywhere(
@@ -110,7 +111,7 @@ async def test_ending_a_device_and_signing_out_everywhere(
     ann = await visit(**PHONE)
     await ann.page.goto(server.url)
     await sign_in(ann, "careful", "careful-password")
-    await ann.page.get_by_role("heading", name="Sessions").wait_for()
+    await ann.page.get_by_role("heading", name="Home").wait_for()
     await ann.page.goto(f"{server.url}/#/profile")
     await ann.button("Sign out Python").click()
     await ann.page.get_by_text("Python is signed out.").wait_for()

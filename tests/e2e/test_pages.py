@@ -85,6 +85,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_page(visit: Visit) -> None:
     await phone.page.goto(phone.url)
     await fits(phone, "sign in")
     await phone.register("pocket")
+    await phone.go("/sessions")
     await phone.page.get_by_role("link", name="New session").click()
     await phone.page.get_by_text("Live class", exact=True).click()
     await phone.page.get_by_text("Later", exact=True).click()

@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page
 
 from tests.e2e.browsers import KIT, Chromium
-from tests.e2e.server import Server
+from tests.e2e.server import Person, Server
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PASSWORD = "a long password"
@@ -30,6 +30,10 @@ _MOVES = """async (video) => {
   }
   return seen.size;
 }"""
+_SIGNED_IN = """([login, address]) => {
+  localStorage.setItem('mediaserver.login', JSON.stringify(login));
+  history.replaceState(null, '', address);
+}"""
 
 
 class Visitor:
@@ -48,17 +52,33 @@ class Visitor:
         return self.page.locator(f'.tile-camera[data-username="{name}"]')
 
     async def register(self, name: str) -> None:
-        """From the sign-in page; it leads to where one wanted to go."""
+        """From the sign-in page; it leads home."""
         await self.page.goto(self.url)
         await self.button("Create an account").click()
         await self.page.get_by_label("Username").fill(name)
         await self.page.get_by_label("Email").fill(f"{name}@example.org")
         await self.page.get_by_label("Password").fill(PASSWORD)
         await self.button("Create account").click()
-        await self.page.get_by_role("heading", name="Sessions").wait_for()
+        await self.page.get_by_role("heading", name="Home").wait_for()
+
+    async def arrive(self, person: Person, path: str = "/home") -> None:
+        """As somebody who signed in before in this browser."""
+        login = {
+            "user": person.user,
+            "accessToken": person.token,
+            "refreshToken": person.refresh_token,
+            "expiresAtMs": 4e12,
+        }
+        await self.page.goto(self.url)
+        await self.page.evaluate(_SIGNED_IN, [login, f"#{path}"])
+        await self.page.reload()
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(f"{self.url}/#{path}")
 
     async def create(self, title: str, kind: str = "Video meeting") -> str:
         """A session that begins now; its link."""
+        await self.page.goto(f"{self.url}/#/sessions")
         await self.page.get_by_role("link", name="New session").click()
         await self.page.get_by_label("Title").fill(title)
         await self.page.get_by_text(kind, exact=True).click()

@@ -24,7 +24,16 @@ RUN = """async (file) => {
 
 
 @pytest.mark.parametrize(
-    ("file", "least"), [("chat.js", 9), ("slots.js", 13), ("room.js", 14), ("seat.js", 4), ("texts.js", 5)]
+    ("file", "least"),
+    [
+        ("chat.js", 9),
+        ("slots.js", 13),
+        ("room.js", 14),
+        ("seat.js", 4),
+        ("texts.js", 6),
+        ("writing.js", 8),
+        ("inbox.js", 9),
+    ],
 )
 async def test_the_checks_of_a_file_hold(page: Page, file: str, least: int) -> None:
     results: list[tuple[str, Any]] = await page.evaluate(RUN, file)

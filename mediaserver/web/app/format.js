@@ -1,21 +1,42 @@
 /** Times, sizes and names as people read them. */
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const dayAlone = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 
 export const time = (iso) => clock.format(new Date(iso));
 
 export function dateTime(iso, now = new Date()) {
   if (!iso) return '';
-  const date = new Date(iso);
-  const days = Math.round((startOfDay(date) - startOfDay(now)) / 86_400_000);
-  const name = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days] ?? (date.getFullYear() === now.getFullYear() ? day : dayOfYear).format(date);
-  return `${name}, ${clock.format(date)}`;
+  return `${dayName(iso, now)}, ${clock.format(new Date(iso))}`;
 }
 
 /** A moment that has just been, within a sentence: `02:11` today, else with its day. */
 export function since(iso, now = new Date()) {
   return iso && startOfDay(new Date(iso)) === startOfDay(now) ? clock.format(new Date(iso)) : dateTime(iso, now);
+}
+
+/** How long ago, short: `now`, `3 min`, `5 h`, then the day. */
+export function ago(iso, now = new Date()) {
+  const seconds = (now - new Date(iso)) / 1000;
+  if (seconds < 45) return 'now';
+  if (seconds < 3570) return `${Math.max(1, Math.round(seconds / 60))} min`;
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h`;
+  const date = new Date(iso);
+  return (date.getFullYear() === now.getFullYear() ? dayAlone : dayOfYear).format(date);
+}
+
+/** The day by name, for headings: `Today`, `Yesterday`, `Mon, 4 May`. */
+export function dayName(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = Math.round((startOfDay(date) - startOfDay(now)) / 86_400_000);
+  return { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days] ?? (date.getFullYear() === now.getFullYear() ? day : dayOfYear).format(date);
+}
+
+/** Minutes of teaching, as people say them: `45 min`, `3 h`, `3 h 20 min`. */
+export function hours(minutes) {
+  const [whole, rest] = [Math.floor(minutes / 60), minutes % 60];
+  return [whole && `${whole} h`, (rest || !whole) && `${rest} min`].filter(Boolean).join(' ');
 }
 
 const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();

@@ -44,7 +44,11 @@ export function confirmDialog({ title, text, confirm, danger = true }) {
   });
 }
 
-export const empty = (symbol, title, text) => h('div', { class: 'empty' }, icon(symbol, 32), h('h2', { text: title }), h('p', { text }));
+export const empty = (symbol, title, text, ...more) => h('div', { class: 'empty' }, icon(symbol, 32), h('h2', { text: title }), h('p', { text }), ...more);
+
+/** A title with the way back, for pages to which one comes from many places. */
+export const backHead = (app, title, ...more) => h('div', { class: 'page-head' },
+  h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Back', onclick: () => app.back() }, icon('back')), h('h1', { text: title }), ...more);
 
 export const spinner = (text = 'Loading…') => h('div', { class: 'loading', role: 'status' }, h('span', { class: 'spinner' }), h('span', { text }));
 

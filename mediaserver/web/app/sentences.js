@@ -25,6 +25,21 @@ const BY_CODE = {
   wrong_login: 'The name or the password is wrong.',
   reset_over: 'This link was used already or is too old. Ask for a new one.',
   password_changed: 'The password was changed by somebody else meanwhile.',
+  report_exists: 'You reported this before.',
+  not_oneself: 'Not yourself.',
+  blocked: 'One of you has blocked the other.',
+  inactive: 'This account is not active any more.',
+  not_enrolled: 'This is for those who take the course.',
+  not_open: 'This course takes no enrollments yet.',
+  enrollment_exists: 'You take this course already.',
+  own_course: 'You teach this course.',
+  changed: 'Somebody else changed this meanwhile. Load it anew, then change it.',
+  graded: 'This was graded meanwhile: nothing can be replaced any more.',
+  deadline_passed: 'The deadline is over.',
+  already_submitted: 'You handed this in already.',
+  quota_exceeded: 'You have no room left for files. Delete some first.',
+  too_large: 'This file is too large.',
+  too_many_exports: 'Your data is being collected already. Wait until that is done.',
   not_recording: 'This session is not being recorded.',
 };
 
@@ -43,7 +58,7 @@ const RULES = {
 };
 
 /** Fields whose names are several words. */
-const NAMES = { currentPassword: 'This', newPassword: 'The new password' };
+const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline' };
 
 /** What is wrong with one field. */
 export function fieldSentence(loc, msg) {

@@ -1,4 +1,4 @@
-import { dateTime, deviceName, initials, since } from '/web/app/format.js';
+import { ago, dateTime, deviceName, hours, initials, since } from '/web/app/format.js';
 import { fieldSentence, sentence } from '/web/app/sentences.js';
 import { check, equal } from './expect.js';
 
@@ -39,4 +39,10 @@ check('devices are called what people call them', () => {
 
 check('initials are letters in every script', () => {
   equal(['Anna-Lena', 'שלום', '…'].map(initials), ['AL', 'ש', '?']);
+});
+
+check('how long ago is short', () => {
+  equal([at(2026, 4, 5, 11, 59, 40), at(2026, 4, 5, 11, 57), at(2026, 4, 5, 7), at(2026, 1, 5)].map((each) => ago(each, now)).slice(0, 3), ['now', '3 min', '5 h']);
+  equal(ago(at(2025, 1, 5), now).includes('2025'), true);
+  equal([45, 60, 200].map(hours), ['45 min', '1 h', '3 h 20 min']);
 });

@@ -38,7 +38,7 @@ export function attachments({ client, send }) {
   return { element, add: (files) => files.forEach(upload), acceptDrops: (place) => acceptDrops(place, (files) => files.forEach(upload)) };
 }
 
-function acceptDrops(place, add) {
+export function acceptDrops(place, add) {
   let depth = 0; // dragenter and dragleave come for every element within
   const mark = () => place.classList.toggle('dropping', depth > 0);
   const carriesFiles = (event) => event.dataTransfer?.types.includes('Files');

@@ -1,9 +1,9 @@
 /** The chat: messages in order, what is on its way, who is writing. */
 import { fill, h, show } from '../dom.js';
-import { icon } from '../icons.js';
 import { sentence } from '../sentences.js';
 import { toast } from '../toast.js';
 import { attachments } from './attachments.js';
+import { composer } from './composer.js';
 import { messageItem, pendingItem } from './message.js';
 
 const TYPING_SHOWN_MS = 4000;
@@ -23,7 +23,7 @@ export function chatPanel(session, client, arrived) {
   const scroller = h('div', { class: 'chat-scroll', tabindex: '0', role: 'group', 'aria-label': 'Conversation' }, older, log, waiting);
   const typing = h('p', { class: 'typing', 'aria-live': 'polite' });
   const files = attachments({ client, send: (upload) => deliver(chat.send(upload.id, { contentType: kindOf(upload), preview: upload })) });
-  const compose = composer(chat, (files_) => files.add(files_));
+  const compose = composer({ send: (text) => deliver(chat.send(text)), addFiles: files.add, typing: () => chat.typing() });
   const element = h('div', { class: 'chat' }, scroller, typing, files.element, compose.element);
   files.acceptDrops(element);
   /** @type {Map<string, HTMLElement>} */
@@ -72,38 +72,6 @@ function drawMessages(list, messages, shown, session) {
 
 const deliver = (promise) => promise.catch((error) => toast(sentence(error), { error: true }));
 const kindOf = ({ contentType }) => ({ image: 'Image', video: 'Video', audio: 'Audio' })[contentType.split('/')[0]] ?? 'File';
-
-function composer(chat, addFiles) {
-  const text = h('textarea', { class: 'input', rows: 1, maxlength: 4000, placeholder: 'Write a message', 'aria-label': 'Write a message' });
-  const picker = h('input', { type: 'file', multiple: true, hidden: true, onchange: () => { addFiles([...picker.files]); picker.value = ''; } });
-  const send = () => {
-    const content = text.value.trim();
-    if (!content) return;
-    text.value = '';
-    grow();
-    deliver(chat.send(content));
-  };
-  const grow = () => {
-    text.style.height = 'auto';
-    text.style.height = `${Math.min(text.scrollHeight + 2, 140)}px`;
-  };
-  text.addEventListener('input', () => { grow(); chat.typing(); });
-  text.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    send();
-  });
-  text.addEventListener('paste', (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
-    event.preventDefault();
-    addFiles(files);
-  });
-  const form = h('form', { class: 'composer', onsubmit: (event) => { event.preventDefault(); send(); } }, picker,
-    h('button', { class: 'icon-button', type: 'button', 'aria-label': 'Attach a picture or file', title: 'Attach', onclick: () => picker.click() }, icon('clip')),
-    text, h('button', { class: 'icon-button accent', type: 'submit', 'aria-label': 'Send' }, icon('send')));
-  return { element: form, focus: () => text.focus() };
-}
 
 /** Shows who writes; a name goes when nothing more is heard of it. */
 function typingLine(element) {

@@ -2,12 +2,13 @@
 import { fill, h } from '../dom.js';
 import { bytes, time } from '../format.js';
 import { icon } from '../icons.js';
+import { linked } from '../markup.js';
 import { avatar } from '../parts.js';
 import { sentence } from '../sentences.js';
 
 /** @param {import('../../sdk/types.js').Message} message */
 export function messageItem(message, mine) {
-  const item = h('li', { class: mine ? 'message mine' : 'message' }, avatar(message.senderName, { size: 'tiny' }),
+  const item = h('li', { class: mine ? 'message mine' : 'message' }, avatar(message.senderName, { size: 'tiny', imageUrl: message.senderImage ?? null }),
     h('div', { class: 'message-box' },
       h('p', { class: 'message-head' }, h('strong', { text: mine ? 'You' : message.senderName }), h('time', { datetime: message.timestamp, text: time(message.timestamp) })),
       content(message)));
@@ -42,10 +43,4 @@ const CONTENT = {
 function content(message) {
   if (message.contentType !== 'Text' && !message.content?.url) return h('p', { class: 'hint', text: 'This file is not there any more.' });
   return (CONTENT[message.contentType] ?? CONTENT.File)(message);
-}
-
-/** Text with its web addresses as links. Everything becomes text nodes: no markup of others is ever read. */
-function linked(text) {
-  return String(text).split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])/g).map((part, index) =>
-    (index % 2 ? h('a', { href: part, target: '_blank', rel: 'noopener noreferrer nofollow', text: part }) : document.createTextNode(part)));
 }

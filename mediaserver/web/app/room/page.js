@@ -5,6 +5,7 @@ import { dateTime } from '../format.js';
 import { icon } from '../icons.js';
 import { spinner } from '../parts.js';
 import { reasonSentence, sentence } from '../sentences.js';
+import { setTitle } from '../title.js';
 import { toast } from '../toast.js';
 import { LocalMedia } from './localmedia.js';
 import { prejoin } from './prejoin.js';
@@ -34,7 +35,7 @@ class RoomPage {
       this.#over(sentence(error));
       return;
     }
-    document.title = `${this.document.title} · Mediaserver`;
+    setTitle(this.document.title);
     if (this.document.status === 'ended') this.#over(reasonSentence('ended'), { recorded: true });
     else if (!this.closed) this.#prejoin();
   }
@@ -85,7 +86,7 @@ class RoomPage {
 
   #refused(error) {
     if (error.code === 'not_started') return this.#wait();
-    if (['ended', 'removed', 'forbidden', 'not_enrolled', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error), { recorded: error.code === 'ended' });
+    if (['ended', 'removed', 'forbidden', 'not_enrolled', 'not_enrolled', 'not_found', 'room_full'].includes(error.code)) return this.#over(sentence(error), { recorded: error.code === 'ended' });
     toast(sentence(error), { error: true });
     return this.#prejoin();
   }

@@ -1,4 +1,4 @@
-/** Make a session: now or for later. */
+/** Make a session: now or for later, for everyone or for those who take a course. */
 import { h, show } from '../dom.js';
 import { choices, field, submitting } from '../parts.js';
 
@@ -12,10 +12,13 @@ const TYPES = [
   { value: 'broadcast', label: 'Broadcast', detail: 'You speak; you can bring others on stage' },
 ];
 
-export function createView(app) {
+/** @param {'courses' | 'lessons' | null} [of] what it is for: live classes are for lessons, the others for courses */
+export function createView(app, of = null, ofId = null) {
+  const kinds = KINDS.filter(({ value }) => !of || (of === 'lessons') === (value === 'live'));
+  const place = { back: of ? `/${of}/${ofId}` : '/sessions', bound: of ? { [of === 'courses' ? 'courseId' : 'lessonId']: ofId } : {} };
   const error = h('p', { class: 'form-error', role: 'alert' });
   const types = choices('Who speaks', 'type', TYPES, 'meeting');
-  show(types, false);
+  show(types, of === 'lessons');
   const start = h('input', { class: 'input', type: 'datetime-local', name: 'startTime' });
   const planned = field('Starts at', start, 'People see it in the list; you open it when you join.');
   show(planned, false);
@@ -26,29 +29,38 @@ export function createView(app) {
     start.min = localMinute(new Date());
     submit.textContent = when === 'later' ? 'Schedule' : 'Start now';
   };
-  const form = h('form', { class: 'card stack create' },
+  const form = h('form', { class: 'card stack create' }, boundNote(app, of, ofId),
     field('Title', h('input', { class: 'input', name: 'title', required: true, maxlength: 200, placeholder: 'Algebra, week 3', autofocus: true })),
-    choices('Kind', 'kind', KINDS, 'video', (kind) => show(types, kind === 'live')),
+    choices('Kind', 'kind', kinds, kinds[0].value, (kind) => show(types, kind === 'live')),
     types,
     choices('When', 'when', [{ value: 'now', label: 'Now' }, { value: 'later', label: 'Later' }], 'now', whenChanged),
     planned,
     field('Description', h('textarea', { class: 'input', name: 'description', rows: 2, maxlength: 5000 }), 'Optional.'),
     error,
-    h('div', { class: 'row end' }, h('a', { class: 'button', href: '#/sessions', text: 'Cancel' }), submit));
-  submitting(form, error, (values) => create(app, values));
+    h('div', { class: 'row end' }, h('a', { class: 'button', href: `#${place.back}`, text: 'Cancel' }), submit));
+  submitting(form, error, (values) => create(app, values, place));
   return { title: 'New session', element: h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'New session' })), form) };
 }
 
-/** What an input of type `datetime-local` understands. */
-const localMinute = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+/** Whom it is for, with the course's title as soon as that is known. */
+function boundNote({ client }, of, ofId) {
+  if (!of) return null;
+  const note = h('p', { class: 'hint', text: 'For those who take the course.' });
+  const course = of === 'courses' ? client.learning.course(ofId) : client.learning.lesson(ofId).then((lesson) => lesson.course);
+  course.then(({ title }) => { note.textContent = `For those who take “${title}”.`; }, () => {});
+  return note;
+}
 
-async function create(app, { kind, type, title, description, when, startTime }) {
-  const body = { title: title.trim() };
+/** What an input of type `datetime-local` understands. */
+export const localMinute = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+async function create(app, { kind, type, title, description, when, startTime }, { back, bound }) {
+  const body = { title: title.trim(), ...bound };
   if (description.trim()) body.description = description.trim();
   if (kind === 'live') body.type = type;
   if (when === 'later') body.startTime = new Date(startTime).toISOString();
   const session = await app.client.createSession(kind, body);
-  if (when === 'later') return app.go('/sessions');
+  if (when === 'later') return app.go(back);
   await app.client.startSession(kind, session.id);
   return app.go(`/room/${kind}/${session.id}`);
 }

@@ -1,26 +1,34 @@
-/** Who is signed in, their password and devices, and signing out. */
+/** What is one's own: what others see of one, the password, the devices, one's data. */
 import { h } from '../dom.js';
 import { avatar } from '../parts.js';
+import { imageOf } from '../people.js';
 import { devicesCard, passwordCard } from './account.js';
-
-const ROLES = { student: 'Student', instructor: 'Instructor', admin: 'Administrator' };
+import { dataCard } from './data.js';
+import { detailsCard } from './details.js';
+import { ROLES } from './person.js';
 
 export function profileView(app) {
   const { user } = app.client;
   const email = h('dd', { text: user.email ?? '' });
   const role = h('dd', { text: ROLES[user.role] ?? user.role });
-  app.client.me().then((me) => {
+  const face = h('div', {}, avatar(user.username, { size: 'large', imageUrl: imageOf(user) }));
+  const undo = app.client.on('user', (me) => {
+    if (me?.id !== user.id) return;
     email.textContent = me.email ?? '';
     role.textContent = ROLES[me.role] ?? me.role;
-  }, () => {});
+    face.replaceChildren(avatar(me.username, { size: 'large', imageUrl: imageOf(me) }));
+  });
+  const me = app.client.me();
+  me.catch(() => {});
   const signOut = async () => {
     await app.client.logout();
     app.go('/signin');
   };
   const element = h('div', { class: 'narrow stack' }, h('div', { class: 'card profile' },
-    avatar(user.username, { size: 'large', imageUrl: user.profileImage?.url ?? null }), h('h1', { text: user.username }),
+    face, h('h1', { class: 'user-text', text: user.username }),
     h('dl', {}, h('dt', { text: 'Email' }), email, h('dt', { text: 'Role' }), role),
-    h('button', { class: 'button', onclick: signOut, text: 'Sign out' })),
-    devicesCard(app), passwordCard(app));
-  return { title: 'Profile', element };
+    h('div', { class: 'row wrap center' }, h('a', { class: 'button', href: `#/people/${user.id}`, text: 'Your page' }), h('button', { class: 'button', onclick: signOut, text: 'Sign out' }))),
+  detailsCard(app, me), devicesCard(app), passwordCard(app), dataCard(app),
+  h('p', { class: 'hint foot' }, 'For programs: ', h('a', { href: '/api/v1/docs', text: 'the API' }), '.'));
+  return { title: 'Profile', element, close: undo };
 }

@@ -75,12 +75,13 @@ function sections(app, state, more) {
   const rest = Object.values(state.cursors).some((cursor) => cursor !== END);
   return [
     ...groups.map(([title, list]) => h('section', {}, h('h2', { class: 'section-title' }, h('span', { text: title }), h('span', { class: 'count', text: String(list.length) })),
-      h('ul', { class: 'cards' }, list.map((session) => card(app, session))))),
+      h('ul', { class: 'cards' }, list.map((session) => sessionCard(app, session))))),
     rest && h('button', { class: 'button', onclick: more, text: 'Show more' }),
   ];
 }
 
-function card(app, session) {
+/** @param {{inside?: boolean, named?: boolean}} [options] `inside`: one may join; those of a course are for those who take it; `named`: with the course's title */
+export function sessionCard(app, session, { inside = true, named = true } = {}) {
   const { kind, status, id } = session;
   const mine = app.client.user?.id === session.moderatorUserId;
   const label = status === 'live' ? 'Join' : mine ? 'Start' : 'Open';
@@ -94,7 +95,8 @@ function card(app, session) {
     h('div', { class: 'session-text' },
       h('h3', { text: session.title }),
       h('p', { class: 'hint' }, `${KIND_NAMES[kind]}${session.type === 'broadcast' ? ' · broadcast' : ''} · ${mine ? 'you' : session.moderator?.username ?? ''}`),
+      named && session.course && h('p', { class: 'hint' }, h('a', { class: 'user-text', href: `#/courses/${session.course.id}`, text: session.course.title })),
       h('p', { class: 'hint' }, status === 'live' && h('span', { class: 'live-dot' }), when,
         status === 'live' && session.participantCount ? ` · ${plural(session.participantCount, 'person', 'people')}` : '')),
-    action);
+    inside && action);
 }

@@ -8,7 +8,7 @@ export function signInView(app) {
   const element = h('div', { class: 'signin-page' },
     h('div', { class: 'pitch' }, h('h1', { text: 'Teach and learn together, live.' }),
       h('ul', {}, pitch('camera', 'Meet face to face, or just by voice'), pitch('screen', 'Share your screen with its sound'),
-        pitch('record', 'Record the session and watch it again'))),
+        pitch('book', 'Take courses, or teach them'), pitch('record', 'Record the session and watch it again'))),
     card);
   const drawMode = (mode) => fill(card, ...form(app, mode, drawMode));
   drawMode('login');
@@ -32,7 +32,7 @@ function form(app, mode, drawMode) {
     h('button', { class: 'button primary wide', type: 'submit', text: register ? 'Create account' : 'Sign in' }));
   submitting(element, error, async (values) => {
     await (register ? app.client.register(values) : app.client.login(values));
-    const next = app.wanted ?? '/sessions';
+    const next = app.wanted ?? '/';
     app.wanted = null;
     app.go(next);
   });
