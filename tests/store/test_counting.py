@@ -14,7 +14,13 @@ from mediaserver.store.embedded.pipeline import compile_pipeline
 from mediaserver.store.embedded.storage import Collection, Storage
 from tests.store.contract import Database, fill
 
-KEYS: list[dict[str, int]] = [{"a": 1, "b": -1}, {"b": 1}, {"tags": 1}, {"a": 1, "tags": 1}]
+KEYS: list[dict[str, int]] = [
+    {"a": 1, "b": -1},
+    {"b": 1},
+    {"tags": 1},
+    {"a": 1, "tags": 1},
+    {"tags": 1, "_id": -1},
+]
 SCALARS = st.sampled_from(["x", "y", "", 0, 1, 1.0, float("nan"), None, True])
 TAGS = st.one_of(st.sampled_from(["x", "y"]), st.lists(st.sampled_from(["x", "y", None]), max_size=2))
 DOCUMENTS = st.lists(st.fixed_dictionaries({"a": SCALARS}, optional={"b": SCALARS, "tags": TAGS}), max_size=20)

@@ -114,3 +114,36 @@ def test_thousands_of_points_are_looked_up_not_scanned_for(storage: Storage) -> 
     query = Query(Filter({"_id": {"$in": list(range(0, 6000, 2))}}))
     assert sum(1 for _ in query.run(collection)) == 3000
     assert query.examined == 3000
+
+
+TAGS = st.lists(st.sampled_from(["a", "b", "c", None, 1]), max_size=4)
+TAGGED = st.lists(
+    st.fixed_dictionaries({"tags": TAGS | st.sampled_from(["a", "b", None]), "seen": st.booleans()}), max_size=40
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    TAGGED,
+    st.sampled_from(["a", "b", None, {"$in": ["a", "b"]}, {"$in": ["c", 1, None]}, {"$gt": "a"}]),
+    st.sampled_from([{}, {"_id": {"$lt": 20}}, {"_id": {"$gt": 3, "$lte": 30}}, {"_id": 5}, {"seen": True}]),
+    st.sampled_from([-1, 1]),
+    st.integers(0, 9),
+)
+def test_elements_of_arrays_are_read_in_the_order_of_ids(
+    documents: list[dict[str, Any]], tags: Any, more: dict[str, Any], way: int, limit: int
+) -> None:
+    storage = Storage(":memory:", "OFF")
+    plain = filled(storage, "plain", [], documents)
+    indexed = filled(storage, "indexed", [{"tags": 1, "_id": 1}], documents)
+    filter, sort = {"tags": tags, **more}, [("_id", way)]
+    assert found(indexed, filter, sort, 0, limit) == found(plain, filter, sort, 0, limit)
+    storage.sql.close()
+
+
+def test_a_page_of_a_tag_reads_the_page(storage: Storage) -> None:
+    tagged = [{"tags": ["a", "b"] if n % 2 else ["b"]} for n in range(400)]
+    collection = filled(storage, "tagged", [{"tags": 1, "_id": 1}], tagged)
+    query = Query(Filter({"tags": "b", "_id": {"$lt": 200}}), [("_id", -1)], 0, 10)
+    assert [item.document["_id"] for item in query.run(collection)] == list(range(199, 189, -1))
+    assert query.examined <= 11

@@ -106,7 +106,7 @@ def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
     points, interval = bounds.points, bounds.interval
     bounded = bool(points) or interval is not None
     single = all(len(column) == 1 for column in points)
-    order = _order(index, points, sort) if sort and not index.multikey else None
+    order = _order(index, points, sort) if sort else None
     if (not bounded and order is None) or not _holds_all(index, filter_):
         return Plan(), 0
     prefixes = points[0] if len(points) == 1 else [b"".join(combination) for combination in product(*points)]
@@ -136,22 +136,23 @@ class _Bounds:
 
 def _bounds(index: Index, conditions: Sequence[Condition]) -> _Bounds:
     """In a multikey index different elements may satisfy different conditions, so that only the first field, and
-    one condition on it, can be used."""
+    one condition on it, can be used, and after it `_id`, which is never an array."""
     bounds = _Bounds()
     count = 1
-    for name, direction in index.fields[:1] if index.multikey else index.fields:
+    for name, direction in index.fields[: 1 + _id_is_second(index)] if index.multikey else index.fields:
+        many = index.multikey and name != "_id"
         here = [condition for condition in conditions if condition.path == name]
-        pointed = [condition for condition in here if condition.keys is not None][: 1 if index.multikey else None]
+        pointed = [condition for condition in here if condition.keys is not None][: 1 if many else None]
         points = (
             frozenset[bytes].intersection(*(c.keys for c in pointed if c.keys is not None)) if pointed else None
         )
         if points is None or (count := count * len(points)) > _MAX_POINTS:
-            interval, answered = _interval(here[:1] if index.multikey else here)
+            interval, answered = _interval(here[:1] if many else here)
             bounds.interval = interval.directed(direction) if interval else None
-            bounds.answered.update(() if index.multikey else map(id, answered))
+            bounds.answered.update(() if many else map(id, answered))
             return bounds
         bounds.points.append(sorted(points if direction == 1 else map(invert, points)))
-        if not index.multikey or (NULL not in points and not any(map(str.isdecimal, name.split(".")))):
+        if not many or (NULL not in points and not any(map(str.isdecimal, name.split(".")))):
             bounds.answered.update(map(id, pointed))
     return bounds
 
@@ -196,8 +197,11 @@ def _ranges(prefixes: list[bytes], interval: _Interval | None) -> list[Range]:
 def _order(index: Index, points: list[list[bytes]], sort: Sort) -> int | None:
     """1 or -1 when reading the index forwards or backwards gives `sort` (fields fixed to one value are free).
 
-    Where several values lead the index, it does so within each: those ranges are then merged.
+    Where several values lead the index, it does so within each: those ranges are then merged. A multikey index is
+    good for the order of `_id` alone, within values of the first field.
     """
+    if index.multikey and not (points and _id_is_second(index) and [name for name, _ in sort] == ["_id"]):
+        return None
     leading = list(zip((name for name, _ in index.fields), points, strict=False))
     free = {name for name, column in leading if len(column) == 1}
     wanted = [item for item in sort if item[0] not in free]
@@ -208,6 +212,10 @@ def _order(index: Index, points: list[list[bytes]], sort: Sort) -> int | None:
         if [(name, way * direction) for name, way in have] == wanted:
             return direction
     return None
+
+
+def _id_is_second(index: Index) -> bool:
+    return len(index.fields) > 1 and index.fields[1][0] == "_id"
 
 
 def _holds_all(index: Index, filter_: Filter) -> bool:
