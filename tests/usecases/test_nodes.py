@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mediaserver.base.errors import Unauthenticated
-from mediaserver.usecases import identity
+from mediaserver.domain.tweets import Content
+from mediaserver.usecases import blocks, feed, follows, identity, tweets
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import BusInterrupted, Event
 from tests.store.redis_server import RedisServer, redis_server
@@ -82,3 +83,22 @@ async def test_after_an_outage_nothing_of_before_is_believed(
     await redis_server.start()
     await asyncio.wait_for(heard_of.wait(), 10)
     assert b.tokens.recall(token, b.clock()) is None
+
+
+async def test_a_follow_and_a_block_on_one_node_show_in_the_feed_of_the_other(
+    nodes: tuple[Context, Context], world: World
+) -> None:
+    a, b = nodes
+    ada, eve = await world.person("ada"), await world.person("eve")
+    await tweets.post(a, eve, {"content": Content(text="here")})
+
+    async def feed_on_b_has(n: int) -> None:
+        async with asyncio.timeout(5):
+            while len((await feed.page(b, ada, 10, None)).items) != n:
+                await asyncio.sleep(0.005)
+
+    await feed_on_b_has(0)
+    await follows.follow(a, ada, {"following_user_id": eve.user_id})
+    await feed_on_b_has(1)
+    await blocks.block(a, eve, {"blocked_user_id": ada.user_id})
+    await feed_on_b_has(0)

@@ -1,0 +1,64 @@
+"""Blocks: what they end is over, whoever was faster and whatever is cut off."""
+
+import asyncio
+
+import pytest
+
+from mediaserver.base.errors import Unavailable
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.blocks import Block
+from mediaserver.domain.follows import Follow
+from mediaserver.domain.notifications import Notification
+from mediaserver.domain.users import User
+from mediaserver.usecases import blocks, likes, settling
+from tests.usecases.cut import cut_after
+from tests.usecases.test_follows import counts, follow
+from tests.usecases.test_tweets import tweet
+from tests.usecases.world import World
+
+
+async def block(world: World, who: Actor, whom: Actor) -> Block:
+    return await blocks.block(world.ctx, who, {"blocked_user_id": whom.user_id})
+
+
+async def test_a_block_and_a_follow_at_once_leave_no_follow(world: World) -> None:
+    for n in range(10):
+        ada, eve = await world.person(f"ada{n}"), await world.person(f"eve{n}")
+        await asyncio.gather(block(world, ada, eve), follow(world, eve, ada), return_exceptions=True)
+        assert await world.ctx.of(Block).count({"userId": ada.user_id}) == 1
+        assert not await world.ctx.of(Follow).exists({"followerUserId": eve.user_id})
+        assert await counts(world, ada) == await counts(world, eve) == (0, 0)
+        assert (await world.ctx.of(User).get(ada.user_id)).marks == []
+
+
+async def test_a_block_cut_off_anywhere_ends_the_follows_or_is_not_there(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    for operations in range(80):
+        await follow(world, ada, eve)
+        await follow(world, eve, ada)
+        with cut_after(world.ctx, operations) as cut:
+            try:
+                await block(world, ada, eve)
+            except Unavailable:
+                assert cut.happened
+        for _ in range(2):
+            world.clock.pass_s(60)
+            await settling.resume(world.ctx)
+        made = await world.ctx.of(Block).find({})
+        expected = (0, 0) if made else (1, 1)
+        assert await counts(world, ada) == await counts(world, eve) == expected
+        for one in made:
+            await blocks.unblock(world.ctx, ada, one)
+        for left in await world.ctx.of(Follow).find({}):
+            await settling.remove(world.ctx, left)
+        if not cut.happened:
+            return
+    pytest.fail("blocking never came to its end")
+
+
+async def test_nobody_is_told_across_a_block(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    said = await tweet(world, ada)
+    await block(world, ada, eve)
+    await likes.like(world.ctx, eve, said)  # as if it had been read before
+    assert not await world.ctx.of(Notification).exists({"userId": ada.user_id})
