@@ -153,6 +153,11 @@ class Endpoint:
         return self.status == HTTPStatus.CREATED
 
     @property
+    def tagged(self) -> bool:
+        """Answers have an `ETag`, and conditions on it are judged."""
+        return self._reads and self.prefix == PREFIX and self.produces == "application/json"
+
+    @property
     def _reads(self) -> bool:
         return self.method == "GET"
 

@@ -121,8 +121,9 @@ def _parameter(schema: Schema) -> Schema:
 def _header_parameters(endpoint: Endpoint) -> list[Schema]:
     if endpoint.prefix != PREFIX:
         return []
-    by_method = {"GET": ["IfNoneMatch"], "POST": ["IdempotencyKey"]}
-    names = by_method.get(endpoint.method, ["IfMatch"] if endpoint.conditional else [])
+    names = ["IfNoneMatch"] if endpoint.tagged else ["IfMatch"] if endpoint.conditional else []
+    if endpoint.method == "POST":
+        names.append("IdempotencyKey")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
@@ -143,7 +144,7 @@ def _content(schemas: Schemas, schema: Schema) -> Schema:
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
     good = {str(status): _good(endpoint, schemas, status) for status in (endpoint.status, *endpoint.also)}
-    if endpoint.method == "GET" and endpoint.prefix == PREFIX and endpoint.produces == "application/json":
+    if endpoint.tagged:
         good["304"] = {"description": "What the client has still holds.", "headers": reused.refer("ETag")}
     refused = {
         str(status): {"$ref": f"#/components/responses/{reused.problem_name(status)}"}
@@ -159,7 +160,7 @@ def _good(endpoint: Endpoint, schemas: Schemas, status: int) -> Schema:
         response["content"] = {
             "application/json": _content(schemas, page_of(schema) if endpoint.listed else schema)
         }
-    elif status != HTTPStatus.NO_CONTENT:
+    elif endpoint.method == "GET":
         response["content"] = {endpoint.produces: {}}
     if headers := _headers(endpoint, status):
         response["headers"] = headers
@@ -170,8 +171,7 @@ def _headers(endpoint: Endpoint, status: int) -> Schema:
     if endpoint.prefix != PREFIX:
         return {}
     names = ["RateLimit", "RateLimit-Policy"]
-    reads = endpoint.method == "GET" and endpoint.produces == "application/json"
-    if reads or (endpoint.conditional and status != HTTPStatus.NO_CONTENT):
+    if endpoint.tagged or (endpoint.conditional and status != HTTPStatus.NO_CONTENT):
         names += ["ETag"]
     if endpoint.method == "POST":
         names += ["Idempotency-Replayed"]
@@ -190,6 +190,6 @@ def _errors(endpoint: Endpoint) -> list[int]:
         found |= {413, 415}
     if endpoint.method == "POST":
         found |= {409}
-    if endpoint.method == "GET" and endpoint.prefix == PREFIX:
+    if endpoint.tagged:
         found |= {412}
     return sorted(found)

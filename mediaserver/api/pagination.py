@@ -10,10 +10,12 @@ from mediaserver.api.endpoint import Answer
 
 Limit = Annotated[int, Field(ge=1, le=100, description="Items on a page.")]
 
+_CURSOR = "`nextCursor` of the page before."
+
 
 class PageQuery(Body):
     limit: Limit = 20
-    cursor: Annotated[str, Field(max_length=500, description="`nextCursor` of the page before.")] | None = None
+    cursor: Annotated[str, Field(max_length=500, pattern="^[A-Za-z0-9_-]+$", description=_CURSOR)] | None = None
 
 
 def page(items: Sequence[dict[str, Any]], next_cursor: str | None) -> Answer:

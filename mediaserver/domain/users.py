@@ -12,10 +12,9 @@ from mediaserver.domain.lists import DISTINCT, UNIQUE
 from mediaserver.domain.policy import Policy, admin, any_of, nobody, not_blocked, owner
 from mediaserver.domain.text import CONTROL, SPACE, Line, Prose, Typed, WebAddress, fold
 
-Username = Annotated[
-    str,
-    StringConstraints(min_length=3, max_length=32, pattern=r"^[\p{L}\p{M}\p{Nd}_][\p{L}\p{M}\p{Nd}_.-]*$"),
-]
+# Letters, marks and digits of all scripts; one block of marks as a whole, because some engines take it for that.
+_NAME = r"\p{L}\p{M}\u20d0-\u20ff\p{Nd}_"
+Username = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=rf"^[{_NAME}][{_NAME}.-]*$")]
 _PART = f"[^@{CONTROL}{SPACE}]+"
 Email = Annotated[str, StringConstraints(max_length=254, pattern=rf"^{_PART}@{_PART}\.{_PART}$")]
 Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]

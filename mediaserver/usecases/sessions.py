@@ -8,7 +8,7 @@ from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, faults
+from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, SessionType, faults
 from mediaserver.usecases import binding, describing, participants, settling, users, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import NewsCame, SessionEnded, SessionStarted, SessionUpdated
@@ -30,8 +30,7 @@ async def create(ctx: Context, actor: Actor, kind: SessionKind, fields: Mapping[
 
     Invalid names every bad field; Forbidden unless a course that it is bound to is the actor's to teach.
     """
-    types = KINDS[kind].types
-    given = {"type": types[0] if types else None} | dict(fields)
+    given = {**fields, "type": _type(kind, fields.get("type"))}
     bound = await binding.of(ctx, actor, fields)
     session = Session(**ctx.stamp(), kind=kind, **({"moderator_user_id": actor.user_id} | given | bound.fields))
     _check(session, bound.faults)
@@ -45,6 +44,8 @@ async def update(ctx: Context, actor: Actor, session: Session, fields: Mapping[s
     """
     require_moderator(actor, session)
     changes, faults = dict(fields), list[FieldError]()
+    if "type" in changes:
+        changes["type"] = _type(session.kind, changes["type"])
     if any(fields.get(name, getattr(session, name)) != getattr(session, name) for name in binding.FIELDS):
         if session.status != "scheduled":
             raise Conflict("started", "what a session is bound to cannot be changed once it has started")
@@ -176,6 +177,12 @@ async def _start(ctx: Context, session: Session) -> Session:
 def require_moderator(actor: Actor, session: Session) -> None:
     if not MODERATOR.allows(actor, session):
         raise Forbidden("forbidden", "only the moderator or an admin may do that")
+
+
+def _type(kind: SessionKind, wanted: SessionType | None) -> SessionType | None:
+    """A live session has a type; without a wish, the first."""
+    types = KINDS[kind].types
+    return wanted or (types[0] if types else None)
 
 
 def _check(session: Session, unbound: Sequence[FieldError]) -> None:

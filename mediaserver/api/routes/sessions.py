@@ -190,6 +190,7 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
             body=NewMessage,
             answer=MessageView,
             status=201,
+            also=(200,),
             recover=partial(_recover_message, kind=kind),
         ),
         get("/recordings", "Recordings of a session", _recordings, answer=RecordingView, **listed),

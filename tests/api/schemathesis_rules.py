@@ -1,0 +1,35 @@
+"""What schemathesis is told beside the description, in tests and by `SCHEMATHESIS_HOOKS`."""
+
+import itertools
+from typing import Any
+
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+
+from mediaserver.api.bodies import WRONG_BODY, WRONG_QUERY
+
+_CONDITIONS = itertools.cycle(("*", None, None, '"0.abc"', None, None, 'W/"0.abc", "1.abc"', None, None))
+_numbers = itertools.count()
+
+
+@schemathesis.check
+def takes_what_the_schema_allows(ctx: Any, response: Any, case: Any) -> None:
+    if response.status_code == 422 and case.meta and case.meta.generation.mode.is_positive:
+        problem = response.json()
+        assert problem["detail"] not in (WRONG_BODY, WRONG_QUERY), f"valid by the schema, but refused: {problem}"
+
+
+@schemathesis.hook
+def before_call(ctx: Any, case: Any, kwargs: Any) -> None:
+    """Each request has a key of its own, and a condition in some only: else hardly anything would happen.
+
+    For conditions schemathesis takes values of its own instead of those that the schema allows.
+    """
+    data = case.meta.phase.data if case.meta else None
+    if getattr(data, "parameter_location", None) == ParameterLocation.HEADER:
+        return
+    for name in ("If-Match", "If-None-Match"):
+        if case.headers.pop(name, None) is not None and (condition := next(_CONDITIONS)):
+            case.headers[name] = condition
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = f"key {next(_numbers)}"
