@@ -41,7 +41,7 @@ class Course(Counted):
     summary: ClassVar[tuple[str, ...]] = ("title", "course_code")
 
     course_code: Annotated[
-        Line, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+        str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     ]
     course_code_folded: str = Field(default="", exclude=True)
     title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]

@@ -24,7 +24,7 @@ class MessageQuery(Body):
     """Without a bound the latest; items are by sequence, ascending; the cursor goes on in the same direction."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Field(pattern=r"^(after|before):\d{1,15}$")] | None = None
+    cursor: Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,15}$")] | None = None
     after_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The next ones after this.")] | None = None
     before_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The latest before this.")] | None = None
 
