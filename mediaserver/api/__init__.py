@@ -132,7 +132,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     endpoints = declared(resources)
     app[_DESCRIPTION] = description(resources)
     for endpoint in endpoints:
-        path = endpoint.prefix + endpoint.path
+        path = endpoint.prefix + endpoint.route
         if endpoint.method == "GET":
             app.router.add_get(path, endpoint.__call__)  # and HEAD
         else:

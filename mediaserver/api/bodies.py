@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from mediaserver.base.errors import BadRequest, FieldError, Invalid, NotFound, UnsupportedMedia
 from mediaserver.base.ids import ID_PATTERN
+from mediaserver.domain.document import RULE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,6 +25,7 @@ LARGEST = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"-?[0-9]{1,16}")
 WRONG_BODY, WRONG_QUERY = "some fields are wrong", "the query is wrong"
+_UNFIT = "some fields do not fit together"
 _MESSAGES = {
     "extra_forbidden": "is not a field that can be given here",
     "missing": "is required",
@@ -181,11 +183,13 @@ def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
 
 def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoReturn:
     found: dict[str, str] = {}
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    for one in faults:
         loc = _place(one["loc"], data, missing=one["type"] == "missing")
         message = _MESSAGES.get(one["type"], _plain(one["msg"]))
         found[loc] = f"{found[loc]} or {message}" if loc in found else message
-    raise Invalid("invalid", detail, [FieldError(loc, message) for loc, message in found.items()]) from None
+    told = _UNFIT if all(one["type"] == RULE for one in faults) else detail
+    raise Invalid("invalid", told, [FieldError(loc, message) for loc, message in found.items()]) from None
 
 
 def _place(loc: Sequence[int | str], data: Any, missing: bool) -> str:

@@ -4,6 +4,7 @@ Requests are checked in one order: identity (401), query and body (422), then by
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,10 +18,13 @@ from mediaserver.api.etags import IfMatch
 from mediaserver.api.limits import LIMITS
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.base.errors import BadRequest, NotFound, PreconditionFailed, Unauthenticated
+from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
 from mediaserver.usecases.context import Context
 
 PREFIX = "/api/v1"
+_IDS = re.compile(r"{(id|\w+Id)}")
+_ID = ID_PATTERN.strip("^$")
 
 
 @dataclass(slots=True)
@@ -147,6 +151,11 @@ class Endpoint:
             return self._response(call.request, await self.recover(call, id))
         except NotFound:
             return None
+
+    @property
+    def route(self) -> str:
+        """The path with what its ids look like, so that `/tweets/{id}` does not stand for `/tweets/popular`."""
+        return _IDS.sub(lambda found: f"{{{found[1]}:{_ID}}}", self.path)
 
     @property
     def creates(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from mediaserver.domain.document import Id, UploadId, Value
+from mediaserver.domain.document import Id, UploadId, Value, broken_rule
 from mediaserver.domain.messages import ContentType
 from mediaserver.domain.text import Line, Prose, Source, WebAddress
 
@@ -85,7 +85,7 @@ class Quiz(Value):
     def _answers_are_options(self) -> "Quiz":
         chosen = self.answer if isinstance(self.answer, list) else [self.answer]
         if len(set(chosen)) != len(chosen) or max(chosen) >= len(self.options):
-            raise ValueError("answer must name options by their positions from 0, each once")
+            raise broken_rule("answer must name options by their positions from 0, each once")
         return self
 
 

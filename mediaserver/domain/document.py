@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Literal, Self, get_origin
+from typing import Annotated, Any, ClassVar, Literal, LiteralString, Self, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import ID_PATTERN
@@ -65,6 +66,14 @@ Moment = Annotated[
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 """What may be the id of a document."""
+
+
+def broken_rule(sentence: LiteralString) -> PydanticCustomError:
+    """What a validator of several fields together raises: JSON Schema cannot say such a rule."""
+    return PydanticCustomError(RULE, sentence)
+
+
+RULE = "rule"
 
 
 @dataclass(frozen=True, slots=True)

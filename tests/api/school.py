@@ -12,6 +12,7 @@ from tests.api.running import API, PASSWORD
 
 _BEGUN_BY = {"live-sessions": "start", "video-sessions": "start", "audio-sessions": "start"}
 """Of these, there is little inside before that call."""
+_MORE = {"courses": {"published": True}}
 _DEPTH = 6
 
 
@@ -82,7 +83,8 @@ class Ids:
     def for_field(self, name: str) -> str | None:
         """For a body's field such as `courseId` or `receiverUserId`."""
         stem = name.removesuffix("Id")
-        return self.one_of("users" if stem.lower().endswith("user") else stem + "s")
+        collection = "users" if stem.lower().endswith("user") else stem + "s"
+        return self.newest(collection) if next(self._turns) % 4 else self.one_of(collection)
 
 
 class School:
@@ -93,6 +95,12 @@ class School:
         for person in self.people.values():
             person.sign_in()
             self.ids.unused.add(person.id)
+        self._special = {
+            "users": self._make_person,
+            "uploads": self._make_upload,
+            "notifications": self._make_notification,
+            "progress": self._make_progress,
+        }
         self._creators = {
             collection_of(path): (path, operations["post"])
             for path, operations in description["paths"].items()
@@ -101,8 +109,8 @@ class School:
         self._components = description["components"]["schemas"]
 
     def prepare(self, path: str, who: str) -> None:
-        """Make what the parameters of a path and the fields of its bodies may name, anew."""
-        for word in words_before_parameters(path):
+        """Make anew what a call of `path` is about."""
+        for word in (*words_before_parameters(path), *({collection_of(path)} & {"progress"})):
             self._make(word, who)
             if word in _BEGUN_BY and not path.endswith("{id}") and (id := self.ids.newest(word)):
                 self._post(f"{API}/{word}/{id}/{_BEGUN_BY[word]}", who)
@@ -126,11 +134,8 @@ class School:
         return value
 
     def _make(self, word: str, who: str, depth: int = 0) -> None:
-        if word == "users":
-            other = Person.registered(self.url, f"other{next(self._numbers)}")
-            self.ids.learn("/users", {"id": other.id})
-        elif word == "uploads":
-            self._post(f"{API}/uploads", who, files={"file": ("notes.txt", b"Two lines that never meet")})
+        if word in self._special:
+            self._special[word](who)
         elif word in self._creators and depth < _DEPTH:
             path, operation = self._creators[word]
             for before in words_before_parameters(path):
@@ -138,7 +143,31 @@ class School:
                     self._make(before, who, depth + 1)
             for name, id in self.real_path(path).items():
                 path = path.replace(f"{{{name}}}", id)
-            self._post(path, who, json=self._body(operation, who, depth))
+            self._post(path, who, json=self._body(word, operation, who, depth))
+
+    def _make_person(self, who: str) -> None:
+        self.ids.learn("/users", {"id": self._another().id})
+
+    def _another(self) -> Person:
+        return Person.registered(self.url, f"other{next(self._numbers)}")
+
+    def _make_upload(self, who: str) -> None:
+        self._post(f"{API}/uploads", who, files={"file": ("notes.txt", b"Two lines that never meet")})
+
+    def _make_notification(self, who: str) -> None:
+        """Somebody follows them."""
+        person = self.people[who]
+        self._another().request("POST", f"{API}/follows", json={"followingUserId": person.id})
+        self.ids.learn("/notifications", person.request("GET", f"{API}/notifications").json())
+
+    def _make_progress(self, who: str) -> None:
+        for word in ("courses", "levels", "lessons"):
+            self._make(word, who)
+        self._post(f"{API}/enrollments", who, json={"courseId": self.ids.newest("courses")})
+        body = {"lessonId": self.ids.newest("lessons"), "completionStatus": "in-progress"}
+        answer = self.people[who].request("PUT", f"{API}/progress", json=body)
+        if answer.status_code < 300:
+            self.ids.learn("/progress", answer.json())
 
     def _post(self, path: str, who: str, **options: Any) -> None:
         """As this person, or where only some may, as the admin."""
@@ -148,13 +177,13 @@ class School:
                 self.ids.learn(path, answer.json() if answer.content else None)
                 return
 
-    def _body(self, operation: dict[str, Any], who: str, depth: int) -> Any:
+    def _body(self, made: str, operation: dict[str, Any], who: str, depth: int) -> Any:
         """The operation's example, with what is required only, real ids and a name of its own."""
         if "requestBody" not in operation:
             return None
         content = operation["requestBody"]["content"]["application/json"]
         schema = self._components[content["schema"]["$ref"].rpartition("/")[2]]
-        body = {name: content["example"][name] for name in schema.get("required", ())}
+        body = {name: content["example"][name] for name in schema.get("required", ())} | _MORE.get(made, {})
         for name in body:
             stem = name.removesuffix("Id")
             word = "users" if stem.lower().endswith("user") else stem + "s"
