@@ -24,7 +24,8 @@ _DEEPEST = 32
 LARGEST = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"-?[0-9]{1,16}")
-WRONG_BODY, WRONG_QUERY = "some fields are wrong", "the query is wrong"
+WRONG_BODY, WRONG_QUERY = "some fields are not as described", "the query is not as described"
+"""Said of what the OpenAPI description rules out, and of nothing else."""
 _UNFIT = "some fields do not fit together"
 _MESSAGES = {
     "extra_forbidden": "is not a field that can be given here",

@@ -22,7 +22,7 @@ _WORDS = {
     "courseCode": "MATH-101",
     "cursor": "eyJpZCI6IjAxIn0",
     "description": "From straight lines to systems of equations.",
-    "detail": "some fields are wrong",
+    "detail": "some fields are not as described",
     "email": "ada@example.org",
     "feedback": "Well argued.",
     "links": "https://example.org/ada",

@@ -110,11 +110,12 @@ def _query_parameters(endpoint: Endpoint) -> list[Schema]:
 
 def _parameter(schema: Schema) -> Schema:
     """A query has no null: what is not given is left out."""
-    about = {"description": schema.pop("description")} if "description" in schema else {}
     if "anyOf" in schema:
-        (schema,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+        (given,) = [one for one in schema.pop("anyOf") if one != {"type": "null"}]
+        schema = {**given, **{name: value for name, value in schema.items() if name != "default"}}
     elif schema.get("default", "") is None:
         del schema["default"]
+    about = {"description": schema.pop("description")} if "description" in schema else {}
     return {**about, "schema": schema}
 
 

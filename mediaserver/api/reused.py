@@ -88,7 +88,7 @@ _CODES = {
     413: ("too_large", "the body is too large", "Too large."),
     415: ("unsupported_media_type", "the body must be application/json", "Another media type is wanted."),
     416: ("range_not_satisfiable", "the file has 48213 bytes", "There are no such bytes."),
-    422: ("invalid", "some fields are wrong", "Wrong; `errors` names every bad field."),
+    422: ("invalid", "some fields are not as described", "Wrong; `errors` names every bad field."),
     429: ("too_many", "at most 1200 reads a minute; try again later", "Too many requests."),
     500: ("internal", "something went wrong on our side (incident 5f1c2d3e4a5b6c7d)", "A fault of the server."),
     503: ("store_unavailable", "the document store does not answer", "Something is away; try again later."),

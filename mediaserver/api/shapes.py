@@ -85,7 +85,7 @@ def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) 
     except Invalid as invalid:
         raise Invalid(invalid.code, invalid.detail, [*invalid.errors, *unknown]) from None
     if unknown:
-        raise Invalid("invalid", "some fields are wrong", unknown)
+        raise Invalid("invalid", bodies.WRONG_BODY, unknown)
     return {names[alias]: getattr(after, names[alias]) for alias in known}
 
 

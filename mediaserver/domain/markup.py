@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from mediaserver.domain.text import fold
+from mediaserver.domain.text import WORD, fold
 
 MAX_MENTIONS: Final = 20
 MAX_HASHTAGS: Final = 30
@@ -35,7 +35,7 @@ def hashtags(text: str) -> list[str]:
 
 Hashtag = Annotated[
     str,
-    StringConstraints(pattern=r"^#?[\p{L}\p{M}\p{Nd}_]{1,60}$"),
+    StringConstraints(pattern=rf"^#?[{WORD}]{{1,60}}$"),
     AfterValidator(lambda tag: fold(tag.removeprefix("#"))),
     Field(examples=["algebra"]),
 ]

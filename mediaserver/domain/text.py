@@ -52,6 +52,9 @@ CONTROL = r"\u0000-\u001f\u007f-\u009f"
 """Unicode's Cc, within a character class."""
 SPACE = r"\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """Unicode's Z, within a character class."""
+WORD = r"\p{L}\p{M}\u20d0-\u20ff\p{Nd}_"
+"""Letters, marks and digits of all scripts, within a character class; one block of marks as a whole, because some
+engines take it for that."""
 _ALLOWED = {
     "line": f"[^{CONTROL}]",
     "typed": f"[^{CONTROL}]",

@@ -10,11 +10,9 @@ from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Counted, Document, Id, Index, Moment, Reference, Value
 from mediaserver.domain.lists import DISTINCT, UNIQUE
 from mediaserver.domain.policy import Policy, admin, any_of, nobody, not_blocked, owner
-from mediaserver.domain.text import CONTROL, SPACE, Line, Prose, Typed, WebAddress, fold
+from mediaserver.domain.text import CONTROL, SPACE, WORD, Line, Prose, Typed, WebAddress, fold
 
-# Letters, marks and digits of all scripts; one block of marks as a whole, because some engines take it for that.
-_NAME = r"\p{L}\p{M}\u20d0-\u20ff\p{Nd}_"
-Username = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=rf"^[{_NAME}][{_NAME}.-]*$")]
+Username = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=rf"^[{WORD}][{WORD}.-]*$")]
 _PART = f"[^@{CONTROL}{SPACE}]+"
 Email = Annotated[str, StringConstraints(max_length=254, pattern=rf"^{_PART}@{_PART}\.{_PART}$")]
 Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]

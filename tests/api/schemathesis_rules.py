@@ -4,12 +4,34 @@ import itertools
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis.core.parameters import ParameterLocation
 
 from mediaserver.api.bodies import WRONG_BODY, WRONG_QUERY
 
 _CONDITIONS = itertools.cycle(("*", None, None, '"0.abc"', None, None, 'W/"0.abc", "1.abc"', None, None))
 _numbers = itertools.count()
+_LONGEST_FROM_PATTERN = 1000
+
+
+def with_short_long_texts(schema: Any) -> Any:
+    """The description with a format in the place of the patterns of long texts: Hypothesis takes a minute to make
+    one of 5,000 characters from a pattern. That they have no control characters is left to test_hostile.py.
+    """
+    if isinstance(schema, list):
+        return [with_short_long_texts(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: with_short_long_texts(one) for name, one in schema.items()}
+    if isinstance(found.get("pattern"), str) and found.get("maxLength", 0) > _LONGEST_FROM_PATTERN:
+        del found["pattern"]
+        found["format"] = "long-text"
+    return found
+
+
+schemathesis.openapi.format(
+    "long-text", st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=40)
+)
 
 
 @schemathesis.check

@@ -1,19 +1,25 @@
 """The running server does what its description says: every operation, with data made from its own schemas."""
 
+import contextlib
+import itertools
 import os
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 
-from mediaserver.api import description
+from mediaserver.api import declared, description
 from tests.api import schemathesis_rules
 from tests.api.running import running
 from tests.api.school import School
@@ -21,8 +27,16 @@ from tests.api.school import School
 pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-UPLOAD = {"method": "POST", "path": "/api/v1/uploads"}
+UPLOAD = "/api/v1/uploads"
 """Its body is a form whose type is read from the bytes: tests/api/test_uploads.py has that."""
+LABELS = [
+    label
+    for endpoint in declared()
+    if (label := f"{endpoint.method} {endpoint.prefix}{re.sub(r':[^}]+}', '}', endpoint.path)}")
+    != f"POST {UPLOAD}"
+]
+MOST_BOUNDARIES = 300
+"""Of one operation; one has more than that, and its like has fewer."""
 NEVER_GOOD = {
     "GET /files/{key}": "needs a signed link",
     "POST /api/v1/auth/refresh": "needs a refresh token",
@@ -41,12 +55,6 @@ NEVER_GOOD = {
 """What cannot be brought about from the description alone; tests of their own have the good answers."""
 
 
-def load(*phases: str) -> Any:
-    config = schemathesis.Config.from_path(CONFIG)
-    config.projects.default.phases.update(phases=list(phases))
-    return schemathesis.openapi.from_dict(description(), config=config).exclude(**UPLOAD)
-
-
 class Caller:
     """Carries out the cases and remembers what was answered."""
 
@@ -55,6 +63,7 @@ class Caller:
         self.statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self._at: tuple[str, str] | None = None
         self._number = 0
+        self._session = requests.Session()
 
     def call(self, case: Any, who: str) -> None:
         school, path = self.school, case.operation.path
@@ -66,8 +75,7 @@ class Caller:
         self._number += 1
         if self._number % 8:  # else with ids that nothing has
             self._make_real(case, who)
-        schemathesis_rules.before_call(None, case, {})
-        response = case.call(base_url=school.url, headers=person.headers, timeout=20)
+        response = case.call(base_url=school.url, session=self._session, headers=person.headers, timeout=20)
         self.statuses[case.operation.label][response.status_code] += 1
         if response.status_code in (200, 201) and "json" in response.headers["content-type"][0]:
             school.ids.learn(path, response.json())
@@ -79,10 +87,10 @@ class Caller:
     def _make_real(self, case: Any, who: str) -> None:
         path = case.operation.path
         if not case.meta.is_negative_at(ParameterLocation.PATH):
-            found = self.school.real_path(path)
+            found = self.school.ids.for_path(path)
             if len(found) < path.count("{") or self._number % 16 == 1:
                 self.school.prepare(path, who)
-                found = self.school.real_path(path)
+                found = self.school.ids.for_path(path)
             if path.startswith("/api/v1/users/{id}") and case.method == "GET" and self._number % 3 == 0:
                 found["id"] = self.school.people[who].id
             case.path_parameters.update(found)
@@ -97,16 +105,39 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
         yield Caller(School(url, description()))
 
 
-@load("examples", "coverage", "fuzzing").parametrize()
-@settings(max_examples=20, derandomize=True, phases=(Phase.explicit, Phase.generate), deadline=None)
-def test_it_does_what_it_says_for_an_admin(case: Any, caller: Caller) -> None:
-    caller.call(case, "admin")
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    described = schemathesis_rules.with_short_long_texts(description())
+    return schemathesis.openapi.from_dict(described, config=schemathesis.Config.from_path(CONFIG))
 
 
-@load("examples", "fuzzing").parametrize()
-@settings(max_examples=10, derandomize=True, phases=(Phase.explicit, Phase.generate), deadline=None)
-def test_it_does_what_it_says_for_a_student(case: Any, caller: Caller) -> None:
-    caller.call(case, "student")
+@pytest.mark.parametrize("label", LABELS)
+def test_it_does_what_it_says(label: str, schema: Any, caller: Caller) -> None:
+    """For an admin each boundary of each parameter and field, then any data; for a student any good data."""
+    method, path = label.split(" ")
+    operation = schema[path][method]
+    boundaries = schema.iter_coverage_cases(
+        operation,
+        generation_modes=list(GenerationMode),
+        generation_config=schema.config.generation_for(operation=operation, phase="coverage"),
+    )
+    for case in itertools.islice(boundaries, MOST_BOUNDARIES):
+        caller.call(case, "admin")
+    for who, mode, examples in (
+        ("admin", GenerationMode.POSITIVE, 10), ("admin", GenerationMode.NEGATIVE, 10),
+        ("student", GenerationMode.POSITIVE, 5),
+    ):  # fmt: skip
+        fuzz(operation, mode, examples, lambda case, who=who: caller.call(case, who))
+
+
+def fuzz(operation: Any, mode: GenerationMode, examples: int, call: Callable[[Any], None]) -> None:
+    @settings(max_examples=examples, derandomize=True, deadline=None, phases=(Phase.generate,), database=None)
+    @given(operation.as_strategy(generation_mode=mode))
+    def try_it(case: Any) -> None:
+        call(case)
+
+    with contextlib.suppress(Unsatisfiable):  # an operation without parameters cannot be called wrongly
+        try_it()
 
 
 def test_what_is_created_is_there_and_what_is_deleted_is_gone(caller: Caller) -> None:
@@ -116,7 +147,7 @@ def test_what_is_created_is_there_and_what_is_deleted_is_gone(caller: Caller) ->
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run",
         f"{caller.school.url}/api/v1/openapi.json", "--phases", "stateful", "--max-examples", "30",
-        "--exclude-path", UPLOAD["path"], "--no-color",
+        "--exclude-path", UPLOAD, "--no-color",
         *(part for name, value in person.headers.items() for part in ("--header", f"{name}: {value}")),
     ]  # fmt: skip
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": schemathesis_rules.__name__}
