@@ -1,5 +1,6 @@
 """Courses: who may give them to whom, and what follows from their edits."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,11 @@ async def _require_teacher(ctx: Context, user_id: str) -> None:
 
 async def _added(ctx: Context, course: Course) -> None:
     await ordering.apply(ctx, course)
+    # Nobody teaches what they take: they may have enrolled just before it became theirs.
+    own = {"courseId": course.id, "userId": course.instructor_user_id}
+    if enrollment := await ctx.of(Enrollment).find_one(own):
+        with contextlib.suppress(NotFound):
+            await settling.remove(ctx, enrollment)
     # Who teaches it holds its coming sessions.
     others = {"courseId": course.id, "status": "scheduled", "moderatorUserId": {"$ne": course.instructor_user_id}}
     await ctx.sessions.update_many(others, set={"moderatorUserId": course.instructor_user_id})

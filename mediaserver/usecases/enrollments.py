@@ -53,4 +53,10 @@ async def _tidy(ctx: Context, enrollment: Enrollment) -> None:
     await counting.forget(ctx, Course, enrollment.course_id, "enrolledCount", enrollment)
 
 
-CONSEQUENCES = Consequences(_added, _removed, _tidy)
+async def _stands(ctx: Context, enrollment: Enrollment) -> bool:
+    """Unless the course was given to them at the same moment."""
+    its = {"_id": enrollment.course_id, "instructorUserId": enrollment.user_id}
+    return not await ctx.of(Course).exists(its)
+
+
+CONSEQUENCES = Consequences(_added, _removed, _tidy, stands=_stands)

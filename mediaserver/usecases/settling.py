@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from mediaserver.base.errors import Conflict, NotFound, Problem, Unavailable
 from mediaserver.domain.document import Consequential, Document
 from mediaserver.domain.policy import Filter
+from mediaserver.domain.shown_uploads import holds_uploads
 from mediaserver.usecases import references, showing
 from mediaserver.usecases.context import Consequences, Context, stored_names
 
@@ -254,6 +255,9 @@ async def _cascade(ctx: Context, kind: type[Document], where: dict[str, Any]) ->
     """What hangs on something goes with it, also what others are just removing. TimeoutError when they do not get
     on with it."""
     everywhere = where | ({"gone": {"$in": [False, True]}} if issubclass(kind, Consequential) else {})
+    if _nothing_hangs_on(ctx, kind):
+        await ctx.of(kind).delete_many(everywhere)
+        return
     now = asyncio.get_running_loop().time
     deadline = now() + _WAIT_S
     while children := await ctx.of(kind).find(everywhere, limit=_BATCH):
@@ -280,6 +284,11 @@ async def _take_along(ctx: Context, child: Document) -> bool:
             raise TimeoutError("what hangs on it is not settled yet") from None
     await _clear_away(ctx, child)
     return True
+
+
+def _nothing_hangs_on(ctx: Context, kind: type[Document]) -> bool:
+    """Documents of this class go without a trace: thousands of them by one operation."""
+    return not (kind in ctx.consequences or holds_uploads(kind) or references.referring(ctx, kind))
 
 
 async def _resume_one(ctx: Context, document: Consequential) -> bool:

@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, Unav
 from mediaserver.base.ids import new_id
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.progress import StudentProgress, percent
-from mediaserver.usecases import enrollments, lessons, progress, settling
+from mediaserver.usecases import courses, enrollments, lessons, progress, settling
 from mediaserver.usecases.events import Unenrolled
 from tests.usecases import school
 from tests.usecases.cut import cut_after
@@ -45,6 +45,18 @@ async def test_nobody_takes_the_course_that_they_teach(world: World) -> None:
     with pytest.raises(Conflict) as own:
         await school.enroll(world, ada, await school.course(world, ada))
     assert own.value.code == "own_course"
+
+
+async def test_of_enrolling_and_being_given_the_course_one_comes_first(world: World) -> None:
+    ada, root = await world.person("ada", "instructor"), await world.person("root", "admin")
+    eve = await world.person("eve", "instructor")
+    for n in range(5):
+        course = await school.course(world, ada, f"C{n}")
+        given = courses.update(world.ctx, root, course, {"instructor_user_id": eve.user_id})
+        await asyncio.gather(school.enroll(world, eve, course), given, return_exceptions=True)
+        taken = await world.ctx.of(Enrollment).exists({"courseId": course.id})
+        stored = await school.read(world, course)
+        assert taken is not (stored.instructor_user_id == eve.user_id) and stored.enrolled_count == int(taken)
 
 
 async def test_one_takes_a_course_once(world: World) -> None:
