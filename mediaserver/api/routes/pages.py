@@ -1,5 +1,6 @@
-"""The web client: `/` is its page, `/web/…` the files beside it; nothing on them comes from other hosts."""
+"""The web client: `/` is its page, `/docs` the API's, `/web/…` what they need; nothing is from other hosts."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,10 +23,13 @@ def setup(app: web.Application, settings: Settings) -> None:
     headers = _HEADERS | {"Content-Security-Policy": policy(settings)}
 
     async def protect(request: web.Request, response: web.StreamResponse) -> None:
-        if request.path == "/" or request.path.startswith("/web/"):
+        if request.path in ("/", "/docs") or request.path.startswith("/web/"):
             response.headers.update(headers)
+        if request.path == "/docs":  # Swagger UI sets styles on its elements
+            response.headers["Content-Security-Policy"] += "; style-src 'self' 'unsafe-inline'"
 
-    app.router.add_get("/", _index)
+    app.router.add_get("/", _page("index.html"))
+    app.router.add_get("/docs", _page("api.html"))
     app.router.add_static("/web/", _WEB, append_version=False)
     app.on_response_prepare.append(protect)
 
@@ -58,8 +62,11 @@ def _file_origins(settings: Settings) -> list[str]:
     return found
 
 
-async def _index(_request: web.Request) -> web.FileResponse:
-    return web.FileResponse(_WEB / "index.html")
+def _page(name: str) -> Callable[[web.Request], Awaitable[web.FileResponse]]:
+    async def page(_request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_WEB / name)
+
+    return page
 
 
 def _origin(url: str) -> str:

@@ -29,6 +29,6 @@ export function profileView(app) {
     h('dl', {}, h('dt', { text: 'Email' }), email, h('dt', { text: 'Role' }), role),
     h('div', { class: 'row wrap center' }, h('a', { class: 'button', href: `#/people/${user.id}`, text: 'Your page' }), h('button', { class: 'button', onclick: signOut, text: 'Sign out' }))),
   detailsCard(app, me), devicesCard(app), passwordCard(app), dataCard(app),
-  h('p', { class: 'hint foot' }, 'For programs: ', h('a', { href: '/api/v1/openapi.json', text: 'the API' }), '.'));
+  h('p', { class: 'hint foot' }, 'For programs: ', h('a', { href: '/docs', text: 'the API' }), '.'));
   return { title: 'Profile', element, close: undo };
 }
