@@ -20,7 +20,7 @@ S = TypeVar("S", Tweet, Comment)
 def require_words(content: Content) -> None:
     """Invalid when nothing is said."""
     if content.empty:
-        raise Invalid("invalid", "some fields are wrong", [FieldError("content", "needs text or media")])
+        raise Invalid("invalid", "nothing is said", [FieldError("content", "needs text or media")])
 
 
 async def mentioned(ctx: Context, author: str, text: str) -> list[str]:
