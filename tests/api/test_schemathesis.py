@@ -46,12 +46,33 @@ NEVER_GOOD = {
     "POST /api/v1/uploads/{id}/complete": "needs a bucket",
     "GET /api/v1/recordings/{id}": "needs a recording",
     "DELETE /api/v1/recordings/{id}": "needs a recording",
+    "DELETE /api/v1/messages/{id}": "needs a message that the same person sent",
+    "PUT /api/v1/progress": "needs a lesson of a course that the same person takes",
+    **dict.fromkeys(
+        (
+            "GET /api/v1/assignments/{id}/submissions", "POST /api/v1/assignments/{id}/submissions",
+            "GET /api/v1/submissions/{id}", "PATCH /api/v1/submissions/{id}",
+            "PUT /api/v1/submissions/{id}/grade",
+        ),
+        "needs an assignment of a course that the same person takes, or teaches",
+    ),
+    **dict.fromkeys(
+        (
+            "POST /api/v1/lessons/{id}/clips", "GET /api/v1/clips/{id}", "PATCH /api/v1/clips/{id}",
+            "DELETE /api/v1/clips/{id}", "PUT /api/v1/courses/{id}/clips/{clipId}",
+        ),
+        "needs a film",
+    ),
+    **dict.fromkeys(
+        ("POST /api/v1/reports", "GET /api/v1/reports/{id}", "PATCH /api/v1/reports/{id}"),
+        "needs something that somebody else said",
+    ),
     **{
         f"{method} /api/v1/{kind}-sessions/{{id}}/participants/{{participantId}}": "needs somebody in a room"
         for method in ("GET", "PATCH")
         for kind in ("live", "video", "audio")
     },
-}
+}  # fmt: skip
 """What cannot be brought about from the description alone; tests of their own have the good answers."""
 
 
