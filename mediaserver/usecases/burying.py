@@ -20,7 +20,8 @@ async def bury(ctx: Context, said: S) -> S:
     emptied: dict[str, Any] = {"content": Content(), "mentions": [], "removed": True}
     if isinstance(said, Tweet):
         emptied["hashtags"] = []
-    buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied))
+    # No edit of its author's: one who is just writing it settles it all the same.
+    buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied), edits=False)
     await showing.release(ctx, said)
     await notifications.forget(ctx, said.id)
     return buried
