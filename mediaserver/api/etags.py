@@ -18,7 +18,7 @@ CONDITION_PATTERN = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 """How a condition is written: `*`, or tags with commas between."""
 
 _DIGEST_SIZE = 12
-_ITEM = re.compile(r'[ \t]*(?:((?:W/)?"[!#-~]*")[ \t]*)?(?:,|$)')
+_ITEM = re.compile(r'[ \t]*(?:((?:W/)?"[!#-~]*")[ \t]*)?(?:,|\Z)')
 _REVISION = re.compile(r'"(\d{1,15})\.')
 
 

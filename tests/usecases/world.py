@@ -36,7 +36,8 @@ class TestClock:
     __test__ = False
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        # Ahead of any real clock: by that the databases sweep what has expired.
+        self.now = datetime(2126, 3, 1, 12, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now
