@@ -37,7 +37,7 @@ class TestClock:
 
     def __init__(self) -> None:
         # Ahead of any real clock: by that the databases sweep what has expired.
-        self.now = datetime(2126, 3, 1, 12, 0, tzinfo=UTC)
+        self.now = datetime(2099, 3, 1, 12, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now

@@ -50,10 +50,12 @@ async def _send(call: Call, user: User) -> web.StreamResponse:
             async for piece in pieces:
                 await response.write(piece)
         await response.write_eof()
-    except (Problem, ConnectionError):
+    except BaseException as error:
         # The head is out: the only honest end is a cut connection.
         if call.request.transport is not None:
             call.request.transport.abort()
+        if not isinstance(error, (Problem, ConnectionError)):
+            raise
     return response
 
 
