@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+import mediaserver  # noqa: F401 - before any driver: it gives them the `wait_for` that hears cancellations
+
 # Shared machines stall: time tells nothing about a property. In CI the examples are the same each time.
 settings.register_profile(
     "shared",

@@ -254,3 +254,15 @@ async def test_without_redis_it_is_not_fit_and_nothing_waits(caplog: pytest.LogC
         assert not await a.fit()
         await a.bus.drain(0.05)
         assert "left behind" in caplog.text
+
+
+async def test_it_ends_when_told_in_whatever_turn_of_the_loop(redis_server: RedisServer) -> None:
+    for turns in range(60):
+        bus = RedisBus(redis_server.url, CHANNEL, lambda message: None, lambda: None)
+        running = asyncio.create_task(bus.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        bus.send({"x": 1})
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=5)
+        assert done, f"it goes on though it was cancelled in turn {turns}"
