@@ -19,7 +19,8 @@ from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
-from mediaserver.store.repository import Repository, Sort
+from mediaserver.store.reader import Sort
+from mediaserver.store.repository import Repository
 from mediaserver.usecases import settling
 from mediaserver.usecases.context import Context, stored_names
 from mediaserver.usecases.describing import describe

@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 
 from mediaserver.domain.document import Document
 from mediaserver.store import paging
-from mediaserver.store.repository import Filter, Page, Repository
+from mediaserver.store.reader import Filter, Page
+from mediaserver.store.repository import Repository
 
 D = TypeVar("D", bound=Document)
 

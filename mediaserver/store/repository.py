@@ -5,185 +5,36 @@ A race is settled by the database (unique indexes, find-and-modify), never by re
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from pymongo import ReturnDocument
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from mediaserver.base.clock import Clock, utc_now
-from mediaserver.base.errors import Conflict, FieldError, NotFound
-from mediaserver.domain.document import Consequential, Document, to_stored
-from mediaserver.store import indexing, paging
+from mediaserver.base.errors import Conflict, FieldError
+from mediaserver.domain.document import Document, to_stored
 from mediaserver.store.mongo import Database, Stored
-from mediaserver.store.searching import search_filter
+from mediaserver.store.reader import Filter, Reader, Sort, snake
 from mediaserver.store.transactions import current_session
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
-Filter = Mapping[str, Any]
-Sort = Sequence[tuple[str, int]]
 
 _NUMBERING_ATTEMPTS = 100
 _DUPLICATE = 11000
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[D]):
-    items: list[D]
-    next_cursor: str | None
-
-
-class Repository(Generic[D]):
-    """The documents of one class. `noun` names them in error codes: `user_not_found`."""
+class Repository(Reader[D]):
+    """The documents of one class, read and written."""
 
     def __init__(
         self, database: Database, document: type[D], noun: str | None = None, clock: Clock = utc_now
     ) -> None:
-        self._database, self._document, self._clock = database, document, clock
-        self.noun = noun or _snake(document.__name__)
-        self._names = {"_id", *(field.alias or name for name, field in document.model_fields.items())} - {"id"}
-        self._hides_gone = issubclass(document, Consequential)
+        super().__init__(database, document, noun)
+        self._clock = clock
         self._numbering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    @property
-    def collection(self) -> AsyncCollection[Stored]:
-        return self._database.raw[self._document.collection]
-
-    @property
-    def merged_ranges(self) -> int:
-        """How many values of a field one query may name and still be answered in the order of an index."""
-        return self._database.merged_ranges
-
-    # ------------------------------------------------------------------------------------------ reading
-
-    async def get(self, id: str) -> D:
-        """Raises `NotFound`, code `{noun}_not_found`."""
-        found = await self.find_one({"_id": id})
-        if found is None:
-            raise self._not_found()
-        return found
-
-    async def find_one(self, filter: Filter, sort: Sort = ()) -> D | None:
-        query, order = self._present(filter), list(sort) or None
-        stored = await self._run(lambda: self.collection.find_one(query, sort=order, session=current_session()))
-        return None if stored is None else self._document.from_mongo(stored)
-
-    async def find(
-        self, filter: Filter, sort: Sort = (), limit: int = 0, skip: int = 0, without: Iterable[str] = ()
-    ) -> list[D]:
-        """`limit` 0 gives all: only for sets that are small by nature. Lists for people use `page`.
-
-        Fields in `without` are not read: they are there with their defaults.
-        """
-        query, order, fields = self._present(filter), list(sort) or None, dict.fromkeys(without, 0) or None
-        stored = await self._run(
-            lambda: self.collection.find(
-                query, fields, sort=order, limit=limit, skip=skip, session=current_session()
-            ).to_list()
-        )
-        return [self._document.from_mongo(item) for item in stored]
-
-    async def each(self, filter: Filter, batch: int = 200) -> AsyncIterator[D]:
-        """All matching documents in the order of their ids, in pages, so that nothing stays open between."""
-        cursor: str | None = None
-        while True:
-            page = await self.page(filter, limit=batch, cursor=cursor)
-            for item in page.items:
-                yield item
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    async def page(
-        self,
-        filter: Filter,
-        sort: Sort = (),
-        limit: int = 20,
-        cursor: str | None = None,
-        without: Iterable[str] = (),
-    ) -> Page[D]:
-        """One page, and the cursor of the next: a position in the order, so that inserts shift nothing.
-
-        Fields in `without` are not read: they are there with their defaults.
-
-        Raises `Invalid`, code `bad_cursor`, when the cursor is not one of this collection and order.
-        """
-        order = paging.total_order(sort)
-        query: Stored = dict(self._present(filter))
-        if cursor is not None:
-            values = paging.decode_cursor(cursor, self._document.collection, order)
-            query = {"$and": [query, *paging.after(order, values, self._document)]}
-        fields = dict.fromkeys(without, 0) or None
-        stored = await self._run(
-            lambda: self.collection.find(
-                query, fields, sort=order, limit=limit + 1, session=current_session()
-            ).to_list()
-        )
-        items = [self._document.from_mongo(item) for item in stored[:limit]]
-        more = len(stored) > limit
-        following = paging.encode_cursor(stored[limit - 1], self._document.collection, order) if more else None
-        return Page(items, following)
-
-    async def by_ids(self, ids: Iterable[str]) -> dict[str, D]:
-        """Those of these documents that are there, by id."""
-        wanted = list(dict.fromkeys(ids))
-        return {found.id: found for found in await self.find({"_id": {"$in": wanted}})} if wanted else {}
-
-    async def fields_of(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, Stored]:
-        """Some stored fields of those of these documents that are there, by id: for lists that show little."""
-        if not ids:
-            return {}
-        query, projection = self._present({"_id": {"$in": list(ids)}}), dict.fromkeys(names, 1)
-        found = await self._run(
-            lambda: self.collection.find(query, projection=projection, session=current_session()).to_list()
-        )
-        return {one["_id"]: one for one in found}
-
-    async def values(self, filter: Filter, field: str, sort: Sort = (), limit: int = 0) -> list[Any]:
-        """One stored field of all that match."""
-        query, projection, order = (
-            self._present(filter),
-            {field: 1, "_id": int(field == "_id")},
-            list(sort) or None,
-        )
-        stored = await self._run(
-            lambda: self.collection.find(
-                query, projection=projection, sort=order, limit=limit, session=current_session()
-            ).to_list()
-        )
-        return [item[field] for item in stored]
-
-    def matching(self, words: str) -> Filter:
-        """The filter of documents in which every word occurs (`searched` of the class names where)."""
-        return search_filter(words, self._database.has_text, indexing.searched_fields(self._document))
-
-    async def count(self, filter: Filter, limit: int = 0) -> int:
-        """How many match; with a `limit` no more than that are counted."""
-        query, at_most = self._present(filter), {"limit": limit} if limit else {}
-        return await self._run(
-            lambda: self.collection.count_documents(query, session=current_session(), **at_most)
-        )
-
-    async def exists(self, filter: Filter) -> bool:
-        query = self._present(filter)
-        return (
-            await self._run(
-                lambda: self.collection.find_one(query, projection={"_id": 1}, session=current_session())
-            )
-            is not None
-        )
-
-    async def aggregate(self, pipeline: Sequence[Stored]) -> list[Stored]:
-        async def run() -> list[Stored]:
-            return await (await self.collection.aggregate(list(pipeline), session=current_session())).to_list()
-
-        return await self._run(run)
-
-    # ------------------------------------------------------------------------------------------ writing
 
     async def add(self, document: D) -> D:
         """Raises `Conflict` when a unique field is taken: code `{field}_taken`, or `{noun}_exists` for a pair."""
@@ -400,25 +251,6 @@ class Repository(Generic[D]):
             self._checked(fields)
         return change
 
-    def _checked(self, filter: Filter) -> Filter:
-        """A misspelt field would match nothing, silently; so only this document's wire names are taken."""
-        for name, operand in filter.items():
-            if name in ("$and", "$or", "$nor"):
-                for item in operand:
-                    self._checked(item)
-            elif name != "$text" and name.split(".")[0] not in self._names:
-                raise ValueError(f"{self._document.__name__} has no stored field {name!r}")
-        return filter
-
-    def _present(self, filter: Filter) -> Filter:
-        """The same, without what is being removed unless `filter` asks for it."""
-        if self._hides_gone and "gone" not in filter:
-            return {**self._checked(filter), "gone": {"$ne": True}}
-        return self._checked(filter)
-
-    async def _run(self, operation: Callable[[], Awaitable[T]]) -> T:
-        return await self._database.run(operation)
-
     async def _write(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
         try:
             return await self._database.run(operation, retried)
@@ -428,7 +260,7 @@ class Repository(Generic[D]):
     def _refuse_duplicate(self, error: DuplicateKeyError) -> NoReturn:
         fields = self._fields_of(error)
         shown = [name.removesuffix("Folded").removeprefix("_") for name in fields]
-        code = f"{_snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
+        code = f"{snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
         raise Conflict(
             code,
             f"there is already a {self._words} with this {' and '.join(shown)}",
@@ -445,38 +277,3 @@ class Repository(Generic[D]):
             if index.name == name:
                 return tuple(field for field, _ in index.fields)
         return ("_id",)
-
-    def _not_found(self) -> NotFound:
-        return NotFound(f"{self.noun}_not_found", f"there is no such {self._words}")
-
-    @property
-    def _words(self) -> str:
-        return self.noun.replace("_", " ")
-
-
-async def next_sequence(database: Database, name: str) -> int:
-    """The next number of a named counter, from 1: durable, each given once, in order.
-
-    A number is used up when it is given; where a gap must never show, use `Repository.add_numbered`.
-    """
-
-    async def increment() -> int:
-        while True:
-            try:
-                counter = await database.raw["counters"].find_one_and_update(
-                    {"_id": name},
-                    {"$inc": {"value": 1}},
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                    session=current_session(),
-                )
-            except DuplicateKeyError:  # two first callers raced to make it; the loser increments
-                continue
-            assert counter is not None, "an upsert gives a document"
-            return int(counter["value"])
-
-    return await database.run(increment, retried=False)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

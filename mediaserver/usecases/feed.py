@@ -3,7 +3,7 @@
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.tweets import Tweet
 from mediaserver.store import among
-from mediaserver.store.repository import Page
+from mediaserver.store.reader import Page
 from mediaserver.usecases.context import Context
 
 

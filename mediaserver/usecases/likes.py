@@ -9,7 +9,7 @@ from mediaserver.domain.actor import Actor
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.tweets import Tweet
-from mediaserver.store.repository import Page
+from mediaserver.store.reader import Page
 from mediaserver.usecases import counting, notifications, settling, users
 from mediaserver.usecases.context import Consequences, Context
 

@@ -5,7 +5,7 @@ from typing import Any
 from mediaserver.base.errors import NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.users import Login
-from mediaserver.store.repository import Page
+from mediaserver.store.reader import Page
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
 

@@ -187,11 +187,6 @@ def _refuse_missing(ids: Sequence[str], found: Mapping[str, Upload], locs: Seque
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def read_by(kind: str, reader: Reader) -> None:
-    """From now on `reader` says who may read what a use of `kind` shows. A kind without one shows nothing."""
-    _READERS[kind] = reader
-
-
 async def _ready(ctx: Context, upload_id: str) -> Upload:
     upload = await ctx.uploads.find_one({"_id": upload_id, "status": "ready"})
     if upload is None:
@@ -233,3 +228,4 @@ async def _anyone(ctx: Context, user_id: str, used_id: str) -> bool:
 
 
 _READERS: dict[str, Reader] = {"session": _in_session, "profile": _anyone}
+"""Who may read what a use of a kind shows, where that is not whoever may read the document."""

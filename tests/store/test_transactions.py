@@ -13,7 +13,7 @@ import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, PyMongoError
 
 from mediaserver.base.errors import Conflict, Unavailable
-from mediaserver.store import repository, transactions
+from mediaserver.store import reader, repository, transactions
 from mediaserver.store.mongo import Database
 from mediaserver.store.transactions import current, current_session
 
@@ -306,7 +306,8 @@ async def test_what_is_told_is_told_once_it_is_stored() -> None:
 def test_every_operation_of_a_repository_takes_part() -> None:
     """Each call of a collection's method names the session."""
     methods = set()
-    for node in ast.walk(ast.parse(inspect.getsource(repository))):
+    nodes = [node for module in (reader, repository) for node in ast.walk(ast.parse(inspect.getsource(module)))]
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = ast.unparse(node.func.value)
             if owner == "self.collection" or ".raw[" in owner:

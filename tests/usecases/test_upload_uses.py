@@ -118,26 +118,10 @@ async def test_one_that_expires_meanwhile_undoes_the_others(ctx: Context, ada: A
     assert await uses(ctx, kept, fresh, last) == [(True, [TWEET]), (True, [OTHER]), (False, [])]
 
 
-async def test_a_kind_without_a_reader_shows_nothing(ctx: Context, ada: Actor) -> None:
+async def test_what_is_not_there_shows_its_uploads_to_nobody(ctx: Context, ada: Actor) -> None:
     eve, made = await add_person(ctx, "eve"), await upload(ctx, ada)
     await uploads.mark_used(ctx, made.id, TWEET)
     assert not await uploads.may_read(ctx, eve.user_id, made.id)
-
-
-async def test_a_kinds_reader_is_asked_with_the_person_and_the_id(
-    ctx: Context, ada: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    eve, made = await add_person(ctx, "eve"), await upload(ctx, ada)
-    monkeypatch.setattr(uploads, "_READERS", dict(uploads._READERS))
-
-    async def reader(context: Context, user_id: str, used_id: str) -> bool:
-        return (user_id, used_id) == (eve.user_id, "2")
-
-    uploads.read_by("tweets", reader)
-    await uploads.mark_used(ctx, made.id, TWEET)
-    assert not await uploads.may_read(ctx, eve.user_id, made.id)
-    await uploads.mark_used(ctx, made.id, OTHER)
-    assert await uploads.may_read(ctx, eve.user_id, made.id)
 
 
 async def test_the_use_of_what_is_gone_is_not_found(ctx: Context, ada: Actor) -> None:
