@@ -3,13 +3,13 @@
 Requests are checked in one order: identity (401), query and body (422), then by the handler (403, 404, 409).
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
@@ -208,4 +208,4 @@ def _json(status: int, headers: Mapping[str, str], body: bytes | None) -> web.Re
 
 
 def encode(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return orjson.dumps(data)
