@@ -60,7 +60,6 @@ log = logging.getLogger(__name__)
 DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
 _SETTLING_S: Final = 10.0
-_LAST_S: Final = 2.0
 _LAST_LETTERS_S: Final = 3.0
 _MAX_BODY: Final = 1 << 20
 _LAST_EVENTS_S: Final = 2.0
@@ -340,25 +339,12 @@ async def _mail(settings: Settings) -> AsyncIterator[Mail]:
             mail.close()
 
 
-async def _ended_in_time(name: str, run: Coroutine[Any, Any, None]) -> None:
-    """What does not heed its end (it waits for a store that is away) is left behind after a moment."""
-    inner = asyncio.ensure_future(run)
-    try:
-        await asyncio.shield(inner)
-    except asyncio.CancelledError:
-        inner.cancel()
-        _, late = await asyncio.wait([inner], timeout=_LAST_S)
-        if late:
-            log.warning("a part did not end in time", extra={"part": name})
-        raise
-
-
 @contextlib.asynccontextmanager
 async def _running(name: str, run: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Own an endless task: when it fails the block is cancelled with its error; it ends with the block."""
     try:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(_ended_in_time(name, run), name=name)
+            task = group.create_task(run, name=name)
             try:
                 yield
             finally:

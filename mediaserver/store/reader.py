@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -35,7 +36,7 @@ class Reader(Generic[D]):
         self._names = {"_id", *(field.alias or name for name, field in document.model_fields.items())} - {"id"}
         self._hides_gone = issubclass(document, Consequential)
 
-    @property
+    @cached_property
     def collection(self) -> AsyncCollection[Stored]:
         return self._database.raw[self._document.collection]
 
