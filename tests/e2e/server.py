@@ -101,7 +101,8 @@ class Server:
         except TimeoutError:
             self._process.kill()
             raise
-        await self._reading
+        # A child that was left behind would hold the pipe for ever.
+        await asyncio.wait_for(self._reading, 30)
         return status
 
     async def kill(self) -> None:
