@@ -144,13 +144,14 @@ async def remove(ctx: Context, document: Document) -> None:
 async def resume(ctx: Context) -> int:
     """Finish what was cut off; how many documents. For the start and now and then."""
     done = 0
-    for kind in ctx.repositories.documents:
-        if issubclass(kind, Consequential):
+    kinds = [kind for kind in ctx.repositories.documents if issubclass(kind, Consequential)]
+    # What goes waits for what hangs on it to be settled: that comes first.
+    for gone in (False, True):
+        for kind in kinds:
             before = ctx.clock() - timedelta(seconds=_LEASE_S)
-            for gone in (False, True):
-                left = {"settled": False, "gone": gone, "updatedAt": {"$lt": before}}
-                for document in await ctx.of(kind).find(left, limit=_BATCH):
-                    done += await _resume_one(ctx, document)
+            left = {"settled": False, "gone": gone, "updatedAt": {"$lt": before}}
+            for document in await ctx.of(kind).find(left, limit=_BATCH):
+                done += await _resume_one(ctx, document)
     return done
 
 
