@@ -98,8 +98,8 @@ def _typed(text: str, kind: type | None) -> str | int | bool:
 def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) -> M:
     """`data` (JSON types) as `model`, strictly. Invalid names every bad field by its wire name."""
     try:
-        # Through JSON, because only there strict validation takes a list for a tuple.
-        return model.model_validate_json(json.dumps(data), strict=True)
+        # Through JSON, because only there strict validation takes a list for a tuple. Python's names are for us.
+        return model.model_validate_json(json.dumps(data), strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         if halves := [FieldError(loc, "must be Unicode text") for loc in _half_characters(data)]:
             raise Invalid("invalid", detail, halves) from None
