@@ -25,14 +25,23 @@ _POLL_S = 0.02
 
 
 async def reorder(ctx: Context, parent: Course | Level, ids: Sequence[str], field: str) -> None:
-    """Number the children of `parent` from 0 as `ids` has them. Invalid unless that names each once."""
+    """Number the children of `parent` from 0 as `ids` has them. Invalid unless that names each once:
+    it tells which of `ids` are too many, or else that some are missing."""
     kind, of = _CHILDREN[type(parent)]
     present: list[str] = await ctx.of(kind).values({of: parent.id}, "_id")
     if sorted(present) != sorted(ids):
-        fault = FieldError(field, "must name each of them once, and no others")
-        raise Invalid("invalid", "this is not an order of what is there", [fault])
+        raise Invalid("invalid", "this is not an order of what is there", _faults(present, ids, field))
     if ids:
         await settling.settle(ctx, await _begin(ctx, parent, ids))
+
+
+def _faults(present: Sequence[str], ids: Sequence[str], field: str) -> list[FieldError]:
+    left, faults = set(present), list[FieldError]()
+    for at, id in enumerate(ids):
+        if id not in left:
+            faults.append(FieldError(f"{field}.{at}", "is none of them, or is named before"))
+        left.discard(id)
+    return faults or [FieldError(field, "must name each of them once, and no others")]
 
 
 async def apply(ctx: Context, parent: Course | Level) -> None:

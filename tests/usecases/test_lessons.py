@@ -53,10 +53,16 @@ async def test_an_order_names_each_once(world: World) -> None:
     made = [(await school.level(world, ada, course, title)).id for title in "abc"]
     await ordering.reorder(world.ctx, course, [made[2], made[0], made[1]], "levelIds")
     assert await titles(world, course) == ["c", "a", "b"]
-    for wrong in (made[:2], [*made, made[0]], [*made, new_id()], []):
+    for wrong, named in (
+        (made[:2], ["levelIds"]),
+        ([], ["levelIds"]),
+        ([*made, made[0]], ["levelIds.3"]),
+        ([new_id(), *made, new_id()], ["levelIds.0", "levelIds.4"]),
+        ([made[0], made[0], new_id()], ["levelIds.1", "levelIds.2"]),
+    ):
         with pytest.raises(Invalid) as refused:
             await ordering.reorder(world.ctx, course, wrong, "levelIds")
-        assert [fault.loc for fault in refused.value.errors] == ["levelIds"]
+        assert [fault.loc for fault in refused.value.errors] == named
     assert await titles(world, course) == ["c", "a", "b"]
 
 
