@@ -17,12 +17,18 @@ async def check(
     ctx: Context, owner_id: str, course_id: str, placed: Placed, known: Set[str] = frozenset()
 ) -> None:
     """Invalid names each block whose upload or clip may not stand there; `known` are ids that stood there."""
-    faults = [
+    if found := await faults(ctx, owner_id, course_id, placed, known):
+        raise Invalid("invalid", "some blocks cannot be shown", found)
+
+
+async def faults(
+    ctx: Context, owner_id: str, course_id: str, placed: Placed, known: Set[str] = frozenset()
+) -> list[FieldError]:
+    """As `check` names them."""
+    return [
         *await _upload_faults(ctx, owner_id, placed, known),
         *await _clip_faults(ctx, course_id, placed, known),
     ]
-    if faults:
-        raise Invalid("invalid", "some blocks cannot be shown", faults)
 
 
 async def _upload_faults(ctx: Context, owner_id: str, placed: Placed, known: Set[str]) -> list[FieldError]:

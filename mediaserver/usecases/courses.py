@@ -9,7 +9,7 @@ from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.text import fold
-from mediaserver.usecases import ordering, settling, viewing
+from mediaserver.usecases import ordering, references, settling, viewing
 from mediaserver.usecases.context import Consequences, Context
 
 TEACHERS = ("instructor", "admin")
@@ -47,17 +47,20 @@ async def update(ctx: Context, actor: Actor, course: Course, fields: Mapping[str
         if not actor.is_admin:
             fault = FieldError("instructorUserId", "is for admins to change")
             raise Forbidden("forbidden", "only an admin may give a course to another instructor", [fault])
-        await _require_teacher(ctx, instructor)
+        if faults := await _teacher_faults(ctx, instructor):
+            others = fields.keys() - {"instructor_user_id"}
+            await references.require(ctx, course.model_copy(update=dict(fields)), others, besides=faults)
+            raise Invalid("invalid", "this person cannot teach a course", faults)
         if await ctx.of(Enrollment).exists({"userId": instructor, "courseId": course.id}):
             raise Conflict("enrolled", "this person takes the course: nobody teaches what they take")
     return await settling.change(ctx, course, fields)
 
 
-async def _require_teacher(ctx: Context, user_id: str) -> None:
+async def _teacher_faults(ctx: Context, user_id: str) -> list[FieldError]:
     user = await ctx.users.find_one({"_id": user_id, "active": True})
-    if user is None or user.role not in TEACHERS:
-        fault = FieldError("instructorUserId", "must be an instructor or an admin")
-        raise Invalid("invalid", "this person cannot teach a course", [fault])
+    if user is not None and user.role in TEACHERS:
+        return []
+    return [FieldError("instructorUserId", "must be an instructor or an admin")]
 
 
 async def _added(ctx: Context, course: Course) -> None:

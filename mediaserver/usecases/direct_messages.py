@@ -9,7 +9,8 @@ from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.direct_messages import DirectMessage, pair_of
 from mediaserver.domain.messages import ContentType, fits
-from mediaserver.usecases import describing, inbox, settling, uploads
+from mediaserver.domain.users import User
+from mediaserver.usecases import describing, inbox, settling
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Pushed
 
@@ -38,8 +39,11 @@ async def send(
     sent = {"senderUserId": actor.user_id, "receiverUserId": receiver_id, "clientId": client_id}
     if known := await ctx.of(DirectMessage).find_one(sent):
         return known
-    await _check_receiver(ctx, actor, receiver_id)
-    await _check_content(ctx, actor, content_type, content)
+    receiver = await ctx.users.find_one({"_id": receiver_id})
+    faults = [*_receiver_faults(actor, receiver), *await _content_faults(ctx, actor, content_type, content)]
+    if faults or receiver is None:
+        raise Invalid("invalid", "the message cannot be sent", faults)
+    await _require_reachable(ctx, actor, receiver)
     stamp = ctx.stamp()
     message = DirectMessage(
         **stamp,
@@ -103,29 +107,31 @@ async def _seen(ctx: Context, sender_id: str, receiver_id: str, which: Wire) -> 
         await inbox.read_group(ctx, receiver_id, "message", {}, sender_id)
 
 
-async def _check_receiver(ctx: Context, actor: Actor, receiver_id: str) -> None:
-    if receiver_id == actor.user_id:
-        raise _invalid("receiverUserId", "must be somebody else")
-    receiver = await ctx.users.find_one({"_id": receiver_id})
+def _receiver_faults(actor: Actor, receiver: User | None) -> list[FieldError]:
     if receiver is None:
-        raise _invalid("receiverUserId", "there is no such user")
-    pair = {"$in": [actor.user_id, receiver_id]}
+        return [FieldError("receiverUserId", "there is no such user")]
+    return [FieldError("receiverUserId", "must be somebody else")] if receiver.id == actor.user_id else []
+
+
+async def _require_reachable(ctx: Context, actor: Actor, receiver: User) -> None:
+    pair = {"$in": [actor.user_id, receiver.id]}
     if await ctx.of(Block).exists({"userId": pair, "blockedUserId": pair}):
         raise Forbidden("blocked", "one of you has blocked the other")
     if not receiver.active:
         raise Conflict("inactive", "this person's account is not active")
 
 
-async def _check_content(ctx: Context, actor: Actor, content_type: ContentType, content: str) -> None:
+async def _content_faults(
+    ctx: Context, actor: Actor, content_type: ContentType, content: str
+) -> list[FieldError]:
     if content_type == "Text":
         longest = ctx.settings.rooms.chat_max_chars
-        if len(content) > longest:
-            raise _invalid("content", f"must have at most {longest} characters")
-        return
-    (upload,) = await uploads.owned(ctx, actor.user_id, [content], ["content"])
+        return (
+            [FieldError("content", f"must have at most {longest} characters")] if len(content) > longest else []
+        )
+    upload = await ctx.uploads.find_one({"_id": content, "ownerUserId": actor.user_id, "status": "ready"})
+    if upload is None:
+        return [FieldError("content", "must be the id of an upload of yours")]
     if not fits(content_type, upload.content_type):
-        raise _invalid("content", f"is of type {upload.content_type}, which is no {content_type}")
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid("invalid", "the message cannot be sent", [FieldError(field, message)])
+        return [FieldError("content", f"is of type {upload.content_type}, which is no {content_type}")]
+    return []

@@ -37,13 +37,14 @@ async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Lesso
 
 
 async def update(ctx: Context, actor: Actor, lesson: Lesson, fields: Mapping[str, Any]) -> Lesson:
-    """Change a lesson; to another level only of the same course. Invalid names every bad block."""
-    if (level_id := fields.get("level_id", lesson.level_id)) != lesson.level_id:
-        await _require_level(ctx, lesson, level_id)
+    """Change a lesson; to another level only of the same course. Invalid names that and every bad block."""
+    faults = await _level_faults(ctx, lesson, fields.get("level_id", lesson.level_id))
     if "content" in fields:
         known = {block.value for block in lesson.content if isinstance(block.value, str)}
         after = lesson.model_copy(update={"content": fields["content"]})
-        await contents.check(ctx, actor.user_id, lesson.course_id, _placed(after), known)
+        faults += await contents.faults(ctx, actor.user_id, lesson.course_id, _placed(after), known)
+    if faults:
+        raise Invalid("invalid", "the lesson cannot be so", faults)
     return await settling.change(ctx, lesson, fields, owner=actor.user_id)
 
 
@@ -67,10 +68,11 @@ async def describe(ctx: Context, reader: Actor, found: Sequence[Lesson]) -> list
     return wires
 
 
-async def _require_level(ctx: Context, lesson: Lesson, level_id: str) -> None:
-    if not await ctx.of(Level).exists({"_id": level_id, "courseId": lesson.course_id}):
-        fault = FieldError("levelId", "must be a level of the same course")
-        raise Invalid("invalid", "the lesson cannot be moved there", [fault])
+async def _level_faults(ctx: Context, lesson: Lesson, level_id: str) -> list[FieldError]:
+    its = {"_id": level_id, "courseId": lesson.course_id}
+    if level_id == lesson.level_id or await ctx.of(Level).exists(its):
+        return []
+    return [FieldError("levelId", "must be a level of the same course")]
 
 
 def _placed(lesson: Lesson) -> contents.Placed:

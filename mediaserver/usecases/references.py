@@ -1,5 +1,6 @@
 """Documents that name others: nothing refers to what is not there, as the references of each class declare it."""
 
+from collections.abc import Sequence, Set
 from typing import Any, TypeVar
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid
@@ -10,8 +11,13 @@ from mediaserver.usecases.context import Context
 D = TypeVar("D", bound=Document)
 
 
-async def require(ctx: Context, document: Document, only: set[str] | None = None) -> None:
-    """Invalid when it refers to what is not there. `only` names the fields that are asked about."""
+async def require(
+    ctx: Context, document: Document, only: Set[str] | None = None, besides: Sequence[FieldError] = ()
+) -> None:
+    """Invalid when it refers to what is not there. `only` names the fields that are asked about.
+
+    `besides` are faults that were found otherwise, to be told along.
+    """
     missing = [
         FieldError(loc, f"there is no such {_one_of(ctx, reference)}")
         for reference in document.references
@@ -19,7 +25,7 @@ async def require(ctx: Context, document: Document, only: set[str] | None = None
         for loc, _ in await _missing(ctx, document, reference)
     ]
     if missing:
-        raise Invalid("missing_reference", "this refers to something that is not there", missing)
+        raise Invalid("missing_reference", "this refers to something that is not there", [*missing, *besides])
 
 
 async def refuse_if_needed(ctx: Context, document: Document, settled: bool = False) -> None:

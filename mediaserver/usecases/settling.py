@@ -10,11 +10,11 @@ its consequences come in one, and go in one.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from mediaserver.base.errors import Conflict, NotFound, Problem, Unavailable
+from mediaserver.base.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from mediaserver.domain.document import Consequential, Document
 from mediaserver.domain.policy import Filter
 from mediaserver.domain.shown_uploads import holds_uploads
@@ -40,7 +40,7 @@ async def add(ctx: Context, document: D, owner: str = "") -> D:
     Invalid names each reference to what is not there and each upload that cannot be used; Conflict for what is
     unique; Unavailable when the store goes away (then it is there whole in a while, or not at all).
     """
-    await references.require(ctx, document)
+    await _require(ctx, document, owner=owner)
     if not isinstance(document, Consequential):
         async with showing.used(ctx, document, owner=owner):
             await ctx.of(type(document)).add(document)
@@ -73,7 +73,7 @@ async def change(
     again = isinstance(before, Consequential) and consequences_of(ctx, kind).edited
     if again:
         stored["settled"] = False
-    await references.require(ctx, before.model_copy(update=everything), only=names)
+    await _require(ctx, before.model_copy(update=everything), before, owner, names)
     changed = await _store(ctx, before, everything, stored, owner, where or {})
     if lost := await references.lost(ctx, changed, only=names):
         as_before = {name: getattr(before, name) for name in everything}
@@ -87,6 +87,22 @@ async def change(
     if lost:
         raise _gone()
     return changed
+
+
+async def _require(
+    ctx: Context,
+    document: Document,
+    before: Document | None = None,
+    owner: str = "",
+    only: Set[str] | None = None,
+) -> None:
+    """Invalid when it refers to what is not there; its uploads, which are looked at when it is stored, are named
+    along."""
+    try:
+        await references.require(ctx, document, only)
+    except Invalid as invalid:
+        faults = await showing.faults(ctx, document, before, owner)
+        raise Invalid(invalid.code, invalid.detail, [*invalid.errors, *faults]) from None
 
 
 async def _store(

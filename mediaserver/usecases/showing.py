@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mediaserver.base.errors import NotFound, Unavailable
+from mediaserver.base.errors import FieldError, Invalid, NotFound, Unavailable
 from mediaserver.domain.document import Document
 from mediaserver.domain.shown_uploads import shown_uploads
 from mediaserver.domain.uploads import Use
@@ -23,21 +23,34 @@ async def used(
     where it alone showed them. Invalid names each place with an upload that is not there, or not its owner's
     (`owner`, else the document's `user_id` or the like).
     """
-    wanted, had = shown_uploads(document), {id for _, id in shown_uploads(before)} if before else set()
-    fresh = {id: ".".join(map(str, loc)) for loc, id in wanted if id not in had}
-    dropped = had - {id for _, id in wanted}
+    had = {id for _, id in shown_uploads(before)} if before else set()
+    dropped = had - {id for _, id in shown_uploads(document)}
+    ids, locs = _fresh(document, before)
     use = Use(kind=document.collection, id=document.id)
-    if fresh:
-        await uploads.use_all(ctx, owner or _owner(document), list(fresh), use, list(fresh.values()))
+    if ids:
+        await uploads.use_all(ctx, owner or _owner(document), ids, use, locs)
     if dropped:
         await uploads.doubt(ctx, list(dropped))
     try:
         yield
     except BaseException:
         with contextlib.suppress(Unavailable):  # when the store cannot tell they stay: better kept than missing
-            await _agree(ctx, document, set(fresh), use)
+            await _agree(ctx, document, set(ids), use)
         raise
     await _agree(ctx, document, dropped, use)
+
+
+async def faults(
+    ctx: Context, document: Document, before: Document | None = None, owner: str = ""
+) -> list[FieldError]:
+    """As `used` names them."""
+    ids, locs = _fresh(document, before)
+    try:
+        if ids:
+            await uploads.owned(ctx, owner or _owner(document), ids, locs)
+    except Invalid as invalid:
+        return list(invalid.errors)
+    return []
 
 
 async def release(ctx: Context, document: Document) -> None:
@@ -73,6 +86,13 @@ async def _agree(ctx: Context, document: Document, ids: set[str], use: Use) -> N
             with contextlib.suppress(NotFound):
                 await uploads.mark_used(ctx, id, use)
         seen = shown
+
+
+def _fresh(document: Document, before: Document | None) -> tuple[list[str], list[str]]:
+    """The uploads that `before` did not show, and where they stand."""
+    had = {id for _, id in shown_uploads(before)} if before else set()
+    fresh = [(loc, id) for loc, id in shown_uploads(document) if id not in had]
+    return [id for _, id in fresh], [".".join(map(str, loc)) for loc, _ in fresh]
 
 
 def _owner(document: Document) -> str:

@@ -72,7 +72,10 @@ async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, An
     if actor.user_id == user.id and (fields.get("active") is False or fields.get("role", "admin") != "admin"):
         raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
     own = {name: value for name, value in fields.items() if name not in _ADMIN_ONLY}
-    await references.require(ctx, user.model_copy(update=own), only=set(own))
+    faults = await _picture_faults(ctx, user, own.get("profile_image"))
+    await references.require(ctx, user.model_copy(update=own), only=own.keys(), besides=faults)
+    if faults:
+        raise Invalid("invalid", "the picture cannot be used", faults)
     if "profile_image" in own:
         await _change_picture(ctx, user, own["profile_image"])
     if own:
@@ -85,13 +88,18 @@ async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, An
     return user
 
 
+async def _picture_faults(ctx: Context, user: User, upload_id: str | None) -> list[FieldError]:
+    if upload_id is None:
+        return []
+    upload = await ctx.uploads.find_one({"_id": upload_id, "ownerUserId": user.id, "status": "ready"})
+    if upload is not None and fits("Image", upload.content_type):
+        return []
+    return [FieldError("profileImage", "must be the id of a picture that this person uploaded")]
+
+
 async def _change_picture(ctx: Context, user: User, upload_id: str | None) -> None:
     use = Use(kind="profile", id=user.id)
     if upload_id is not None:
-        upload = await ctx.uploads.find_one({"_id": upload_id, "ownerUserId": user.id, "status": "ready"})
-        if upload is None or not fits("Image", upload.content_type):
-            fault = FieldError("profileImage", "must be the id of a picture that this person uploaded")
-            raise Invalid("invalid", "the picture cannot be used", [fault])
         await uploads.mark_used(ctx, upload_id, use)
     if user.profile_image and user.profile_image != upload_id:
         await uploads.release(ctx, user.profile_image, use)

@@ -1,6 +1,8 @@
 """Nothing refers to what is not there, also when the one is written while the other is deleted."""
 
 import asyncio
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -8,9 +10,11 @@ from mediaserver.base.errors import Conflict, Invalid
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
+from mediaserver.domain.document import Document, Id, Reference, UploadId
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.skills import Skill
 from mediaserver.usecases import settling
-from tests.usecases.world import World
+from tests.usecases.world import World, open_world
 
 
 def skill(world: World) -> Skill:
@@ -53,3 +57,44 @@ async def test_every_missing_one_is_named(world: World) -> None:
     with pytest.raises(Invalid) as refused:
         await settling.add(world.ctx, course(world, ada, gone))
     assert [(fault.loc, fault.msg) for fault in refused.value.errors] == [("skillId", "there is no such skill")]
+
+
+class Poster(Document):
+    """Refers to something and shows uploads."""
+
+    collection: ClassVar[str] = "posters"
+    references: ClassVar[tuple[Reference, ...]] = (Reference("skill_id", "skills", "refuse"),)
+
+    user_id: Id
+    skill_id: Id
+    front: UploadId
+    back: UploadId
+
+
+async def test_uploads_are_named_along_with_what_is_missing(uri: str, tmp_path: Path) -> None:
+    async with open_world(uri, tmp_path, documents=[*DOCUMENTS, Poster]) as world:
+        ada, eve = await world.person("ada"), await world.person("eve")
+        own, theirs = (await world.upload(ada)).id, (await world.upload(eve)).id
+        about = await settling.add(world.ctx, skill(world))
+
+        def poster(skill_id: str, front: str, back: str) -> Poster:
+            of = {"user_id": ada.user_id, "skill_id": skill_id}
+            return Poster(**world.ctx.stamp(), **of, front=front, back=back)
+
+        made = await settling.add(world.ctx, poster(about.id, own, own))
+        for skill_id, front, back, named in (
+            (new_id(), theirs, theirs, ["skillId", "front", "back"]),
+            (about.id, theirs, theirs, ["front", "back"]),
+            (new_id(), own, theirs, ["skillId", "back"]),
+            (new_id(), own, own, ["skillId"]),
+        ):
+            fields = {"skill_id": skill_id, "front": front, "back": back}
+            for refused in (
+                settling.add(world.ctx, poster(skill_id, front, back)),
+                settling.change(world.ctx, made, fields),
+            ):
+                with pytest.raises(Invalid) as caught:
+                    await refused
+                assert [fault.loc for fault in caught.value.errors] == named
+        assert await world.ctx.of(Poster).find({}) == [made]
+        assert not (await world.ctx.uploads.get(theirs)).used
