@@ -7,17 +7,15 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from mediaserver.api import RESOURCES, description
-from mediaserver.api.resources.assignments import SUBMISSIONS
 from mediaserver.base.ids import new_id
-from tests.api.cases import Case, Ids, asked, learning, messages, people, social
+from tests.api.cases import Case, Ids, asked
+from tests.api.cases.catalogue import CASES
 from tests.api.conftest import Client, bearer
 from tests.usecases.world import World
 
-CASES = {**people.CASES, **social.CASES, **messages.CASES, **learning.CASES}
-
 
 def test_every_resource_has_its_case() -> None:
-    assert set(CASES) == {resource.path for resource in RESOURCES if resource != SUBMISSIONS}
+    assert set(CASES) == {resource.path for resource in RESOURCES}
 
 
 @pytest.fixture(params=CASES)

@@ -25,6 +25,8 @@ class Case:
     """A good body to create with, another one each time; None: `change` is one."""
     place: Callable[[World], Awaitable[str]] | None = None
     """The path of the list, perhaps with a query, where it is not the resource's own."""
+    origin: Callable[[World], Awaitable[str]] | None = None
+    """Where another one is made, where that is not the path of the list."""
     role: Role = "student"
     private: bool = False
     """Strangers may not even read it."""
@@ -40,6 +42,9 @@ class Case:
         return "/api/v1" + (await self.place(world) if self.place else self.resource.path)
 
     async def new_path(self, world: World) -> str:
+        """The path under which another one is made."""
+        if self.origin:
+            return "/api/v1" + await self.origin(world)
         return (await self.list_path(world)).partition("?")[0]
 
     def path(self, id: str) -> str:

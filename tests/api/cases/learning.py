@@ -1,11 +1,12 @@
 from datetime import timedelta
 
-from mediaserver.api.resources.assignments import ASSIGNMENTS
+from mediaserver.api.resources.assignments import ASSIGNMENTS, SUBMISSIONS
 from mediaserver.api.resources.clips import CLIPS
 from mediaserver.api.resources.courses import COURSES, ENROLLMENTS, LESSONS, LEVELS, PROGRESS
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
@@ -93,6 +94,22 @@ async def _assignments_path(world: World) -> str:
     return f"/lessons/{(await _lesson(world)).id}/assignments"
 
 
+async def _foreign_assignment(world: World) -> Assignment:
+    """Of a course that ada takes."""
+    teacher, course = await _foreign_course(world)
+    await school.enroll(world, await ada(world), course)
+    return await school.assignment(world, teacher, await school.lesson_of(world, teacher, course))
+
+
+async def _submissions(world: World, n: int) -> Ids:
+    owner = await ada(world)
+    return [(await school.submit(world, owner, await _foreign_assignment(world))).id for _ in range(n)]
+
+
+async def _submissions_path(world: World) -> str:
+    return f"/assignments/{(await _foreign_assignment(world)).id}/submissions"
+
+
 async def _new_clip(world: World) -> Fields:
     return {"title": "Proof", "upload": (await world.upload(await ada(world), "video/mp4")).id}
 
@@ -108,6 +125,7 @@ async def _clips_path(world: World) -> str:
 
 
 _TITLE: Fields = {"title": "Rings"}
+_WORK: Fields = {"content": {"type": "text", "value": "Quod erat demonstrandum."}}
 CASES = {
     "/courses": Case(COURSES, _courses, _TITLE, body=_new_course, role="instructor"),
     "/levels": Case(LEVELS, _levels, _TITLE, place=_levels_path, role="instructor"),
@@ -121,6 +139,7 @@ CASES = {
         ASSIGNMENTS, _assignments, _TITLE, body=_new_assignment,
         place=_assignments_path, role="instructor", private=True, refusal="not_enrolled",
     ),
+    "/submissions": Case(SUBMISSIONS, _submissions, _WORK, origin=_submissions_path, private=True),
     "/clips": Case(
         CLIPS, _clips, _TITLE, body=_new_clip,
         place=_clips_path, role="instructor", private=True, refusal="not_enrolled",
