@@ -206,16 +206,23 @@ async def gather(crowd: Crowd, count: int, seed: int, prefix: str = "bot") -> li
     return clients
 
 
-async def all_act(everyone: Sequence[tuple[Client, Sequence[tuple[int, Act]]]], times: int) -> None:
-    """All at once do so many acts, one after the other, each as likely as its weight says.
+async def all_act(
+    everyone: Sequence[tuple[Client, Sequence[tuple[int, Act]]]],
+    times: int,
+    enough: Callable[[], bool] = lambda: True,
+) -> None:
+    """All at once do so many acts, one after the other, each as likely as its weight says, and more until it is
+    `enough`.
 
     The first thing that is wrong ends it.
     """
 
     async def go(client: Client, acts: Sequence[tuple[int, Act]]) -> None:
-        weights = [weight for weight, _ in acts]
-        for one in client.random.choices([act for _, act in acts], weights, k=times):
+        weights, done = [weight for weight, _ in acts], 0
+        while done < times or not enough():
+            (one,) = client.random.choices([act for _, act in acts], weights)
             await one(client)
+            done += 1
 
     try:
         async with asyncio.TaskGroup() as group:

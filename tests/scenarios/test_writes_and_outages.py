@@ -4,6 +4,7 @@ All that was acknowledged is there, each thing once, and nothing is half written
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,8 +43,16 @@ async def square(campus: Campus) -> AsyncIterator[Square]:
         yield square
 
 
-async def storm(square: Square, times: int = 20) -> None:
-    await all_act([(person, square.acts) for person in square.people], times)
+@contextlib.asynccontextmanager
+async def storm(square: Square) -> AsyncIterator[None]:
+    """Everybody acts, within the block and a little longer."""
+    over = asyncio.Event()
+    running = asyncio.create_task(all_act([(person, square.acts) for person in square.people], 5, over.is_set))
+    try:
+        yield
+    finally:
+        over.set()
+        await running
 
 
 async def all_is_whole(campus: Campus, square: Square) -> None:
@@ -59,35 +68,32 @@ async def all_is_whole(campus: Campus, square: Square) -> None:
 
 
 async def test_the_documents_die_again_and_again(campus: Campus, square: Square) -> None:
-    running = asyncio.create_task(storm(square))
-    for _ in range(3):
-        await asyncio.sleep(1.5)  # something to interrupt
-        await campus.lose_documents()
-    await running
+    async with storm(square):
+        for _ in range(3):
+            await asyncio.sleep(1.5)  # something to interrupt
+            await campus.lose_documents()
     assert sum(square.admin.crowd.waits.values()), "the storm noticed nothing"
     await all_is_whole(campus, square)
 
 
 async def test_the_documents_hang(campus: Campus, square: Square) -> None:
     crowd = square.admin.crowd
-    running = asyncio.create_task(storm(square, 10))
-    await asyncio.sleep(1)  # something to interrupt
-    async with campus.frozen_documents():
-        for _ in range(200):
-            if any(why.startswith("503") for why in crowd.waits):
-                break
-            await asyncio.sleep(0.1)
-    await running
+    async with storm(square):
+        await asyncio.sleep(1)  # something to interrupt
+        async with campus.frozen_documents():
+            for _ in range(200):
+                if any(why.startswith("503") for why in crowd.waits):
+                    break
+                await asyncio.sleep(0.1)
     assert any(why.startswith("503") for why in crowd.waits), crowd.waits
     await all_is_whole(campus, square)
 
 
 async def test_the_server_dies(campus: Campus, square: Square) -> None:
-    running = asyncio.create_task(storm(square))
-    for _ in range(2):
-        await asyncio.sleep(2)  # something to interrupt
-        await campus.server.kill()
-        await campus.server.start()
-    await running
+    async with storm(square):
+        for _ in range(2):
+            await asyncio.sleep(2)  # something to interrupt
+            await campus.server.kill()
+            await campus.server.start()
     assert sum(square.admin.crowd.waits.values()), "the storm noticed nothing"
     await all_is_whole(campus, square)
