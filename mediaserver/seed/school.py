@@ -145,7 +145,7 @@ COURSES: Final = (
                 )),
             )),
         ),
-        ("ben", "eve", "finn"),
+        ("ada", "ben", "eve", "finn"),
     ),
     Course(
         "PRG-100", "First programs", "Being written; come back in spring.", "Programming", "nora", 600,
