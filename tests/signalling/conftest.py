@@ -11,7 +11,6 @@ import socketio
 from aiohttp import web
 
 from mediaserver.base.clock import utc_now
-from mediaserver.base.ids import new_id
 from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Settings, load_settings
 from mediaserver.base.signing import UrlSigner
@@ -23,7 +22,6 @@ from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mail import open_mail
-from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
@@ -35,6 +33,7 @@ from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
 from tests.rooms.fakes import FakeRecorder, FakeWorkers, until
 from tests.store.conftest import engine, shared_server, uri
+from tests.store.databases import empty_database
 
 __all__ = ["engine", "shared_server", "uri"]
 
@@ -42,8 +41,8 @@ __all__ = ["engine", "shared_server", "uri"]
 @contextlib.asynccontextmanager
 async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Context]:
     """What use cases get, over a database of its own."""
-    database = await Database.open(uri, f"test_{new_id()}")
-    await database.ensure_indexes(DOCUMENTS)
+    stack = contextlib.AsyncExitStack()
+    database = await stack.enter_async_context(empty_database(uri))
     objects = await open_objects(settings.objects, data)
     secrets = Secrets.load(data)
     passwords, events = Passwords(settings.auth), Events()
@@ -59,8 +58,7 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
     finally:
         passwords.close()
         await objects.close()
-        await database.client.drop_database(database.raw.name)
-        await database.close()
+        await stack.aclose()
 
 
 class Someone:

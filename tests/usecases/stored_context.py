@@ -1,7 +1,7 @@
 """A `Context` over real documents and a local object directory, with what files need; the rest is absent."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,6 @@ from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
-from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import uploads
@@ -28,6 +27,7 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.tokens import AccessTokens
+from tests.store.databases import empty_database
 from tests.usecases.pictures import encoded, quarters
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -49,7 +49,8 @@ class HandClock:
 
 @asynccontextmanager
 async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIterator[Context]:
-    database = await Database.open(uri, f"test_{new_id()}")
+    stack = AsyncExitStack()
+    database = await stack.enter_async_context(empty_database(uri))
     chosen = Settings(data=Data(dir=data_dir), **settings)
     clock = HandClock()
     store = await open_objects(chosen.objects, data_dir)
@@ -62,13 +63,11 @@ async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIter
         "circles": Circles(Events()),
         "repositories": Repositories(database, DOCUMENTS, clock),
     }
-    await database.ensure_indexes(DOCUMENTS)
     try:
         yield Context(**{field.name: None for field in fields(Context)} | given)  # type: ignore[arg-type]
     finally:
-        await database.client.drop_database(database.raw.name)
-        await database.close()
         await store.close()
+        await stack.aclose()
 
 
 async def add_person(ctx: Context, name: str, role: Role = "student", active: bool = True) -> Actor:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mediaserver.base.ids import new_id
 from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Auth, Data, Http, Limits, Settings
 from mediaserver.base.signing import UrlSigner
@@ -17,7 +16,6 @@ from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.domain.uploads import Upload
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mail import Letter, Mail
-from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import identity, sessions
@@ -27,6 +25,7 @@ from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import Event, Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.tokens import AccessTokens
+from tests.store.databases import empty_database
 
 PASSWORD = "correct horse"
 MANY = Limits(reads_per_minute=1_000_000, writes_per_minute=1_000_000, anonymous_per_minute=1_000_000)
@@ -117,8 +116,8 @@ async def open_world(
         limits=limits,
         auth=Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20),
     )
-    database = await Database.open(uri, f"test_{new_id()}")
-    await database.ensure_indexes(documents)
+    stack = contextlib.AsyncExitStack()
+    database = await stack.enter_async_context(empty_database(uri, documents))
     secrets, clock = Secrets(b"j" * 32, b"u" * 32), TestClock()
     objects = await open_objects(settings.objects, directory)
     passwords, letters = Passwords(settings.auth), Letters()
@@ -146,5 +145,4 @@ async def open_world(
         carrying.cancel()
         passwords.close()
         await objects.close()
-        await database.client.drop_database(database.raw.name)
-        await database.close()
+        await stack.aclose()
