@@ -21,7 +21,7 @@ check: $(MARK)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not browser"
 
 format: $(MARK)/dev
 	$(BIN)/ruff format .

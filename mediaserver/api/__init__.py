@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -109,6 +110,12 @@ TAGS = {
 
 def description(resources: Sequence[Resource[Any]] = RESOURCES) -> dict[str, Any]:
     """The OpenAPI document."""
+    return _described(tuple(resources))
+
+
+@cache
+def _described(resources: tuple[Resource[Any], ...]) -> dict[str, Any]:
+    """Made once in a process: it takes long."""
     documents = {r.tag or r.document.__name__: inspect.cleandoc(r.document.__doc__ or "") for r in resources}
     return openapi.describe(declared(resources), {**documents, **TAGS})
 

@@ -6,7 +6,7 @@ A `Resource` has no hooks. What is more than storing one document is a use case,
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -53,9 +53,12 @@ class Within:
     """Whoever may ask sees all of it: what is not for them is in the fields that lists leave out (`brief`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resource(Generic[D]):
-    """One collection under `path`. Field names are Python's; `scope` are values that all its documents share."""
+    """One collection under `path`. Field names are Python's; `scope` are values that all its documents share.
+
+    A declaration is equal to itself alone.
+    """
 
     path: str
     document: type[D]
@@ -95,7 +98,13 @@ class Resource(Generic[D]):
         return self.policy or self.document.policy
 
     def endpoints(self) -> list[Endpoint]:
-        return list(_Acts(self).endpoints())
+        return list(_endpoints(self))
+
+
+@cache
+def _endpoints(resource: Resource[Any]) -> tuple[Endpoint, ...]:
+    """Made once in a process: their models take long."""
+    return tuple(_Acts(resource).endpoints())
 
 
 class _Acts(Generic[D]):
