@@ -76,7 +76,7 @@ async def test_of_two_tabs_that_join_at_once_one_is_in_and_the_other_cannot_act(
     mia = await live.connected("mia")
     twin = await live.again(mia).connect()
     session = await live.session(mia)
-    held = Held(monkeypatch, handlers.participants, "enter")
+    held = Held(monkeypatch, handlers.chat, "describe")  # both have entered the room then
     joining = [asyncio.create_task(tab.join(session)) for tab in (mia, twin)]
     await until(lambda: held.waiting == 2)
     held.go.set()
