@@ -21,10 +21,9 @@ from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
 from mediaserver.store.reader import Sort
 from mediaserver.store.repository import Repository
-from mediaserver.usecases import settling
+from mediaserver.usecases import settling, viewing
 from mediaserver.usecases.context import Context, stored_names
 from mediaserver.usecases.describing import describe
-from mediaserver.usecases.viewing import require, viewer
 
 D = TypeVar("D", bound=Document)
 Fields = Mapping[str, Any]
@@ -195,7 +194,7 @@ class _Acts(Generic[D]):
             parent = await _parent(call, place)
             given |= {place.field: parent.id, **{name: getattr(parent, name) for name in place.inherits}}
         if r.creates is not None:
-            await require(call.context, call.actor, r.rules.create, None)
+            await viewing.require(call.context, call.actor, r.rules.create, None)
             made = await r.creates(call.context, call.actor, given)
         else:
             made = await self._store(call, given)
@@ -215,12 +214,12 @@ class _Acts(Generic[D]):
         owned = {r.owner: call.actor.user_id} if r.owner else {}
         times = dict.fromkeys(r.stamped, stamp["created_at"])
         made = r.document(**stamp, **r.scope, **owned, **times, **given, **r.document.derived(given))
-        await require(call.context, call.actor, r.rules.create, made)
+        await viewing.require(call.context, call.actor, r.rules.create, made)
         return await settling.add(call.context, made)
 
     async def _update(self, call: Call) -> Answer:
         r, before = self._r, await self._find(call)
-        await require(call.context, call.actor, r.rules.update, before)
+        await viewing.require(call.context, call.actor, r.rules.update, before)
         changes = patched(self._update_body, before, call.body)
         await claim(call, before)
         if not changes:
@@ -233,7 +232,7 @@ class _Acts(Generic[D]):
 
     async def _delete(self, call: Call) -> Answer:
         r, document = self._r, await self._find(call)
-        await require(call.context, call.actor, r.rules.delete, document)
+        await viewing.require(call.context, call.actor, r.rules.delete, document)
         await claim(call, document)
         if r.deletes is not None:
             await r.deletes(call.context, call.actor, document)
@@ -245,8 +244,8 @@ class _Acts(Generic[D]):
         """NotFound, Forbidden."""
         found = await self._repository(call).find_one({"_id": call.id(), **self._scope})
         if found is None:
-            raise NotFound("not_found", f"there is no such {self._name.lower()}")
-        await require(call.context, call.actor, self._r.rules.read, found)
+            raise viewing.missing(call.context, self._r.document)
+        await viewing.require(call.context, call.actor, self._r.rules.read, found)
         return found
 
     async def _answer(self, call: Call, document: D, location: str | None = None) -> Answer:
@@ -271,17 +270,14 @@ async def claim(call: Call, before: Document) -> None:
 
 async def _judged(call: Call, rule: Rule) -> Actor:
     """Whom a rule judges: the actor, with the facts that it needs."""
-    return await viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
+    return await viewing.viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
 
 
 async def _parent(call: Call, place: Within) -> Document:
     """NotFound, Forbidden."""
-    found = await call.context.of(place.parent).find_one({"_id": call.id()})
-    if found is None:
-        raise NotFound("not_found", f"there is no such {place.parent.__name__.lower()}")
-    await require(call.context, call.actor, place.parent.policy.read, found)
+    found = await viewing.find(call.context, call.actor, place.parent, call.id())
     if place.asks:
-        await require(call.context, call.actor, place.asks, found)
+        await viewing.require(call.context, call.actor, place.asks, found)
     return found
 
 

@@ -22,7 +22,7 @@ class Refusal:
     code: str = "forbidden"
     detail: str = "you may not do that"
     hides: bool = False
-    """That there is anything at all: 404 in the place of 403."""
+    """That there is anything at all: what is said then is what is said of a document that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Rule:
 
     def hiding(self) -> "Rule":
         """The same rule; for those whom it does not allow there is no such document."""
-        return replace(self, refusal=Refusal("not_found", "there is no such thing", hides=True))
+        return replace(self, refusal=Refusal(hides=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,10 +176,11 @@ class Reader(Generic[D]):
         return await self._database.run(operation)
 
     def _not_found(self) -> NotFound:
-        return NotFound(f"{self.noun}_not_found", f"there is no such {self._words}")
+        return NotFound(f"{self.noun}_not_found", f"there is no such {self.words}")
 
     @property
-    def _words(self) -> str:
+    def words(self) -> str:
+        """What people call one of them."""
         return self.noun.replace("_", " ")
 
 

@@ -158,7 +158,7 @@ class Repository(Reader[D]):
         )
         if changed is None:
             if where and await self.exists({"_id": id}):
-                raise Conflict(f"{self.noun}_changed", f"the {self._words} is no longer what it was")
+                raise Conflict(f"{self.noun}_changed", f"the {self.words} is no longer what it was")
             raise self._not_found()
         return changed
 
@@ -263,7 +263,7 @@ class Repository(Reader[D]):
         code = f"{snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
         raise Conflict(
             code,
-            f"there is already a {self._words} with this {' and '.join(shown)}",
+            f"there is already a {self.words} with this {' and '.join(shown)}",
             [FieldError(name, "is taken") for name in shown],
         ) from error
 

@@ -1,14 +1,17 @@
 """What rules ask about the one who asks: loaded once for a request, and only what its rules need."""
 
 from collections.abc import Set
-from typing import Any
+from typing import Any, TypeVar
 
 from mediaserver.base.errors import Forbidden, NotFound
 from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.courses import Course
+from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.policy import Rule
 from mediaserver.usecases.context import Context
+
+D = TypeVar("D", bound=Document)
 
 
 async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = None) -> Viewer:
@@ -37,8 +40,22 @@ async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:
 
 
 async def require(ctx: Context, actor: Actor, rule: Rule, document: Any) -> None:
-    """Forbidden or NotFound, in the words of the rule, unless it lets `actor` do that."""
+    """Unless the rule lets `actor` do that: Forbidden in its words, or `missing` where it hides."""
     if not await allows(ctx, actor, rule, document):
         if rule.refusal.hides:
-            raise NotFound(rule.refusal.code, rule.refusal.detail)
+            raise missing(ctx, type(document))
         raise Forbidden(rule.refusal.code, rule.refusal.detail)
+
+
+async def find(ctx: Context, actor: Actor, kind: type[D], id: str) -> D:
+    """The document, for whoever may read it. NotFound, Forbidden."""
+    found = await ctx.of(kind).find_one({"_id": id})
+    if found is None:
+        raise missing(ctx, kind)
+    await require(ctx, actor, kind.policy.read, found)
+    return found
+
+
+def missing(ctx: Context, kind: type[Document]) -> NotFound:
+    """What is said of a document that is not there and of one that is hidden: nobody can tell which it is."""
+    return NotFound("not_found", f"there is no such {ctx.of(kind).words}")

@@ -9,7 +9,7 @@ from aiohttp import web
 from mediaserver.api.endpoint import Call, Endpoint
 from mediaserver.base.errors import Problem, TooMany, Unavailable
 from mediaserver.domain.users import User
-from mediaserver.usecases import export
+from mediaserver.usecases import export, viewing
 
 _AT_ONCE = 4
 
@@ -21,7 +21,7 @@ class ExportDesk:
         self._under_way: Counter[str] = Counter()
 
     async def export(self, call: Call) -> web.StreamResponse:
-        user = await call.context.users.get(call.id())
+        user = await viewing.find(call.context, call.actor, User, call.id())
         export.require_own(call.actor, user)
         who = call.actor.user_id
         if self._under_way[who]:

@@ -7,12 +7,10 @@ from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.resources.tweets import COMMENT_VIEW, TWEET_VIEW
 from mediaserver.api.views import PersonView
-from mediaserver.base.errors import NotFound
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.document import Moment
-from mediaserver.domain.tweets import VISIBLE, Tweet
-from mediaserver.usecases import feed, likes, speech
-from mediaserver.usecases.viewing import require
+from mediaserver.domain.tweets import Tweet
+from mediaserver.usecases import feed, likes, speech, viewing
 
 
 class LikeView(Body):
@@ -40,11 +38,7 @@ class _Likes:
         return page(await likes.describe(call.context, found.items), found.next_cursor)
 
     async def _find(self, call: Call) -> Tweet | Comment:
-        found = await call.context.of(self._kind).find_one({"_id": call.id()})
-        if found is None:
-            raise NotFound("not_found", f"there is no such {self._kind.__name__.lower()}")
-        await require(call.context, call.actor, VISIBLE, found)
-        return found
+        return await viewing.find(call.context, call.actor, self._kind, call.id())
 
     async def _answer(self, call: Call) -> Answer:
         found = await self._find(call)
