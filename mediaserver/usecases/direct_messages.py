@@ -34,16 +34,22 @@ async def send(
 ) -> DirectMessage:
     """The message, or the one that this sender sent to this person under the same `client_id` before.
 
-    Invalid naming each field that is wrong, Forbidden `blocked`, Conflict `inactive`.
+    Invalid naming each field that is wrong, Forbidden `blocked`, Conflict `inactive`. Who blocked the receiver is
+    told so; for whom the receiver blocked nobody is there.
     """
     sent = {"senderUserId": actor.user_id, "receiverUserId": receiver_id, "clientId": client_id}
     if known := await ctx.of(DirectMessage).find_one(sent):
         return known
-    receiver = await ctx.users.find_one({"_id": receiver_id})
+    blockers = await _blockers(ctx, actor.user_id, receiver_id)
+    hidden = blockers == {receiver_id}
+    receiver = None if hidden else await ctx.users.find_one({"_id": receiver_id})
     faults = [*_receiver_faults(actor, receiver), *await _content_faults(ctx, actor, content_type, content)]
     if faults or receiver is None:
         raise Invalid("invalid", "the message cannot be sent", faults)
-    await _require_reachable(ctx, actor, receiver)
+    if blockers:
+        raise Forbidden("blocked", "you have blocked this person")
+    if not receiver.active:
+        raise Conflict("inactive", "this person's account is not active")
     stamp = ctx.stamp()
     message = DirectMessage(
         **stamp,
@@ -113,12 +119,10 @@ def _receiver_faults(actor: Actor, receiver: User | None) -> list[FieldError]:
     return [FieldError("receiverUserId", "must be somebody else")] if receiver.id == actor.user_id else []
 
 
-async def _require_reachable(ctx: Context, actor: Actor, receiver: User) -> None:
-    pair = {"$in": [actor.user_id, receiver.id]}
-    if await ctx.of(Block).exists({"userId": pair, "blockedUserId": pair}):
-        raise Forbidden("blocked", "one of you has blocked the other")
-    if not receiver.active:
-        raise Conflict("inactive", "this person's account is not active")
+async def _blockers(ctx: Context, one: str, other: str) -> set[str]:
+    """Those of the two who blocked the other one."""
+    pair = {"$in": [one, other]}
+    return set(await ctx.of(Block).values({"userId": pair, "blockedUserId": pair}, "userId"))
 
 
 async def _content_faults(

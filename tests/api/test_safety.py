@@ -70,3 +70,5 @@ async def test_what_a_block_hides_is_answered_as_what_is_not_there(
     await answers(eve, "GET", "/follows/{}", followed["id"])
     await answers(eve, "DELETE", "/users/{}", ada.id)
     await answers(eve, "POST", "/follows", ada.id, {"followingUserId": "{}"})
+    await answers(eve, "POST", "/messages", ada.id, {"receiverUserId": "{}", "content": "Hello?"})
+    assert await ada.refused("POST", "/messages", {"receiverUserId": eve.id, "content": "Hm"}) == (403, "blocked")

@@ -9,10 +9,18 @@ import pytest
 from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.blocks import Block
 from mediaserver.domain.direct_messages import Conversation, DirectMessage, pair_of
 from mediaserver.domain.notifications import Notification
-from mediaserver.usecases import conversations, direct_messages, erasure, identity, inbox, settling, uploads
+from mediaserver.usecases import (
+    blocks,
+    conversations,
+    direct_messages,
+    erasure,
+    identity,
+    inbox,
+    settling,
+    uploads,
+)
 from mediaserver.usecases.events import Pushed
 from tests.usecases.cut import cut_after
 from tests.usecases.world import World
@@ -77,21 +85,34 @@ async def test_the_same_client_id_is_the_same_message(world: World) -> None:
 
 
 async def test_who_cannot_be_written_to(world: World) -> None:
-    ada, eve, bob = [await world.person(name) for name in ("ada", "eve", "bob")]
+    ada, bob = await world.person("ada"), await world.person("bob")
     stranger = Actor(new_id(), "nobody", "student", "")
     for to in (ada, stranger):
         with pytest.raises(Invalid) as wrong:
             await say(world, ada, to)
         assert [fault.loc for fault in wrong.value.errors] == ["receiverUserId"]
-    await world.ctx.of(Block).add(Block(**world.ctx.stamp(), user_id=eve.user_id, blocked_user_id=ada.user_id))
-    for one, other in ((ada, eve), (eve, ada)):
-        with pytest.raises(Forbidden) as blocked:
-            await say(world, one, other)
-        assert blocked.value.code == "blocked"
     await identity.set_active(world.ctx, bob.user_id, active=False)
     with pytest.raises(Conflict) as inactive:
         await say(world, ada, bob)
     assert inactive.value.code == "inactive"
+    assert not await world.ctx.of(DirectMessage).exists({})
+
+
+async def test_a_block_is_told_to_whoever_made_it_and_to_nobody_else(world: World) -> None:
+    ada, eve, stranger = await world.person("ada"), await world.person("eve"), Actor(new_id(), "x", "student", "")
+    await blocks.block(world.ctx, eve, {"blocked_user_id": ada.user_id})
+    for more in ({}, {"text": "x" * 4001}):
+        refused = []
+        for to in (eve, stranger):
+            with pytest.raises(Invalid) as wrong:
+                await say(world, ada, to, **more)
+            refused.append((wrong.value.code, wrong.value.detail, wrong.value.errors))
+        assert refused[0] == refused[1]
+    await blocks.block(world.ctx, ada, {"blocked_user_id": eve.user_id})
+    for one, other in ((ada, eve), (eve, ada)):
+        with pytest.raises(Forbidden) as blocked:
+            await say(world, one, other)
+        assert (blocked.value.code, blocked.value.detail) == ("blocked", "you have blocked this person")
     assert not await world.ctx.of(DirectMessage).exists({})
 
 
