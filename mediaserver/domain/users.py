@@ -98,6 +98,9 @@ class Login(Document):
         Index(("expires_at",), expire_after_s=0),
     )
     references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "cascade"),)
+    policy: ClassVar[Policy] = Policy(
+        create=nobody, read=owner("user_id"), update=nobody, delete=owner("user_id")
+    )
 
     user_id: str
     token_hash: str = Field(exclude=True, repr=False)

@@ -1,24 +1,27 @@
 """Everything of one person as a zip, made while it is sent: nothing waits on our disk, nothing is held in memory.
 
-What documents are theirs follows from the references to people that each class declares, and from its policy:
-what they could not read (who blocked them, say) is not in it.
+What documents are theirs follows from the references to people that each class declares. In it is what both they
+and whoever asks for it may read, by the policy of each class: neither who blocked them, nor, where an admin asks,
+what they wrote in private. Nor does it tell that there is anything else.
 """
 
 import contextlib
 import json
 import zipfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import IO
 
 from mediaserver.base.errors import Forbidden, NotFound
 from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.document import Document
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
+from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.viewing import viewer
 
-_README = """Everything that this server keeps of {name}.
+_README = """What this server keeps of {name}{limits}.
 
 user.json has the account, each other .json file the documents of one kind that name this person, uploads/ the
 files.
@@ -31,40 +34,48 @@ def require_own(actor: Actor, user: User) -> None:
         raise Forbidden("forbidden", "only the person and admins may do that")
 
 
-async def export(ctx: Context, user: User) -> AsyncGenerator[bytes, None]:
-    """The archive's bytes, in pieces."""
-    reader = await viewer(ctx, Actor(user.id, user.username, user.role, login_id=""), _FACTS)
+async def export(ctx: Context, actor: Actor, user: User) -> AsyncGenerator[bytes, None]:
+    """The archive's bytes, in pieces, for `actor`."""
+    person = Actor(user.id, user.username, user.role, login_id="")
+    asking = [person] if actor.user_id == user.id else [person, actor]
+    readers = [await viewer(ctx, one, _FACTS) for one in asking]
+    limits = "" if len(readers) == 1 else f", as far as {actor.username} may read it"
     out = _Pieces()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", _README.format(name=user.username))
+        archive.writestr("README.txt", _README.format(name=user.username, limits=limits))
         archive.writestr("user.json", _json(user))
         for kind in ctx.repositories.documents:
-            async for piece in _documents(ctx, archive, out, kind, reader):
+            async for piece in _documents(ctx, archive, out, kind, readers):
                 yield piece
         async for upload in ctx.uploads.each({"ownerUserId": user.id, "status": "ready"}):
-            async for piece in _file(ctx, archive, out, upload):
-                yield piece
+            if await _may_read(ctx, upload, readers):
+                async for piece in _file(ctx, archive, out, upload):
+                    yield piece
     yield out.take()
 
 
 async def _documents(
-    ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", kind: type[Document], reader: Viewer
+    ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", kind: type[Document], readers: Sequence[Viewer]
 ) -> AsyncIterator[bytes]:
+    """An entry with those that name the person, the first of the readers; none where there is nothing to read."""
     fields = [reference.stored for reference in kind.references if reference.to == User.collection]
     if not fields:
         return
-    theirs = {"$or": [{field: reader.user_id} for field in fields]}
-    if not await ctx.of(kind).exists(theirs):
-        return
-    with archive.open(f"{kind.collection}.json", "w") as entry:
-        between = b"[\n"
+    theirs = {"$or": [{field: readers[0].user_id} for field in fields]}
+    with contextlib.ExitStack() as opened:
+        entry: IO[bytes] | None = None
         async for document in ctx.of(kind).each(theirs):
-            if _may_read(document, reader):
-                entry.write(between + _json(document))
-                between = b",\n"
+            if not await _may_read(ctx, document, readers):
+                continue
+            if entry is None:
+                entry = opened.enter_context(archive.open(f"{kind.collection}.json", "w"))
+                entry.write(b"[\n" + _json(document))
+            else:
+                entry.write(b",\n" + _json(document))
             if out.size > _PIECE:
                 yield out.take()
-        entry.write(b"]\n" if between != b"[\n" else b"[]\n")
+        if entry is not None:
+            entry.write(b"]\n")
     yield out.take()
 
 
@@ -82,9 +93,13 @@ async def _file(ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", upload: 
                     yield out.take()
 
 
-def _may_read(document: Document, reader: Viewer) -> bool:
+async def _may_read(ctx: Context, document: Document, readers: Sequence[Viewer]) -> bool:
+    """Whether all of them may. Documents without a policy are what a session that the person was in kept of it:
+    admins may read these."""
+    if isinstance(document, Upload):
+        return all([await uploads.readable(ctx, reader, document) for reader in readers])
     policy = getattr(document, "policy", None)
-    return policy is None or bool(policy.read.allows(reader, document))
+    return policy is None or all(policy.read.allows(reader, document) for reader in readers)
 
 
 def _json(document: Document) -> bytes:

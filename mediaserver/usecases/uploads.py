@@ -11,6 +11,7 @@ from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.direct_messages import DirectMessage
 from mediaserver.domain.document import to_stored
 from mediaserver.domain.uploads import Upload, Use, display_name
 from mediaserver.usecases import reading, walls
@@ -37,7 +38,7 @@ async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[by
 async def get(ctx: Context, actor: Actor, upload_id: str) -> Upload:
     """Its owner and whoever may read what uses it. NotFound, Forbidden."""
     upload = await _ready(ctx, upload_id)
-    if not await _readable(ctx, actor, upload):
+    if not await readable(ctx, actor, upload):
         raise Forbidden("forbidden", "this upload is not yours and nothing shows it to you")
     return upload
 
@@ -64,7 +65,7 @@ async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
     user = await ctx.users.find_one({"_id": user_id})
     if user is None or not user.active or upload is None or upload.status != "ready":
         return False
-    return await _readable(ctx, Actor(user.id, user.username, user.role, login_id=""), upload)
+    return await readable(ctx, Actor(user.id, user.username, user.role, login_id=""), upload)
 
 
 def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
@@ -198,12 +199,17 @@ def _no_upload() -> NotFound:
     return NotFound("upload_not_found", "there is no such upload")
 
 
+def _is_private(upload: Upload) -> bool:
+    return bool(upload.used_by) and all(use.kind == DirectMessage.collection for use in upload.used_by)
+
+
 def _is_face(upload: Upload) -> bool:
     return any(use.kind == "profile" for use in upload.used_by)
 
 
-async def _readable(ctx: Context, actor: Actor, upload: Upload) -> bool:
-    if actor.is_admin or actor.user_id == upload.owner_user_id:
+async def readable(ctx: Context, actor: Actor, upload: Upload) -> bool:
+    """Whoever may read what shows it, and admins, unless private messages alone do."""
+    if actor.user_id == upload.owner_user_id or (actor.is_admin and not _is_private(upload)):
         return True
     for use in upload.used_by:
         reader = _READERS.get(use.kind)

@@ -52,6 +52,44 @@ async def test_the_archive_has_all_of_a_person_and_nothing_of_others(client: Cli
     assert "notifications.json" not in archive.namelist(), "what there is none of is not in it"
 
 
+async def test_it_does_not_tell_who_blocked_or_reported_one(client: Client, world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    who, other = (bearer(world.ctx.tokens.issue(one, world.clock.now)) for one in (ada, eve))
+    before = (await _archive(client, eve.user_id, other)).namelist()
+    report = {"targetKind": "user", "targetId": eve.user_id, "reason": "Shouts."}
+    for path, body in (("blocks", {"blockedUserId": eve.user_id}), ("reports", report)):
+        assert (await client.post(f"/api/v1/{path}", json=body, headers=who)).status == 201
+    assert (await _archive(client, eve.user_id, other)).namelist() == before
+    mine = await _archive(client, ada.user_id, who)
+    assert [one["blockedUserId"] for one in _in(mine, "blocks.json")] == [eve.user_id]
+    assert [one["targetId"] for one in _in(mine, "reports.json")] == [eve.user_id]
+
+
+async def test_an_admin_gets_nothing_that_was_private(client: Client, world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    who, root = bearer(world.ctx.tokens.issue(ada, world.clock.now)), bearer(await world.token("root", "admin"))
+    picture, shown = await world.upload(ada), await world.upload(ada)
+    for upload in (picture, shown):
+        path = world.ctx.settings.data.dir / upload.id
+        path.write_bytes(b"abc")
+        await world.ctx.objects.put_file(upload.object_key, path, upload.content_type)
+    for path, body in (
+        ("messages", {"receiverUserId": eve.user_id, "content": "in private"}),
+        ("messages", {"receiverUserId": eve.user_id, "contentType": "Image", "content": picture.id}),
+        ("tweets", {"content": {"text": "in public", "media": [shown.id]}}),
+        ("blocks", {"blockedUserId": eve.user_id}),
+    ):
+        assert (await client.post(f"/api/v1/{path}", json=body, headers=who)).status == 201
+    own, seen = await _archive(client, ada.user_id, who), await _archive(client, ada.user_id, root)
+    private = {"direct_messages.json", "conversations.json", "blocks.json", "logins.json"}
+    assert private <= set(own.namelist()) and len(_in(own, "uploads.json")) == 2
+    assert set(own.namelist()) - set(seen.namelist()) == {*private, f"uploads/{picture.id}-{picture.name}"}
+    assert [one["content"]["text"] for one in _in(seen, "tweets.json")] == ["in public"]
+    assert [one["id"] for one in _in(seen, "uploads.json")] == [shown.id]
+    for upload, status in ((picture, 403), (shown, 200)):
+        assert (await client.get(f"/api/v1/uploads/{upload.id}", headers=root)).status == status
+
+
 async def test_only_the_person_and_admins_get_it(client: Client, world: World) -> None:
     ada = await world.person("ada")
     path = f"/api/v1/users/{ada.user_id}/export"

@@ -46,7 +46,7 @@ async def _send(call: Call, user: User) -> web.StreamResponse:
     )
     await response.prepare(call.request)
     try:
-        async with aclosing(export.export(call.context, user)) as pieces:
+        async with aclosing(export.export(call.context, call.actor, user)) as pieces:
             async for piece in pieces:
                 await response.write(piece)
         await response.write_eof()
