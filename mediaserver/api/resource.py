@@ -19,6 +19,7 @@ from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
+from mediaserver.domain.users import User
 from mediaserver.store.reader import Sort
 from mediaserver.store.repository import Repository
 from mediaserver.usecases import settling, viewing
@@ -176,8 +177,11 @@ class _Acts(Generic[D]):
         if allowed is None:
             return page([], None)
         names = place.filters if place else r.filters
+        wanted = narrowed(query, names)
+        if await _unseen(call, r.document, wanted):
+            return page([], None)
         words = documents.matching(query.q) if getattr(query, "q", None) else {}
-        where = _all_of(self._scope, of, allowed, narrowed(query, names), words)
+        where = _all_of(self._scope, of, allowed, wanted, words)
         sort = _order(getattr(query, "sort", None)) or (place.sort if place and place.sort else r.sort)
         left_out = [to_camel(name) for name in r.brief]
         found = await documents.page(where, sort, limit=query.limit, cursor=query.cursor, without=left_out)
@@ -271,6 +275,14 @@ async def claim(call: Call, before: Document) -> None:
 async def _judged(call: Call, rule: Rule) -> Actor:
     """Whom a rule judges: the actor, with the facts that it needs."""
     return await viewing.viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
+
+
+async def _unseen(call: Call, kind: type[Document], wanted: Filter) -> bool:
+    """Whether those are wanted that name, among others, somebody whom the reader does not see: answers leave that
+    name out, so a list must not tell of it either."""
+    lists = {one.stored for one in kind.references if one.to == User.collection and one.many(kind)}
+    asked = {wanted[name] for name in lists & wanted.keys()}
+    return bool(asked and asked & await viewing.unseen(call.context, call.actor))
 
 
 async def _parent(call: Call, place: Within) -> Document:

@@ -10,16 +10,20 @@ from mediaserver.base.errors import NotFound
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.direct_messages import Conversation, DirectMessage, pair_of
-from mediaserver.usecases import direct_messages, showing, users
+from mediaserver.usecases import direct_messages, showing, users, viewing
 from mediaserver.usecases.context import Consequences, Context
 
 Wire = dict[str, Any]
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Conversation]) -> list[Wire]:
-    """Conversations of `reader` as the wire has them, with the last message and the number of unread ones."""
+    """Conversations of `reader` as the wire has them, with the last message and the number of unread ones.
+
+    Those with people whom they do not see any more stay: what two wrote to each other is both's.
+    """
     peers = [one.peer_user_id for one in found]
-    people, unread = await users.people(ctx, peers), await _unread(ctx, reader.user_id, peers)
+    people = await users.people(ctx, peers, await viewing.unseen(ctx, reader))
+    unread = await _unread(ctx, reader.user_id, peers)
     messages = list((await ctx.of(DirectMessage).by_ids(one.last_message_id for one in found)).values())
     shown = {wire["id"]: wire for wire in await direct_messages.describe(ctx, reader, messages)}
     return [

@@ -1,5 +1,6 @@
 """Documents as the wire has them: with the people, documents and uploads that they name: no client asks again.
 
+People whom the reader does not see are left out of lists, and shown by their names alone where they cannot be.
 One query for each kind of thing, however many documents there are.
 """
 
@@ -9,7 +10,7 @@ from typing import Any
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document, Reference
 from mediaserver.domain.shown_uploads import Loc, holds_uploads, shown_uploads
-from mediaserver.usecases import uploads, users
+from mediaserver.usecases import uploads, users, viewing
 from mediaserver.usecases.context import Context
 
 Wire = dict[str, Any]
@@ -21,7 +22,7 @@ async def describe(ctx: Context, reader: Actor, documents: Sequence[Document]) -
         return []
     kind = type(documents[0])
     wires = [document.to_wire() for document in documents]
-    await _name_people(ctx, kind, documents, wires)
+    await _name_people(ctx, reader, kind, documents, wires)
     await _name_documents(ctx, kind, documents, wires)
     if holds_uploads(kind):
         await _show_uploads(ctx, reader, documents, wires)
@@ -35,13 +36,17 @@ async def summaries(ctx: Context, collection: str, ids: Iterable[str]) -> dict[s
 
 
 async def _name_people(
-    ctx: Context, kind: type[Document], documents: Sequence[Document], wires: Sequence[Wire]
+    ctx: Context, reader: Actor, kind: type[Document], documents: Sequence[Document], wires: Sequence[Wire]
 ) -> None:
     shown = [reference for reference in kind.references if reference.to == "users" and reference.shown]
     if not shown:
         return
-    people = await users.people(ctx, (id for document in documents for one in shown for id in one.ids(document)))
-    _put_named(kind, shown, people, documents, wires)
+    unseen = await viewing.unseen(ctx, reader)
+    named = (id for document in documents for one in shown for id in one.ids(document))
+    people = await users.people(ctx, named, unseen)
+    seen = {id: person for id, person in people.items() if id not in unseen}
+    for reference in shown:
+        _put_named(kind, reference, seen if reference.many(kind) else people, documents, wires)
 
 
 async def _name_documents(
@@ -51,22 +56,21 @@ async def _name_documents(
         if reference.to == "users" or not reference.shown:
             continue
         ids = (id for document in documents for id in reference.ids(document))
-        _put_named(kind, [reference], await summaries(ctx, reference.to, ids), documents, wires)
+        _put_named(kind, reference, await summaries(ctx, reference.to, ids), documents, wires)
 
 
 def _put_named(
     kind: type[Document],
-    shown: Sequence[Reference],
+    reference: Reference,
     found: Mapping[str, Wire],
     documents: Sequence[Document],
     wires: Sequence[Wire],
 ) -> None:
-    """What each reference names in its place: null, or left out of a list, where it is not there."""
-    for reference in shown:
-        assert reference.shown is not None, "only what is shown is looked up"
-        for document, wire in zip(documents, wires, strict=True):
-            named = [found[id] for id in reference.ids(document) if id in found]
-            wire[reference.shown] = named if reference.many(kind) else named[0] if named else None
+    """What the reference names in its place: null, or left out of a list, where it is not there."""
+    assert reference.shown is not None, "only what is shown is looked up"
+    for document, wire in zip(documents, wires, strict=True):
+        named = [found[id] for id in reference.ids(document) if id in found]
+        wire[reference.shown] = named if reference.many(kind) else named[0] if named else None
 
 
 async def _show_uploads(

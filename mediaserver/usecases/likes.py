@@ -10,7 +10,7 @@ from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.tweets import Tweet
 from mediaserver.store.reader import Page
-from mediaserver.usecases import counting, notifications, settling, users
+from mediaserver.usecases import counting, notifications, settling, users, viewing
 from mediaserver.usecases.context import Consequences, Context
 
 Wire = dict[str, Any]
@@ -36,7 +36,7 @@ async def unlike(ctx: Context, actor: Actor, liked: Liked) -> None:
 async def page(ctx: Context, actor: Actor, liked: Liked, limit: int, cursor: str | None) -> Page[Any]:
     """Those who like it, the latest first, without those whom `actor` does not see."""
     kind = TweetLike if isinstance(liked, Tweet) else CommentLike
-    hidden = set() if actor.is_admin else await ctx.circles.hidden(ctx, actor.user_id)
+    hidden = await viewing.unseen(ctx, actor)
     where = _of(liked) | ({"userId": {"$nin": sorted(hidden)}} if hidden else {})
     return await ctx.of(kind).page(where, [("_id", -1)], limit, cursor)
 

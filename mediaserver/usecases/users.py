@@ -1,6 +1,6 @@
 """People as others see them: names and pictures for lists, the email for oneself and admins only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
@@ -25,12 +25,15 @@ async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(wanted, DELETED) | {id: user["username"] for id, user in found.items()}
 
 
-async def people(ctx: Context, user_ids: Iterable[str]) -> dict[str, Wire]:
-    """What lists show of people, by id: `{id, username, profileImage}`, the picture as a URL or null."""
+async def people(ctx: Context, user_ids: Iterable[str], unseen: Set[str] = frozenset()) -> dict[str, Wire]:
+    """What lists show of people, by id: `{id, username, profileImage}`, the picture as a URL or null.
+
+    Of those in `unseen`, whom the reader does not see, there is the name alone.
+    """
     wanted = list(dict.fromkeys(user_ids))
     found = await ctx.users.fields_of(wanted, ("username", "profileImage"))
     pictures = await ctx.uploads.by_ids(
-        user["profileImage"] for user in found.values() if user.get("profileImage")
+        user["profileImage"] for id, user in found.items() if user.get("profileImage") and id not in unseen
     )
     return {id: _person(ctx, id, found.get(id), pictures) for id in wanted}
 

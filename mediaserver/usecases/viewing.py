@@ -33,6 +33,11 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
     )  # fmt: skip
 
 
+async def unseen(ctx: Context, reader: Actor) -> frozenset[str]:
+    """Ids of the people whom `reader` does not see."""
+    return frozenset() if reader.is_admin else await ctx.circles.hidden(ctx, reader.user_id)
+
+
 async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:
     """Whether a rule lets `actor` do with a document what it is about."""
     facts = await viewer(ctx, actor, rule.needs, document) if rule.needs else actor

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor
 from tests.api.conftest import Client
 from tests.api.test_social import Person, person
 from tests.usecases.world import World
@@ -72,3 +73,44 @@ async def test_what_a_block_hides_is_answered_as_what_is_not_there(
     await answers(eve, "POST", "/follows", ada.id, {"followingUserId": "{}"})
     await answers(eve, "POST", "/messages", ada.id, {"receiverUserId": "{}", "content": "Hello?"})
     assert await ada.refused("POST", "/messages", {"receiverUserId": eve.id, "content": "Hm"}) == (403, "blocked")
+
+
+async def test_people_who_are_hidden_are_no_longer_among_those_whom_a_text_names(
+    ada: Person, eve: Person, root: Person
+) -> None:
+    own, other = await ada.tweet("@eve and @root"), await root.tweet("@eve and @ada")
+    answer = await comment(root, other, "@ada @eve")
+    found = f"/tweets?mention={eve.id}"
+
+    async def named(who: Person) -> list[list[str]]:
+        paths = (f"/tweets/{own['id']}", f"/tweets/{other['id']}", f"/comments/{answer['id']}")
+        return [[one["username"] for one in (await who.get(path))["mentions"]] for path in paths]
+
+    everybody = [["eve", "root"], ["eve", "ada"], ["ada", "eve"]]
+    assert await named(ada) == everybody and await ada.ids(found) == [other["id"], own["id"]]
+    await block(ada, eve)
+    assert await named(ada) == [["root"], ["ada"], ["ada"]] and await ada.ids(found) == []
+    assert await named(root) == everybody and await root.ids(found) == [other["id"], own["id"]]
+    assert [one["mentions"][-1]["username"] for one in (await eve.get("/tweets"))["items"]] == ["eve"]
+
+
+async def test_what_two_wrote_to_each_other_stays_with_both_under_their_names_alone(
+    world: World, ada: Person, eve: Person
+) -> None:
+    for who, other in ((ada, eve), (eve, ada)):
+        picture = await world.upload(Actor(who.id, "", "student", ""))
+        await who.do("PATCH", f"/users/{who.id}", {"profileImage": picture.id})
+        await who.do("POST", "/messages", {"receiverUserId": other.id, "content": "Hello"})
+    assert (await ada.get("/conversations"))["items"][0]["user"]["profileImage"] is not None
+    made = await block(ada, eve)
+    assert made["blocked"] == {"id": eve.id, "username": "eve", "profileImage": None}
+    for who, other, name in ((ada, eve, "eve"), (eve, ada, "ada")):
+        alone = {"id": other.id, "username": name, "profileImage": None}
+        (talk,) = (await who.get("/conversations"))["items"]
+        assert talk["user"] == alone and talk["lastMessage"]["content"] == "Hello"
+        messages = (await who.get(f"/messages?with={other.id}"))["items"]
+        assert len(messages) == 2
+        for message in messages:
+            theirs = "sender" if message["senderUserId"] == other.id else "receiver"
+            assert message[theirs] == alone
+            assert await who.get(f"/messages/{message['id']}") == message
