@@ -16,7 +16,6 @@ MAX_MEDIA: Final = 4
 
 VISIBLE: Final[Rule] = any_of(admin, not_blocked("user_id")).hiding()
 """What people say is for everyone signed in but those with whom there is a block."""
-SAID: Final = Policy(create=anyone, read=VISIBLE, update=owner("user_id"), delete=any_of(owner("user_id"), admin))
 
 
 class Content(Value):
@@ -46,7 +45,9 @@ class Tweet(Counted):
         Reference("mentions", "users", "clear", shown="mentions"),
     )
     searched: ClassVar[tuple[str, ...]] = ("content.text",)
-    policy: ClassVar[Policy] = SAID
+    policy: ClassVar[Policy] = Policy(
+        create=anyone, read=VISIBLE, update=owner("user_id"), delete=any_of(owner("user_id"), admin)
+    )
 
     user_id: Id
     content: Content
@@ -59,6 +60,11 @@ class Tweet(Counted):
     comments_count: int = 0
     removed: bool = False
     """Its author is gone: the content is empty, what others said about it stays."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """For whom one of these is hidden, it is."""
+        return (self.user_id,)
 
     @classmethod
     def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,18 +14,16 @@ async def post(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Comment
     """Invalid for nothing said, uploads that are not one's own, and a tweet that is just being deleted."""
     content: Content = fields["content"]
     speech.require_words(content)
-    stamp = ctx.stamp()
-    return await settling.add(
-        ctx,
-        Comment(
-            **stamp,
-            tweet_id=fields["tweet_id"],
-            user_id=actor.user_id,
-            timestamp=stamp["created_at"],
-            content=content,
-            mentions=await speech.mentioned(ctx, actor.user_id, content.text),
-        ),
+    stamp, of = ctx.stamp(), await ctx.of(Tweet).values({"_id": fields["tweet_id"]}, "userId")
+    said = Comment(
+        **stamp,
+        tweet_id=fields["tweet_id"],
+        tweet_user_id=of[0] if of else None,
+        user_id=actor.user_id,
+        timestamp=stamp["created_at"],
+        content=content,
     )
+    return await settling.add(ctx, await speech.naming(ctx, said))
 
 
 async def _added(ctx: Context, comment: Comment) -> None:

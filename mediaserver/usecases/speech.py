@@ -23,8 +23,13 @@ def require_words(content: Content) -> None:
         raise Invalid("invalid", "nothing is said", [FieldError("content", "needs text or media")])
 
 
-async def mentioned(ctx: Context, author: str, text: str) -> list[str]:
-    """The ids of those whom a text names: who is there, and neither blocked its author nor is blocked."""
+async def naming(ctx: Context, said: S) -> S:
+    """What is about to be said, with those whom its text names."""
+    return said.model_copy(update={"mentions": await mentioned(ctx, said, said.content.text)})
+
+
+async def mentioned(ctx: Context, said: Tweet | Comment, text: str) -> list[str]:
+    """The ids of those whom `text`, in this place, names: who is there, and may read it as far as blocks go."""
     wanted = mentioned_names(text)
     if not wanted:
         return []
@@ -32,7 +37,7 @@ async def mentioned(ctx: Context, author: str, text: str) -> list[str]:
     found = await ctx.users.find({"usernameFolded": {"$in": names}})
     by_name = {user.username_folded: user.id for user in found}
     meant = (next((by_name[name] for name in one if name in by_name), None) for one in wanted)
-    hidden = await ctx.circles.hidden(ctx, author)
+    hidden = frozenset[str]().union(*[await ctx.circles.hidden(ctx, host) for host in said.hosts])
     return list(dict.fromkeys(id for id in meant if id is not None and id not in hidden))
 
 
@@ -43,7 +48,7 @@ async def edit(ctx: Context, actor: Actor, before: S, fields: Mapping[str, Any])
     require_words(content)
     if not (before.settled or before.edited_at):  # what follows from its coming must not be taken for its edit's
         raise Unavailable("busy", "this has just been made; try again in a moment")
-    named = await mentioned(ctx, before.user_id, content.text)
+    named = await mentioned(ctx, before, content.text)
     return await settling.change(ctx, before, {**fields, "mentions": named, "edited_at": ctx.clock()})
 
 

@@ -15,17 +15,14 @@ async def post(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Tweet:
     content: Content = fields["content"]
     speech.require_words(content)
     stamp = ctx.stamp()
-    return await settling.add(
-        ctx,
-        Tweet(
-            **stamp,
-            user_id=actor.user_id,
-            timestamp=stamp["created_at"],
-            content=content,
-            mentions=await speech.mentioned(ctx, actor.user_id, content.text),
-            **Tweet.derived(fields),
-        ),
+    said = Tweet(
+        **stamp,
+        user_id=actor.user_id,
+        timestamp=stamp["created_at"],
+        content=content,
+        **Tweet.derived(fields),
     )
+    return await settling.add(ctx, await speech.naming(ctx, said))
 
 
 async def _added(ctx: Context, tweet: Tweet) -> None:

@@ -114,3 +114,33 @@ async def test_what_two_wrote_to_each_other_stays_with_both_under_their_names_al
             theirs = "sender" if message["senderUserId"] == other.id else "receiver"
             assert message[theirs] == alone
             assert await who.get(f"/messages/{message['id']}") == message
+
+
+async def test_a_comment_is_readable_only_where_its_tweet_is(ada: Person, eve: Person, root: Person) -> None:
+    await block(ada, eve)
+    said, others = await ada.tweet("Hello"), await root.tweet("Good morning")
+    named = await comment(root, said, "What does @eve say?")
+    assert named["mentions"] == []
+    assert (await eve.get("/notifications"))["items"] == []
+    changed = await root.do("PATCH", f"/comments/{named['id']}", {"content": {"text": "@eve?"}})
+    assert changed["mentions"] == [] and (await eve.get("/notifications"))["items"] == []
+    for method, path in (("GET", ""), ("PUT", "/like"), ("GET", "/likes"), ("PATCH", ""), ("DELETE", "")):
+        await answers(eve, method, "/comments/{}" + path, named["id"])
+    assert (await ada.get(f"/comments/{named['id']}"))["id"] == named["id"]
+    there = await comment(root, others, "@eve and @ada")
+    assert await eve.ids(f"/tweets/{others['id']}/comments") == [there["id"]]
+
+
+async def test_whose_tweet_it_is_may_remove_what_others_say_under_it(
+    ada: Person, eve: Person, root: Person
+) -> None:
+    said = await ada.tweet("Hello")
+    answer, other = await comment(eve, said, "Bah"), await comment(root, said, "Hm")
+    assert await eve.refused("DELETE", f"/comments/{other['id']}") == (403, "forbidden")
+    assert await ada.refused("PATCH", f"/comments/{answer['id']}", {"content": {"text": "x"}}) == (
+        403,
+        "forbidden",
+    )
+    await ada.do("DELETE", f"/comments/{answer['id']}")
+    assert await eve.ids(f"/tweets/{said['id']}/comments") == [other["id"]]
+    assert (await ada.get(f"/tweets/{said['id']}"))["commentsCount"] == 1

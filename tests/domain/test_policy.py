@@ -16,13 +16,15 @@ from mediaserver.domain.policy import (
     enrolled,
     instructor,
     nobody,
+    not_blocked,
     of_published,
     owner,
 )
 
 COURSES = [enrolled("user_id"), instructor("id"), of_published("user_id")]
+BLOCKS = [not_blocked("user_id"), not_blocked("id")]
 RULES = st.recursive(
-    st.sampled_from([anyone, nobody, admin, owner("user_id"), owner("id"), *COURSES]),
+    st.sampled_from([anyone, nobody, admin, owner("user_id"), owner("id"), *COURSES, *BLOCKS]),
     lambda rules: st.tuples(st.sampled_from([any_of, all_of]), st.lists(rules, min_size=1, max_size=3)).map(
         lambda made: made[0](*made[1])
     ),
@@ -38,14 +40,16 @@ class Thing:
 
 
 def matches(query: Filter | None, stored: dict[str, Any]) -> bool:
-    """MongoDB's meaning of what rules make: equality, `$in`, `$or` and `$and`."""
+    """MongoDB's meaning of what rules make: equality, `$in`, `$nin`, `$or` and `$and`."""
     if query is None:
         return False
 
     def holds(name: str, value: Any) -> bool:
         if name in ("$or", "$and"):
             return (any if name == "$or" else all)(matches(one, stored) for one in value)
-        return stored[name] in value["$in"] if isinstance(value, dict) else stored[name] == value
+        if isinstance(value, dict):
+            return stored[name] in value["$in"] if "$in" in value else stored[name] not in value["$nin"]
+        return bool(stored[name] == value)
 
     return all(holds(name, value) for name, value in query.items())
 
@@ -56,12 +60,14 @@ def matches(query: Filter | None, stored: dict[str, Any]) -> bool:
     role=st.sampled_from(["student", "admin"]),
     id=IDS,
     user_id=IDS,
-    facts=st.tuples(SETS, SETS, SETS),
+    facts=st.tuples(SETS, SETS, SETS, SETS),
 )
 def test_a_list_shows_exactly_what_a_get_allows(
     rule: Rule, who: str, role: Any, id: str, user_id: str, facts: Any
 ) -> None:
-    takes, teaches, published = facts
-    viewer = Viewer(who, "name", role, "login", enrolled=takes, teaches=teaches, published=published)
+    takes, teaches, published, hidden = facts
+    viewer = Viewer(
+        who, "name", role, "login", enrolled=takes, teaches=teaches, published=published, hidden=hidden
+    )
     stored = {"_id": id, "userId": user_id}
     assert rule.allows(viewer, Thing(id, user_id)) == matches(rule.filter(viewer), stored)
