@@ -30,14 +30,15 @@ export function tweetItem(app, tweet, { removed, whole = false }) {
   });
 }
 
-export function commentItem(app, comment, { removed }) {
+/** `host` is whose tweet it is about: they may remove it, too. */
+export function commentItem(app, comment, { host, removed }) {
   const { tweets } = app.client;
   return said(app, comment, {
     removed,
     when: agoTime(comment.timestamp),
     acts: [likeButton(comment, (liked) => tweets.likeComment(comment.id, liked))],
     remove: () => tweets.removeComment(comment.id),
-    about: { kind: 'comment', title: 'Delete this comment?', text: 'Nobody can read it any more.' },
+    about: { kind: 'comment', title: 'Delete this comment?', text: 'Nobody can read it any more.', host },
   });
 }
 
@@ -115,6 +116,6 @@ function menu(app, what, { remove, about, gone }) {
     { label: 'Copy link', symbol: 'link', run: copy },
     !mine && { label: 'Report', symbol: 'flag', run: () => reportDialog(app, about.kind, what.id) },
     !mine && !isGone(what.author) && { label: `Block ${what.author.username}`, symbol: 'block', run: block },
-    (mine || user.role === 'admin') && { label: 'Delete', symbol: 'trash', danger: true, run: erase },
+    (mine || about.host === user.id || user.role === 'admin') && { label: 'Delete', symbol: 'trash', danger: true, run: erase },
   ]));
 }

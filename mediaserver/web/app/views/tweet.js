@@ -13,7 +13,7 @@ export function tweetView(app, id) {
     comments = pagedList({
       label: 'Comments', className: 'tweets',
       load: (cursor) => tweets.comments(id, { limit: 30, cursor }),
-      item: (comment) => commentItem(app, comment, { removed: (element) => comments.remove(element) }),
+      item: (comment) => commentItem(app, comment, { host: tweet.userId, removed: (element) => comments.remove(element) }),
       none: () => h('p', { class: 'hint none', text: 'No comments yet.' }),
     });
     const compose = composeBox(app, {
