@@ -43,6 +43,11 @@ class Comment(Counted):
     """Its author is gone, and so is the content."""
 
     @property
+    def text(self) -> str:
+        """What is said in words."""
+        return self.content.text
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """For whom one of these is hidden, it is."""
         return (self.user_id, self.tweet_user_id) if self.tweet_user_id else (self.user_id,)

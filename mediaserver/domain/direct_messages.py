@@ -50,6 +50,11 @@ class DirectMessage(Consequential):
     def people(self) -> tuple[str, str]:
         return self.sender_user_id, self.receiver_user_id
 
+    @property
+    def text(self) -> str:
+        """What is said in words."""
+        return self.content if self.content_type == "Text" else ""
+
 
 class Conversation(Consequential):
     """What a person has with another one, as a list of conversations shows it."""

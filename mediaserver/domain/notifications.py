@@ -1,6 +1,7 @@
 """What people are told about: acts of others that belong together are one notification until it is read.
 
 Every act is kept with what identifies it, so that one that is told twice counts once, also after it was read.
+What somebody said is not kept: it may be edited or taken back, so it is shown from where it stands.
 """
 
 from collections.abc import Mapping
@@ -60,8 +61,8 @@ IDS: Final = frozenset(
     }
 )  # fmt: skip
 """What an act may be about: it is another act when any of these is another."""
-WORDS: Final = frozenset({"title", "text"})
-"""What may be said of that in words."""
+WORDS: Final = frozenset({"title"})
+"""What may be said of that in words: what it was called when it happened."""
 
 
 class Act(Value):
@@ -69,7 +70,14 @@ class Act(Value):
 
     key: str = Field(exclude=True)
     by: Id | None
+    under: Id | None = Field(default=None, exclude=True)
+    """Under whose tweet it happened."""
     about: dict[str, str]
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Whose it is: across a block with one of them nobody is told."""
+        return frozenset(one for one in (self.by, self.under) if one)
 
 
 class Notification(Document):
@@ -122,10 +130,10 @@ def subject(kind: Kind, about: Mapping[str, str]) -> str | None:
     return next((about[name] for name in reversed(GROUPINGS[kind].by) if name in about), None)
 
 
-def act(kind: Kind, about: Mapping[str, str], by: str | None) -> Act:
+def act(kind: Kind, about: Mapping[str, str], by: str | None, under: str | None = None) -> Act:
     """The same kind, person and ids are the same act; ids come in any order, words do not count."""
     assert about.keys() <= IDS | WORDS, f"nobody is told of {sorted(about.keys() - IDS - WORDS)}"
     ids = (f"{name}={about[name]}" for name in sorted(about) if name in IDS)
     key = ";".join((group_key(kind, about, by), f"by={by or ''}", *ids))
     shown = {name: value[:MAX_TEXT] if name in WORDS else value for name, value in about.items()}
-    return Act(key=key, by=by, about=shown)
+    return Act(key=key, by=by, under=under, about=shown)

@@ -62,6 +62,11 @@ class Tweet(Counted):
     """Its author is gone: the content is empty, what others said about it stays."""
 
     @property
+    def text(self) -> str:
+        """What is said in words."""
+        return self.content.text
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """For whom one of these is hidden, it is."""
         return (self.user_id,)

@@ -6,7 +6,7 @@ from typing import Any
 from mediaserver.base.errors import Conflict, FieldError, Invalid
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
-from mediaserver.usecases import follows, settling
+from mediaserver.usecases import follows, notifications, settling
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import CircleChanged
 
@@ -37,6 +37,7 @@ async def unblock(ctx: Context, actor: Actor, document: Block) -> None:
 
 async def _added(ctx: Context, block: Block) -> None:
     await follows.part(ctx, block.user_id, block.blocked_user_id)
+    await notifications.part(ctx, block.user_id, block.blocked_user_id)
 
 
 def _changed(block: Block) -> CircleChanged:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from mediaserver.base.errors import NotFound
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import notifications, settling, showing
+from mediaserver.usecases import settling, showing, speech
 from mediaserver.usecases.context import Context, stored_names
 
 S = TypeVar("S", Tweet, Comment)
@@ -23,7 +23,7 @@ async def bury(ctx: Context, said: S) -> S:
     # No edit of its author's: one who is just writing it settles it all the same.
     buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied), edits=False)
     await showing.release(ctx, said)
-    await notifications.forget(ctx, said.id)
+    await speech.untell(ctx, said)
     return buried
 
 

@@ -27,36 +27,20 @@ async def post(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Comment
 
 
 async def _added(ctx: Context, comment: Comment) -> None:
-    about = _about(comment)
     if comment.edited_at is None:
         await counting.count(ctx, Tweet, comment.tweet_id, "commentsCount", 1, comment)
-        await notifications.notify(
-            ctx, await _author(ctx, comment), "commented", about | _text(comment), comment.user_id
-        )
-    await speech.tell_mentioned(ctx, comment, about)
+        author = [comment.tweet_user_id] if comment.tweet_user_id else []
+        await notifications.notify(ctx, author, "commented", speech.about(comment), comment.user_id)
+    await speech.tell_mentioned(ctx, comment)
 
 
 async def _removed(ctx: Context, comment: Comment) -> None:
     await counting.count(ctx, Tweet, comment.tweet_id, "commentsCount", -1, comment)
-    await notifications.withdraw(ctx, await _author(ctx, comment), "commented", _about(comment), comment.user_id)
-    await notifications.forget(ctx, comment.id)
+    await speech.untell(ctx, comment)
 
 
 async def _tidy(ctx: Context, comment: Comment) -> None:
     await counting.forget(ctx, Tweet, comment.tweet_id, "commentsCount", comment)
-
-
-def _about(comment: Comment) -> dict[str, str]:
-    return {"tweetId": comment.tweet_id, "commentId": comment.id}
-
-
-def _text(comment: Comment) -> dict[str, str]:
-    return {"text": comment.content.text} if comment.content.text else {}
-
-
-async def _author(ctx: Context, comment: Comment) -> list[str]:
-    """Whose tweet it is about; nobody once that is gone."""
-    return list(await ctx.of(Tweet).values({"_id": comment.tweet_id}, "userId"))
 
 
 CONSEQUENCES = Consequences(_added, _removed, _tidy, edited=True)

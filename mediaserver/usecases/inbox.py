@@ -1,25 +1,45 @@
 """What people do with their notifications: see them, mark them read, delete them; all their devices follow."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.notifications import MAX_ACTORS_SHOWN, Kind, Notification, group_key
-from mediaserver.usecases import settling, users
+from mediaserver.domain.comments import Comment
+from mediaserver.domain.direct_messages import DirectMessage
+from mediaserver.domain.notifications import (
+    IDS,
+    MAX_ACTORS_SHOWN,
+    MAX_TEXT,
+    WORDS,
+    Kind,
+    Notification,
+    group_key,
+)
+from mediaserver.domain.tweets import Tweet
+from mediaserver.usecases import settling, users, viewing
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Pushed
 
 Wire = dict[str, Any]
+Said = Tweet | Comment | DirectMessage
+
+_SAYING: Final = frozenset[Kind](("commented", "mentioned", "message"))
+_PLACES: Final[Mapping[str, type[Said]]] = {"commentId": Comment, "messageId": DirectMessage, "tweetId": Tweet}
+"""Where what was said stands: the first of these ids that an act has."""
 
 MAX_UNREAD = 1000
 """Nobody counts further: telling somebody must not take longer the more they have not read."""
 
 
 async def describe(ctx: Context, reader: Actor | None, found: Sequence[Notification]) -> list[Wire]:
-    """As the wire has them: `content` names the newest actors and what the newest act is about."""
+    """As the wire has them: `content` names the newest actors and what the newest act is about, with what was
+    said as it reads now."""
     shown = {one.id: one.actors[:MAX_ACTORS_SHOWN] for one in found}
     people = await users.people(ctx, (id for ids in shown.values() for id in ids))
-    return [_wire(one, [people[id] for id in shown[one.id]]) for one in found]
+    texts = await _texts(ctx, found)
+    return [
+        _wire(one, [people[id] for id in shown[one.id]], text) for one, text in zip(found, texts, strict=True)
+    ]
 
 
 async def mark(ctx: Context, actor: Actor, before: Notification, fields: Mapping[str, Any]) -> Notification:
@@ -64,8 +84,31 @@ async def _mark_read(ctx: Context, user_id: str, which: Mapping[str, Any]) -> No
         await push_unread(ctx, [user_id])
 
 
-def _wire(one: Notification, actors: Sequence[Wire]) -> Wire:
-    wire = one.to_wire()
+async def _texts(ctx: Context, found: Sequence[Notification]) -> list[str]:
+    """What was said in words, of what says something: where it stands, and for whom may read it there."""
+    places, said = [_place(one) for one in found], dict[str, Said]()
+    for kind in _PLACES.values():
+        said |= await ctx.of(kind).by_ids(place[1] for place in places if place and place[0] is kind)
+    return [
+        await _text(ctx, one.user_id, said[place[1]]) if place and place[1] in said else ""
+        for one, place in zip(found, places, strict=True)
+    ]
+
+
+def _place(one: Notification) -> tuple[type[Said], str] | None:
+    about = one.acts[-1].about if one.type in _SAYING else {}
+    return next(((kind, about[name]) for name, kind in _PLACES.items() if name in about), None)
+
+
+async def _text(ctx: Context, user_id: str, said: Said) -> str:
+    reader = Actor(user_id, username="", role="student", login_id="")
+    return said.text if await viewing.allows(ctx, reader, said.policy.read, said) else ""
+
+
+def _wire(one: Notification, actors: Sequence[Wire], text: str) -> Wire:
+    wire, about = one.to_wire(), one.acts[-1].about
     del wire["acts"]
     head = {"type": wire.pop("type"), "actors": list(actors), "actorCount": len(one.actors), "count": one.count}
-    return wire | {"content": {**head, **one.acts[-1].about}}
+    # Nothing else that was ever stored of an act is for showing.
+    what = {name: value for name, value in about.items() if name in IDS | WORDS}
+    return wire | {"content": {**head, **what, **({"text": text[:MAX_TEXT]} if text else {})}}

@@ -10,7 +10,7 @@ from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.tweets import Tweet
 from mediaserver.store.reader import Page
-from mediaserver.usecases import counting, notifications, settling, users, viewing
+from mediaserver.usecases import counting, notifications, settling, speech, users, viewing
 from mediaserver.usecases.context import Consequences, Context
 
 Wire = dict[str, Any]
@@ -67,13 +67,14 @@ def _target(like: Like) -> tuple[type[Liked], str]:
 async def _added(ctx: Context, like: Like) -> None:
     await counting.count(ctx, *_target(like), _COUNTER, 1, like)
     if liked := await _liked(ctx, like):
-        await notifications.notify(ctx, [liked.user_id], "liked", _about(liked), like.user_id)
+        about, under = speech.about(liked), speech.under(liked)
+        await notifications.notify(ctx, [liked.user_id], "liked", about, like.user_id, under)
 
 
 async def _removed(ctx: Context, like: Like) -> None:
     await counting.count(ctx, *_target(like), _COUNTER, -1, like)
     if liked := await _liked(ctx, like):
-        await notifications.withdraw(ctx, [liked.user_id], "liked", _about(liked), like.user_id)
+        await notifications.withdraw(ctx, [liked.user_id], "liked", speech.about(liked), like.user_id)
 
 
 async def _tidy(ctx: Context, like: Like) -> None:
@@ -83,12 +84,6 @@ async def _tidy(ctx: Context, like: Like) -> None:
 async def _liked(ctx: Context, like: Like) -> Liked | None:
     kind, id = _target(like)
     return await ctx.of(kind).find_one({"_id": id})
-
-
-def _about(liked: Liked) -> dict[str, str]:
-    if isinstance(liked, Tweet):
-        return {"tweetId": liked.id}
-    return {"tweetId": liked.tweet_id, "commentId": liked.id}
 
 
 CONSEQUENCES = Consequences(_added, _removed, _tidy)

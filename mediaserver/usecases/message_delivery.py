@@ -9,8 +9,8 @@ from mediaserver.usecases.events import Pushed
 
 async def _added(ctx: Context, message: DirectMessage) -> None:
     await conversations.go_on(ctx, message)
-    about = _about(message) | ({"text": message.content} if message.content_type == "Text" else {})
-    await notifications.notify(ctx, [message.receiver_user_id], "message", about, message.sender_user_id)
+    receiver, sender = [message.receiver_user_id], message.sender_user_id
+    await notifications.notify(ctx, receiver, "message", _about(message), sender)
     if await ctx.of(DirectMessage).exists({"_id": message.id, "isRead": True}):
         # Read before it was told: nothing else would mark the notification.
         await inbox.read_group(ctx, message.receiver_user_id, "message", {}, message.sender_user_id)

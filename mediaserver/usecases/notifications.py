@@ -1,9 +1,10 @@
 """Notifications: written for whom an act concerns, grouped, pushed to their sockets; taken back with the act.
 
 Called from steps that may be repeated: an act that was told before adds nothing, and is not pushed again.
+Nobody is told across a block, and what was told before there was one is taken back.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,20 +34,22 @@ async def notify(
     kind: Kind,
     about: Mapping[str, str],
     by: str | None = None,
+    under: str | None = None,
 ) -> None:
     """Tell people (ids) what `by` did, or what happened by itself, and push it to them.
 
-    `about` has wire names: ids such as `tweetId`, and perhaps `title` or `text` in words. Kind, `by` and the ids
-    identify the act: telling it again adds nothing. Nobody is told of their own acts, nor across a block.
+    `about` has wire names: ids such as `tweetId`, and perhaps a `title`. Kind, `by` and the ids identify the act:
+    telling it again adds nothing. Nobody is told of their own acts, nor across a block with `by` or with whose
+    tweet it happened `under`.
     """
-    done = act(kind, about, by)
+    done = act(kind, about, by, under)
     told = {by, *await ctx.of(Notification).values({"acts.key": done.key}, "userId")}
     async for batch in _batches(to):
-        recipients = await _on_speaking_terms(ctx, by, [one for one in batch if one not in told])
+        recipients = await _on_speaking_terms(ctx, done, [one for one in batch if one not in told])
         told.update(batch)
         if recipients:
             changed = await _write(ctx, recipients, kind, done, group_key(kind, about, by), subject(kind, about))
-            await _push(ctx, await _of_those_present(ctx, changed))
+            await _push(ctx, await _still_right(ctx, changed, done))
 
 
 async def withdraw(
@@ -60,10 +63,40 @@ async def withdraw(
     key = act(kind, about, by).key
     holding = await ctx.of(Notification).find({"acts.key": key})
     async for batch in _batches(to):
-        losing = [one for one in holding if one.user_id in batch]
-        for one in losing:
-            await _take_out(ctx, one.id, key)
-        await inbox.push_unread(ctx, [one.user_id for one in losing])
+        await _take_back(ctx, [one for one in holding if one.user_id in batch], key)
+
+
+async def withdraw_from_others(
+    ctx: Context, keeping: Collection[str], kind: Kind, about: Mapping[str, str], by: str
+) -> None:
+    """Take it back from everybody who was told but those (ids) in `keeping`; for acts with ids that are theirs
+    alone. May be repeated."""
+    key = act(kind, about, by).key
+    others = await ctx.of(Notification).find({"acts.key": key, "userId": {"$nin": list(keeping)}})
+    await _take_back(ctx, others, key)
+
+
+async def part(ctx: Context, one: str, other: str) -> None:
+    """Two people are told no longer of what the other one did, and of what happened under what they said. May be
+    repeated."""
+    for user_id, apart in ((one, other), (other, one)):
+        about_them = {"userId": user_id, "$or": [{"acts.by": apart}, {"acts.under": apart}]}
+        found = await ctx.of(Notification).find(about_them)
+        for told in found:
+            keys = [act.key for act in told.acts if apart in act.people]
+            # One that has nothing else goes at once, unless something came to it meanwhile.
+            same = {"_id": told.id, "revision": told.revision}
+            if len(keys) < told.count or not await ctx.of(Notification).delete_many(same):
+                for key in keys:
+                    await _take_out(ctx, told.id, key)
+        await inbox.push_unread(ctx, [user_id] if found else [])
+
+
+async def _take_back(ctx: Context, holding: Sequence[Notification], key: str) -> None:
+    """Take an act out of the notifications that hold it, and tell whose they are how many are left."""
+    for one in holding:
+        await _take_out(ctx, one.id, key)
+    await inbox.push_unread(ctx, [one.user_id for one in holding])
 
 
 async def _take_out(ctx: Context, id: str, key: str) -> None:
@@ -102,15 +135,15 @@ async def _each(people: Iterable[str]) -> AsyncIterator[str]:
         yield one
 
 
-async def _on_speaking_terms(ctx: Context, by: str | None, people: Sequence[str]) -> list[str]:
-    """Those of these people who are there and have no block between them and `by`."""
+async def _on_speaking_terms(ctx: Context, done: Act, people: Sequence[str]) -> list[str]:
+    """Those of these people who are there and have no block between them and those whose act it is."""
     if not people:
         return []
     left = set(await ctx.users.values({"_id": {"$in": list(people)}}, "_id"))
-    if by and left:
-        everyone = {"$in": list(left)}
-        left -= set(await ctx.of(Block).values({"userId": everyone, "blockedUserId": by}, "userId"))
-        left -= set(await ctx.of(Block).values({"userId": by, "blockedUserId": everyone}, "blockedUserId"))
+    if done.people and left:
+        everyone, theirs = {"$in": list(left)}, {"$in": list(done.people)}
+        left -= set(await ctx.of(Block).values({"userId": everyone, "blockedUserId": theirs}, "userId"))
+        left -= set(await ctx.of(Block).values({"userId": theirs, "blockedUserId": everyone}, "blockedUserId"))
     return [one for one in people if one in left]
 
 
@@ -134,13 +167,14 @@ async def _write(
     raise Unavailable("contended", "too many acts for one notification at once")
 
 
-async def _of_those_present(ctx: Context, written: Sequence[Notification]) -> list[Notification]:
-    """Asked again once they are written: whoever erased a person just then may have overlooked theirs."""
-    people = {one.user_id for one in written}
-    gone = people - set(await ctx.users.values({"_id": {"$in": list(people)}}, "_id"))
-    if gone:
-        await ctx.of(Notification).delete_many({"userId": {"$in": list(gone)}})
-    return [one for one in written if one.user_id not in gone]
+async def _still_right(ctx: Context, written: Sequence[Notification], done: Act) -> list[Notification]:
+    """Asked again once they are written: who erased a person or blocked somebody just then may have overlooked
+    theirs."""
+    right = set(await _on_speaking_terms(ctx, done, [one.user_id for one in written]))
+    for one in written:
+        if one.user_id not in right:
+            await _take_out(ctx, one.id, done.key)
+    return [one for one in written if one.user_id in right]
 
 
 async def _grow(ctx: Context, user_id: str, group: str, done: Act) -> Notification | None:

@@ -52,10 +52,29 @@ async def edit(ctx: Context, actor: Actor, before: S, fields: Mapping[str, Any])
     return await settling.change(ctx, before, {**fields, "mentions": named, "edited_at": ctx.clock()})
 
 
-async def tell_mentioned(ctx: Context, said: Tweet | Comment, about: Mapping[str, str]) -> None:
+async def tell_mentioned(ctx: Context, said: Tweet | Comment) -> None:
+    """Whom it names now; whom it named before an edit, and does no more, is told of it no longer."""
+    if said.edited_at is not None:
+        await notifications.withdraw_from_others(ctx, said.mentions, "mentioned", about(said), said.user_id)
     if said.mentions:
-        text = {"text": said.content.text} if said.content.text else {}
-        await notifications.notify(ctx, said.mentions, "mentioned", {**about, **text}, said.user_id)
+        await notifications.notify(ctx, said.mentions, "mentioned", about(said), said.user_id, under(said))
+
+
+async def untell(ctx: Context, said: Tweet | Comment) -> None:
+    """It is gone, or what it said is: nobody is told of it any more. May be repeated."""
+    if isinstance(said, Comment):
+        await notifications.withdraw_from_others(ctx, (), "commented", about(said), said.user_id)
+    await notifications.forget(ctx, said.id)
+
+
+def about(said: Tweet | Comment) -> dict[str, str]:
+    """What tells in notifications which one it is."""
+    return {"tweetId": said.id} if isinstance(said, Tweet) else {"tweetId": said.tweet_id, "commentId": said.id}
+
+
+def under(said: Tweet | Comment) -> str | None:
+    """Whose tweet a comment is about."""
+    return None if isinstance(said, Tweet) else said.tweet_user_id
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Tweet | Comment]) -> list[Wire]:

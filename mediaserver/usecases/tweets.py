@@ -6,7 +6,7 @@ from typing import Any
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.tweets import Content, Tweet
 from mediaserver.domain.users import User
-from mediaserver.usecases import counting, notifications, settling, speech
+from mediaserver.usecases import counting, settling, speech
 from mediaserver.usecases.context import Consequences, Context
 
 
@@ -28,12 +28,12 @@ async def post(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Tweet:
 async def _added(ctx: Context, tweet: Tweet) -> None:
     if tweet.edited_at is None:
         await counting.count(ctx, User, tweet.user_id, "tweetsCount", 1, tweet)
-    await speech.tell_mentioned(ctx, tweet, {"tweetId": tweet.id})
+    await speech.tell_mentioned(ctx, tweet)
 
 
 async def _removed(ctx: Context, tweet: Tweet) -> None:
     await counting.count(ctx, User, tweet.user_id, "tweetsCount", -1, tweet)
-    await notifications.forget(ctx, tweet.id)
+    await speech.untell(ctx, tweet)
 
 
 async def _tidy(ctx: Context, tweet: Tweet) -> None:

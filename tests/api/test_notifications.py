@@ -3,6 +3,8 @@
 from typing import Any
 
 from mediaserver.base.ids import new_id
+from mediaserver.domain.tweets import Content
+from mediaserver.usecases import tweets
 from mediaserver.usecases.notifications import notify
 from tests.api.conftest import Client, bearer
 from tests.usecases.world import World
@@ -13,7 +15,7 @@ async def _told(world: World, n: int) -> tuple[dict[str, str], str]:
     ada, eve = await world.person("ada"), await world.person("eve")
     for _ in range(n):
         world.clock.pass_s(1)
-        await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id()}, eve.user_id)
+        await tweets.post(world.ctx, eve, {"content": Content(text="@ada")})
     return bearer(world.ctx.tokens.issue(ada, world.clock.now)), ada.user_id
 
 
@@ -28,9 +30,7 @@ async def test_only_ones_own_are_listed_the_newest_act_first(client: Client, wor
     first = (await _get(client, "", ada))["items"][-1]
     bob = await world.person("bob")
     world.clock.pass_s(1)
-    await notify(
-        world.ctx, [ada_id], "mentioned", {"tweetId": first["content"]["tweetId"], "text": "@ada"}, bob.user_id
-    )
+    await notify(world.ctx, [ada_id], "mentioned", {"tweetId": first["content"]["tweetId"]}, bob.user_id)
     items = (await _get(client, "", ada))["items"]
     assert items[0]["id"] == first["id"] and len(items) == 3
     content = items[0]["content"]

@@ -16,11 +16,11 @@ from mediaserver.api import build_api, description
 from mediaserver.api.bodies import Body
 from mediaserver.api.schemas import Schemas
 from mediaserver.api.services import Services
-from mediaserver.base.ids import new_id
 from mediaserver.domain.document import Value
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.text import Line, Prose, text_pattern
-from mediaserver.usecases.notifications import notify
+from mediaserver.domain.tweets import Content
+from mediaserver.usecases import tweets
 from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
@@ -145,8 +145,9 @@ async def test_answers_are_as_described(client: Client, world: World) -> None:
     live, audio = [
         await _post(client, path, {"title": "x"}, headers) for path in ("/live-sessions", "/audio-sessions")
     ]
-    await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id(), "text": "@ada"}, new_id())
-    eve = (await world.person("eve")).user_id
+    writer = await world.person("eve")
+    await tweets.post(world.ctx, writer, {"content": Content(text="@ada")})
+    eve = writer.user_id
     written = await _post(client, "/messages", {"receiverUserId": eve, "content": "hi"}, headers)
     told = await world.ctx.of(Notification).find_one({"userId": ada.user_id})
     assert told is not None

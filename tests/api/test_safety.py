@@ -144,3 +144,23 @@ async def test_whose_tweet_it_is_may_remove_what_others_say_under_it(
     await ada.do("DELETE", f"/comments/{answer['id']}")
     assert await eve.ids(f"/tweets/{said['id']}/comments") == [other["id"]]
     assert (await ada.get(f"/tweets/{said['id']}"))["commentsCount"] == 1
+
+
+async def test_a_block_takes_back_what_one_was_told_of_the_other(ada: Person, eve: Person, root: Person) -> None:
+    said, others = await ada.tweet("Hello"), await root.tweet("@eve, good morning")
+    await comment(eve, said, "words for @ada")
+    for who in (eve, root):
+        await who.do("PUT", f"/tweets/{said['id']}/like")
+    await eve.tweet("Dear @ada")
+    await comment(root, said, "and @eve?")
+    await eve.do("POST", "/messages", {"receiverUserId": ada.id, "content": "psst"})
+    kinds = [item["content"]["type"] for item in (await ada.get("/notifications"))["items"]]
+    assert sorted(kinds) == ["commented", "liked", "mentioned", "mentioned", "message"]
+    await block(ada, eve)
+    items = [item["content"] for item in (await ada.get("/notifications"))["items"]]
+    assert sorted(item["type"] for item in items) == ["commented", "liked"]
+    for item in items:
+        assert ([one["username"] for one in item["actors"]], item["count"]) == (["root"], 1)
+    assert await ada.get("/notifications/unread-count") == {"unreadCount": 2}
+    (left,) = (await eve.get("/notifications"))["items"]
+    assert (left["content"]["tweetId"], left["content"]["text"]) == (others["id"], "@eve, good morning")

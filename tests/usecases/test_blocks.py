@@ -13,7 +13,7 @@ from mediaserver.domain.users import User
 from mediaserver.usecases import blocks, likes, settling
 from tests.usecases.cut import cut_after
 from tests.usecases.test_follows import counts, follow
-from tests.usecases.test_tweets import tweet
+from tests.usecases.test_tweets import comment, told, tweet
 from tests.usecases.world import World
 
 
@@ -56,9 +56,55 @@ async def test_a_block_cut_off_anywhere_ends_the_follows_or_is_not_there(world: 
     pytest.fail("blocking never came to its end")
 
 
+async def test_a_block_and_an_act_at_once_leave_nothing_told(world: World) -> None:
+    for n in range(10):
+        ada, eve = await world.person(f"ada{n}"), await world.person(f"eve{n}")
+        said = await tweet(world, ada)
+        await asyncio.gather(
+            likes.like(world.ctx, eve, said),
+            comment(world, eve, said, f"Well, @ada{n}"),
+            block(world, ada, eve),
+            tweet(world, eve, f"@ada{n}"),
+            return_exceptions=True,
+        )
+        assert not await world.ctx.of(Notification).exists({"userId": {"$in": [ada.user_id, eve.user_id]}})
+
+
+async def test_a_block_cut_off_anywhere_takes_back_what_was_told_or_is_not_there(world: World) -> None:
+    for operations in range(40):
+        ada, eve = await world.person(f"ada{operations}"), await world.person(f"eve{operations}")
+        await likes.like(world.ctx, eve, await tweet(world, ada))
+        with cut_after(world.ctx, operations) as cut:
+            try:
+                await block(world, ada, eve)
+            except Unavailable:
+                assert cut.happened
+        world.clock.pass_s(60)
+        await settling.resume(world.ctx)
+        blocked = await world.ctx.of(Block).exists({"userId": ada.user_id})
+        assert await told(world, ada) == ([] if blocked else ["liked"])
+        if not cut.happened:
+            return
+    pytest.fail("blocking never came to its end")
+
+
 async def test_nobody_is_told_across_a_block(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     said = await tweet(world, ada)
     await block(world, ada, eve)
     await likes.like(world.ctx, eve, said)  # as if it had been read before
     assert not await world.ctx.of(Notification).exists({"userId": ada.user_id})
+
+
+async def test_nobody_is_told_of_what_happens_under_a_tweet_that_is_hidden_from_them(world: World) -> None:
+    ada, eve, bob = [await world.person(name) for name in ("ada", "eve", "bob")]
+    said = await tweet(world, ada)
+    answer = await comment(world, eve, said, "Well")
+    await likes.like(world.ctx, bob, answer)
+    assert await told(world, eve) == ["liked"]
+    await block(world, ada, eve)
+    assert await told(world, eve) == []
+    await likes.unlike(world.ctx, bob, answer)
+    await likes.like(world.ctx, bob, answer)
+    await comment(world, bob, said, "@eve, @ada")
+    assert (await told(world, eve), await told(world, ada)) == ([], ["commented", "mentioned"])

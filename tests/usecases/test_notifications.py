@@ -10,7 +10,8 @@ from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.notifications import MAX_ACTS, Notification
-from mediaserver.usecases import inbox, notifications
+from mediaserver.domain.tweets import Content
+from mediaserver.usecases import inbox, notifications, tweets
 from mediaserver.usecases.events import Pushed
 from mediaserver.usecases.notifications import notify, withdraw
 from tests.usecases.cut import cut_after
@@ -60,10 +61,10 @@ async def test_likes_of_one_tweet_are_one_notification_until_it_is_read(world: W
 async def test_it_is_pushed_as_the_list_shows_it(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     await notify(world.ctx, [ada.user_id], "followed", {}, eve.user_id)
-    await notify(world.ctx, [ada.user_id], "mentioned", {"tweetId": new_id(), "text": "x" * 1000}, eve.user_id)
+    await tweets.post(world.ctx, eve, {"content": Content(text="@ada" + " x" * 400)})
     newest, older = await inbox.describe(world.ctx, ada, await of(world, ada))
     assert pushed(world, ada) == [older | {"unreadCount": 1}, newest | {"unreadCount": 2}]
-    assert newest["content"]["text"] == "x" * 200
+    assert newest["content"]["text"] == "@ada" + " x" * 98
     assert pushed(world, eve) == []
 
 
@@ -89,7 +90,7 @@ async def test_nobody_is_told_of_their_own_acts_or_across_a_block(world: World) 
 
 async def test_an_act_is_taken_back_from_its_notification(world: World) -> None:
     ada, eve, bob, tweet = *[await world.person(name) for name in ("ada", "eve", "bob")], new_id()
-    comments = [{"tweetId": tweet, "commentId": new_id(), "text": f"comment {i}"} for i in range(3)]
+    comments = [{"tweetId": tweet, "commentId": new_id()} for _ in range(3)]
     for about, by in zip(comments, (eve, bob, eve), strict=True):
         await notify(world.ctx, [ada.user_id], "commented", about, by.user_id)
     for _ in range(2):
@@ -136,6 +137,25 @@ async def test_fifty_at_once_while_it_is_read_are_each_in_one(world: World) -> N
     await asyncio.gather(reading(), *telling)
     told = [act.by for one in await of(world, ada) for act in one.acts]
     assert sorted(map(str, told)) == sorted(fans)
+
+
+async def test_what_two_were_told_of_each_other_is_taken_back_and_nothing_else(world: World) -> None:
+    ada, eve, bob = [await world.person(name) for name in ("ada", "eve", "bob")]
+    both, lone, many = {"tweetId": new_id()}, {"tweetId": new_id()}, {"tweetId": new_id()}
+    for about, by in ((both, eve), (both, bob), (lone, eve)):
+        await notify(world.ctx, [ada.user_id], "liked", about, by.user_id)
+    for _ in range(3):
+        await notify(world.ctx, [ada.user_id], "commented", {**many, "commentId": new_id()}, eve.user_id)
+    under = {**lone, "commentId": new_id()}
+    await notify(world.ctx, [eve.user_id, ada.user_id], "mentioned", under, bob.user_id, under=ada.user_id)
+    for _ in range(2):
+        await notifications.part(world.ctx, ada.user_id, eve.user_id)
+    assert [content["type"] for content in await contents(world, ada)] == ["mentioned", "liked"]
+    (left,) = [one for one in await of(world, ada) if one.type == "liked"]
+    assert (left.actors, left.acts[0].about) == ([bob.user_id], both)
+    assert await of(world, eve) == []
+    assert pushed(world, ada, "notification.unread")[0] == {"unreadCount": 2}
+    assert pushed(world, eve, "notification.unread") == [{"unreadCount": 0}]
 
 
 async def test_a_full_one_is_followed_by_another(world: World) -> None:

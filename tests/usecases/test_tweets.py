@@ -9,7 +9,7 @@ from mediaserver.domain.comments import Comment
 from mediaserver.domain.likes import TweetLike
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import burying, comments, likes, settling, speech, tweets
+from mediaserver.usecases import burying, comments, inbox, likes, settling, speech, tweets
 from tests.usecases.cut import cut_after
 from tests.usecases.world import World
 
@@ -32,6 +32,12 @@ async def edit(world: World, who: Actor, said: Tweet, text: str) -> Tweet:
 async def told(world: World, who: Actor) -> list[str]:
     found = await world.ctx.of(Notification).find({"userId": who.user_id}, [("_id", 1)])
     return [one.type for one in found]
+
+
+async def texts(world: World, who: Actor) -> list[str | None]:
+    """What notifications show of what was said."""
+    found = await world.ctx.of(Notification).find({"userId": who.user_id}, [("_id", 1)])
+    return [wire["content"].get("text") for wire in await inbox.describe(world.ctx, who, found)]
 
 
 async def test_a_tweet_names_people_and_tags_and_is_counted(world: World) -> None:
@@ -71,6 +77,29 @@ async def test_whom_an_edit_names_is_told_once(world: World) -> None:
     assert (await told(world, eve), await told(world, root)) == (["mentioned"], ["mentioned"])
     assert (changed.hashtags, changed.edited_at) == (["new", "newer"], world.clock.now)
     assert (await world.ctx.users.get(ada.user_id)).tweets_count == 1
+
+
+async def test_whom_an_edit_names_no_more_is_told_no_longer(world: World) -> None:
+    ada, eve, root = await world.person("ada"), await world.person("eve"), await world.person("root")
+    said = await tweet(world, ada, "@eve @root")
+    answer = await comments.post(world.ctx, ada, {"content": Content(text="@eve"), "tweet_id": said.id})
+    await edit(world, ada, said, "@root")
+    assert (await told(world, eve), await told(world, root)) == (["mentioned"], ["mentioned"])
+    await speech.edit(world.ctx, ada, await world.ctx.of(Comment).get(answer.id), {"content": Content(text="x")})
+    assert await told(world, eve) == []
+    await edit(world, ada, said, "@eve")
+    assert (await told(world, eve), await told(world, root)) == (["mentioned"], [])
+
+
+async def test_what_was_said_is_told_as_it_reads_now(world: World) -> None:
+    ada, eve = await world.person("ada"), await world.person("eve")
+    said = await tweet(world, ada, "@eve: old words")
+    answer = await comment(world, eve, said, "old words")
+    await edit(world, ada, said, "@eve: new words")
+    await speech.edit(
+        world.ctx, eve, await world.ctx.of(Comment).get(answer.id), {"content": Content(text="new")}
+    )
+    assert (await texts(world, eve), await texts(world, ada)) == (["@eve: new words"], ["new"])
 
 
 async def test_an_edit_cut_off_anywhere_tells_whom_it_names(world: World) -> None:
@@ -157,3 +186,18 @@ async def test_who_is_erased_leaves_stones_where_others_answered(world: World) -
     assert stone.removed and stone.content == Content()
     (wire,) = await speech.describe(world.ctx, eve, [stone])
     assert wire["author"]["username"] == "deleted user"
+
+
+async def test_nobody_keeps_being_told_what_somebody_said_who_was_erased(world: World) -> None:
+    ada, eve, bob = [await world.person(name) for name in ("ada", "eve", "bob")]
+    said = await tweet(world, ada)
+    await comment(world, eve, said, "my home address is 1 Mill Lane, @bob")
+    other = await comment(world, bob, said, "Hm")
+    assert (await texts(world, ada), await texts(world, bob)) == (
+        ["Hm"],
+        ["my home address is 1 Mill Lane, @bob"],
+    )
+    await settling.remove(world.ctx, await world.ctx.users.get(eve.user_id))
+    (note,) = await world.ctx.of(Notification).find({})
+    assert (note.user_id, note.type, note.actors) == (ada.user_id, "commented", [bob.user_id])
+    assert [act.about["commentId"] for act in note.acts] == [other.id]
