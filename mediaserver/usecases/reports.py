@@ -1,17 +1,22 @@
-"""Reporting what somebody should not have said, or how they behave."""
+"""Reporting what somebody should not have said, or how they behave.
+
+A report lets nobody but admins read what they could not read without it.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.blocks import Block
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.direct_messages import DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.reports import Report, TargetKind
 from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.users import User
-from mediaserver.usecases import describing, reading, settling, users
+from mediaserver.usecases import describing, settling, users, viewing
 from mediaserver.usecases.context import Context
 
 Wire = dict[str, Any]
@@ -24,15 +29,17 @@ _KINDS: Final[Mapping[TargetKind, type[Document]]] = {
 
 
 async def report(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Report:
-    """Invalid for what is not there, oneself, and messages of others; Conflict for what one reported before.
+    """Invalid for oneself and for what is not there, which is also what one may not see; Conflict for what one
+    reported before.
 
-    Who blocked somebody, or is blocked, may report them all the same.
+    Blocking somebody is no escape from a report: they may be reported themselves by those whom they blocked, and
+    all that they say by those who blocked them.
     """
     kind, target = fields["target_kind"], fields["target_id"]
     if target == actor.user_id:
         fault = FieldError("targetId", "must be somebody else")
         raise Invalid("not_oneself", "nobody reports themselves", [fault])
-    if not await _is_there(ctx, actor, kind, target):
+    if not await _may_be_reported(ctx, actor, kind, target):
         fault = FieldError("targetId", f"there is no such {kind}")
         raise Invalid("missing_reference", "this refers to something that is not there", [fault])
     made = Report(**ctx.stamp(), **fields, user_id=actor.user_id, **Report.derived(fields))
@@ -46,19 +53,34 @@ async def report(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Repor
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Report]) -> list[Wire]:
-    """With what is reported in words, so that whoever judges it need not be able to read it elsewhere."""
-    wires = await describing.describe(ctx, reader, found)
-    targets = [await ctx.of(_KINDS[one.target_kind]).find_one({"_id": one.target_id}) for one in found]
-    people = await users.people(ctx, (_author(target) for target in targets if target))
-    for wire, target in zip(wires, targets, strict=True):
+    """With what is reported in words as it reads now: for whoever may read it, and for admins, who judge it
+    though they may not be able to read it elsewhere."""
+    wires, targets = await describing.describe(ctx, reader, found), await _targets(ctx, reader, found)
+    people = await users.people(ctx, (_author(target) for target in targets.values()))
+    for wire, one in zip(wires, found, strict=True):
+        target = targets.get(one.target_id)
         wire["target"] = target and {"author": people[_author(target)], "text": _text(target)}
     return wires
 
 
-async def _is_there(ctx: Context, actor: Actor, kind: TargetKind, id: str) -> bool:
-    if kind == "message":
-        return await reading.may_read(ctx, actor, DirectMessage.collection, id)
-    return await ctx.of(_KINDS[kind]).exists({"_id": id})
+async def _targets(ctx: Context, reader: Actor, found: Sequence[Report]) -> dict[str, Document]:
+    """What `reader` is shown of what is reported, by id."""
+    targets = dict[str, Document]()
+    for name, kind in _KINDS.items():
+        targets |= await ctx.of(kind).by_ids(one.target_id for one in found if one.target_kind == name)
+    if reader.is_admin:
+        return targets
+    return {id: one for id, one in targets.items() if await viewing.allows(ctx, reader, one.policy.read, one)}
+
+
+async def _may_be_reported(ctx: Context, actor: Actor, kind: TargetKind, id: str) -> bool:
+    """A person who is there; of the rest what `actor` could read if they had blocked nobody themselves."""
+    found = await ctx.of(_KINDS[kind]).find_one({"_id": id})
+    if found is None or isinstance(found, User):
+        return found is not None
+    rule, blockers = found.policy.read, await ctx.of(Block).values({"blockedUserId": actor.user_id}, "userId")
+    reader = await viewing.viewer(ctx, actor, rule.needs, found)
+    return rule.allows(replace(reader, hidden=frozenset(blockers)), found)
 
 
 def _author(target: Any) -> str:
@@ -71,6 +93,4 @@ def _author(target: Any) -> str:
 def _text(target: Any) -> str:
     if isinstance(target, User):
         return target.profile.bio
-    if isinstance(target, DirectMessage):
-        return target.content if target.content_type == "Text" else ""
-    return str(target.content.text)
+    return str(target.text)

@@ -33,6 +33,11 @@ async def block(who: Person, whom: Person) -> Wire:
     return made
 
 
+async def report(who: Person, kind: str, id: str) -> Wire:
+    made: Wire = await who.do("POST", "/reports", {"targetKind": kind, "targetId": id, "reason": "Look"})
+    return made
+
+
 async def comment(who: Person, tweet: Wire, text: str) -> Wire:
     made: Wire = await who.do("POST", f"/tweets/{tweet['id']}/comments", {"content": {"text": text}})
     return made
@@ -164,3 +169,29 @@ async def test_a_block_takes_back_what_one_was_told_of_the_other(ada: Person, ev
     assert await ada.get("/notifications/unread-count") == {"unreadCount": 2}
     (left,) = (await eve.get("/notifications"))["items"]
     assert (left["content"]["tweetId"], left["content"]["text"]) == (others["id"], "@eve, good morning")
+
+
+async def test_a_report_shows_nobody_what_they_may_not_read(ada: Person, eve: Person, root: Person) -> None:
+    await ada.do("PATCH", f"/users/{ada.id}", {"profile": {"bio": "Reads."}})
+    said = await ada.tweet("Hello")
+    answer, other = await comment(root, said, "Hm"), await ada.tweet("Good night")
+    await report(eve, "tweet", other["id"])
+    assert (await eve.get("/reports"))["items"][0]["target"]["text"] == "Good night"
+    await block(ada, eve)
+    made = await report(eve, "user", ada.id)
+    assert made["target"] is None and (await eve.get(f"/reports/{made['id']}"))["target"] is None
+    assert [one["target"] for one in (await eve.get("/reports"))["items"]] == [None, None]
+    texts = [one["target"]["text"] for one in (await root.get("/reports"))["items"]]
+    assert texts == ["Reads.", "Good night"]
+    for kind, id in (("tweet", said["id"]), ("tweet", other["id"]), ("comment", answer["id"])):
+        await answers(eve, "POST", "/reports", id, {"targetKind": kind, "targetId": "{}", "reason": "Look"})
+
+
+async def test_who_blocked_somebody_may_still_report_what_they_say(ada: Person, eve: Person) -> None:
+    said = await eve.tweet("Something bad")
+    await block(ada, eve)
+    assert (await report(ada, "tweet", said["id"]))["target"] is None
+    later = await eve.tweet("Something worse")
+    await block(eve, ada)
+    await answers(ada, "POST", "/reports", later["id"], {"targetKind": "tweet", "targetId": "{}", "reason": "x"})
+    await report(ada, "user", eve.id)
