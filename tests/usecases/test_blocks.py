@@ -1,6 +1,8 @@
 """Blocks: what they end is over, whoever was faster and whatever is cut off."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from mediaserver.domain.notifications import Notification
 from mediaserver.domain.users import User
 from mediaserver.usecases import blocks, likes, settling
 from tests.usecases.cut import cut_after
+from tests.usecases.interleaved import with_switch_at
 from tests.usecases.test_follows import counts, follow
 from tests.usecases.test_tweets import comment, told, tweet
 from tests.usecases.world import World
@@ -56,18 +59,19 @@ async def test_a_block_cut_off_anywhere_ends_the_follows_or_is_not_there(world: 
     pytest.fail("blocking never came to its end")
 
 
-async def test_a_block_and_an_act_at_once_leave_nothing_told(world: World) -> None:
-    for n in range(10):
+@pytest.mark.parametrize("first", ["act", "block"])
+async def test_a_block_and_an_act_at_once_leave_nothing_told(world: World, first: str) -> None:
+    for n in range(60):
         ada, eve = await world.person(f"ada{n}"), await world.person(f"eve{n}")
         said = await tweet(world, ada)
-        await asyncio.gather(
-            likes.like(world.ctx, eve, said),
-            comment(world, eve, said, f"Well, @ada{n}"),
-            block(world, ada, eve),
-            tweet(world, eve, f"@ada{n}"),
-            return_exceptions=True,
-        )
-        assert not await world.ctx.of(Notification).exists({"userId": {"$in": [ada.user_id, eve.user_id]}})
+        pair: list[Any] = [partial(likes.like, world.ctx, eve, said), partial(block, world, ada, eve)]
+        one, other = pair if first == "act" else pair[::-1]
+        outcome = await with_switch_at(world.ctx, n, one, other)
+        assert outcome.refused == (None, None)
+        assert await told(world, ada) == []
+        if not outcome.switched:
+            return
+    pytest.fail("the first never came to its end")
 
 
 async def test_a_block_cut_off_anywhere_takes_back_what_was_told_or_is_not_there(world: World) -> None:
