@@ -12,7 +12,7 @@ from mediaserver.api.resources.courses import PROGRESS_VIEW
 from mediaserver.domain.document import Id
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.progress import CompletionStatus, StudentProgress
-from mediaserver.usecases import courses, progress, users
+from mediaserver.usecases import courses, progress, users, viewing
 from mediaserver.usecases.describing import describe
 
 _TAG = "StudentProgress"
@@ -58,7 +58,8 @@ async def _of_students(call: Call) -> Answer:
     found = await call.context.of(Enrollment).page(
         {"courseId": course.id}, limit=query.limit, cursor=query.cursor
     )
-    people = await users.people(call.context, (one.user_id for one in found.items))
+    unseen = await viewing.unseen(call.context, call.actor)
+    people = await users.people(call.context, (one.user_id for one in found.items), unseen)
     reached = await progress.reached(call.context, [(one.user_id, course.id) for one in found.items])
     items = [
         {"enrollmentId": one.id, "userId": one.user_id, "user": people[one.user_id]}
