@@ -65,6 +65,7 @@ class Session(Document):
         Index(("kind", "moderator_user_id", "_id")),
         Index(("kind", "course_id", "_id")),
         Index(("course_id", "status", "_id")),
+        Index(("course_id", "status", "start_time", "_id")),
         Index(("course_id", "_id")),
         Index(("lesson_id", "_id")),
         Index(("announced", "_id"), partial={"announced": False}),

@@ -1,12 +1,17 @@
 """Courses over REST: their page at once, what lists leave out, the walls around lessons."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from mediaserver.base.ids import new_id
+from mediaserver.domain.sessions import Session
 from mediaserver.store.mongo import Database
+from mediaserver.usecases import identity, sessions
 from tests.api.conftest import Client, bearer
+from tests.usecases import school
+from tests.usecases.test_clips import clip
 from tests.usecases.world import World
 
 Headers = dict[str, str]
@@ -160,6 +165,51 @@ async def test_a_course_page_is_one_request(client: Client, ada: Headers, bob: H
     assert page["enrollment"]["id"] == enrolled["id"] and page["progress"]["percent"] == 25
     statuses = [lesson["completionStatus"] for level in page["levels"] for lesson in level["lessons"]]
     assert statuses == ["completed", "not-started", "not-started", "not-started"]
+
+
+async def test_a_course_page_shows_clips_to_those_alone_who_may_watch_them(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    teacher, root = (
+        await identity.authenticate(world.ctx, ada["Authorization"][7:]),
+        await world.token("root", "admin"),
+    )
+    draft = await school.course(world, teacher, "DRAFT", published=False)
+    film = await clip(world, teacher, await school.lesson_of(world, teacher, draft))
+    made = await course(client, ada)
+    await send(client, "PUT", f"/courses/{made['id']}/clips/{film.id}", ada, 200)
+    outline, listed = f"/courses/{made['id']}/outline", f"/courses/{made['id']}/clips"
+    assert (await send(client, "GET", outline, bob, 200))["clips"] is None
+    await send(client, "GET", listed, bob, 403)
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    for who in (ada, bob, bearer(root)):
+        (shown,) = (await send(client, "GET", outline, who, 200))["clips"]
+        assert [one["id"] for one in (await send(client, "GET", listed, who, 200))["items"]] == [shown["id"]]
+
+
+async def test_a_course_page_has_what_runs_then_what_comes_next_however_much_is_planned(
+    client: Client, world: World, ada: Headers
+) -> None:
+    teacher, made = await identity.authenticate(world.ctx, ada["Authorization"][7:]), await course(client, ada)
+    now, ctx = world.clock.now, world.ctx
+
+    async def plan(title: str, days: float | None) -> Session:
+        start = None if days is None else now + timedelta(days=days)
+        return await sessions.create(
+            ctx, teacher, "video", {"title": title, "course_id": made["id"], "start_time": start}
+        )
+
+    running = await plan("running", 3)
+    await sessions.start(ctx, teacher, "video", running.id)
+    for title, days in (("tomorrow", 1.0), ("late", -0.1), ("forgotten", -2.0), ("some time", None)):
+        await plan(title, days)
+    page = f"/courses/{made['id']}/outline"
+    shown = [one["title"] for one in (await send(client, "GET", page, ada, 200))["sessions"]]
+    assert shown == ["running", "late", "tomorrow", "some time"]
+    for n in range(50):
+        await plan(f"next year {n}", 365 + n)
+    shown = [one["title"] for one in (await send(client, "GET", page, ada, 200))["sessions"]]
+    assert shown == ["running", "late", "tomorrow", *(f"next year {n}" for n in range(47))]
 
 
 async def test_a_course_page_takes_as_many_queries_however_much_it_shows(

@@ -42,7 +42,7 @@
  * @typedef {{course: Course, enrollment: {id: string} | null, progress: Reached | null, assignmentsCount: number,
  *   levels: {id: string, title: string, position: number, lessons: {id: string, title: string, position: number,
  *   completionStatus: CompletionStatus | null, assignmentsCount: number}[]}[],
- *   clips: {id: string, lessonId: string, title: string, description: string, duration: number | null}[],
+ *   clips: {id: string, lessonId: string, title: string, description: string, duration: number | null}[] | null,
  *   sessions: SessionDocument[]}} Outline
  * @typedef {{type: string, value: any}} Block
  * @typedef {{id: string, levelId: string, courseId: string, title: string, content: Block[], position: number}} Lesson
