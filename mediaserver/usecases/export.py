@@ -9,10 +9,12 @@ import json
 import zipfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from mediaserver.base.errors import Forbidden, NotFound
 from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.document import Document
+from mediaserver.domain.progress import StudentProgress
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
 from mediaserver.usecases.context import Context
@@ -34,6 +36,9 @@ def require_own(actor: Actor, user: User) -> None:
 async def export(ctx: Context, user: User) -> AsyncGenerator[bytes, None]:
     """The archive's bytes, in pieces."""
     reader = await viewer(ctx, Actor(user.id, user.username, user.role, login_id=""), _FACTS)
+    # How far they came in what they take no more is kept, and theirs.
+    left = await ctx.of(StudentProgress).values({"userId": user.id}, "courseId")
+    reader = replace(reader, enrolled=reader.enrolled.union(left))
     out = _Pieces()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", _README.format(name=user.username))

@@ -281,6 +281,31 @@ async def test_progress_is_ones_own_and_the_instructors_to_see(
     ] != []
 
 
+async def test_progress_tells_nothing_of_a_course_that_one_does_not_take(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
+    made, other = await course(client, ada), await course(client, ada, "GEO-1")
+    (lesson,), nothing = (
+        await filled(client, ada, made, 1, 1),
+        {"items": [], "nextCursor": None, "progress": None},
+    )
+    await send(client, "POST", "/enrollments", bob, 201, courseId=other["id"])
+    of_it = f"/progress?courseId={made['id']}"
+    assert await send(client, "GET", of_it, bob, 200) == nothing
+    enrolled = await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    body = {"lessonId": lesson["id"], "completionStatus": "completed"}
+    put = await send(client, "PUT", "/progress", bob, 200, **body)
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", bob, 204)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, published=False)
+    assert await send(client, "GET", of_it, bob, 200) == nothing
+    assert await send(client, "GET", "/progress", bob, 200) == nothing
+    await send(client, "GET", f"/progress/{put['id']}", bob, 403)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, published=True)
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    again = await send(client, "GET", of_it, bob, 200)
+    assert [one["id"] for one in again["items"]] == [put["id"]] and again["progress"]["percent"] == 100
+
+
 async def test_two_editors_do_not_overwrite_each_other(client: Client, ada: Headers) -> None:
     made = await client.post("/api/v1/courses", json={"courseCode": "A", "title": "Algebra"}, headers=ada)
     path, tag = made.headers["Location"], made.headers["ETag"]

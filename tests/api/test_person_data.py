@@ -10,9 +10,10 @@ import pytest
 from mediaserver.base.errors import Unavailable
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.users import User
-from mediaserver.usecases import chat, erasure, sessions, settling
+from mediaserver.usecases import chat, erasure, progress, sessions, settling
 from mediaserver.usecases.events import LoginRevoked, UserDeactivated
 from tests.api.conftest import Client, bearer
+from tests.usecases import school
 from tests.usecases.cut import cut_after
 from tests.usecases.world import PASSWORD, World
 
@@ -50,6 +51,17 @@ async def test_the_archive_has_all_of_a_person_and_nothing_of_others(client: Cli
     assert archive.read(f"uploads/{upload.id}-{upload.name}") == b"abc"
     assert b"argon2" not in b"".join(archive.read(name) for name in archive.namelist())
     assert "notifications.json" not in archive.namelist(), "what there is none of is not in it"
+
+
+async def test_the_archive_has_how_far_one_came_in_a_course_that_one_left(client: Client, world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    lesson = await school.lesson_of(world, ada, course)
+    enrollment = await school.enroll(world, bob, course)
+    put = await progress.put(world.ctx, bob, lesson.id, "completed")
+    await settling.remove(world.ctx, enrollment)
+    archive = await _archive(client, bob.user_id, bearer(world.ctx.tokens.issue(bob, world.clock.now)))
+    assert [one["id"] for one in _in(archive, "progress.json")] == [put.id]
 
 
 async def test_only_the_person_and_admins_get_it(client: Client, world: World) -> None:
