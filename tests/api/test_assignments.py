@@ -63,9 +63,16 @@ async def test_one_hands_in_replaces_and_is_graded(client: Client, world: World,
     await send(client, "PUT", f"{own}/grade", taught.bob, 403, score=100)
     graded = await send(client, "PUT", f"{own}/grade", taught.ada, 200, score=87.5, feedback="Well argued.")
     assert (graded["grade"]["score"], graded["grade"]["feedback"]) == (87.5, "Well argued.")
-    assert (await send(client, "PATCH", own, taught.bob, 409, **text("x")))["code"] == "graded"
     seen = await send(client, "GET", f"/assignments/{posted['id']}", taught.bob, 200)
     assert seen["submission"]["grade"]["score"] == 87.5
+    world.clock.pass_s(1)
+    assert (await send(client, "PATCH", own, taught.bob, 200, **text("best")))["grade"] is None
+    mark = {"score": 95, "timestamp": graded["timestamp"]}
+    assert (await send(client, "PUT", f"{own}/grade", taught.ada, 409, **mark))["code"] == "replaced"
+    read = await send(client, "GET", own, taught.ada, 200)
+    assert (read["content"]["value"], read["grade"]) == ("best", None)
+    mark["timestamp"] = read["timestamp"]
+    assert (await send(client, "PUT", f"{own}/grade", taught.ada, 200, **mark))["grade"]["score"] == 95
     assert (await send(client, "GET", f"/assignments/{posted['id']}", taught.ada, 200))["submission"] is None
 
 
