@@ -71,7 +71,7 @@ class Session(Document):
         Index(("announced", "_id"), partial={"announced": False}),
     )
     references: ClassVar[tuple[Reference, ...]] = (
-        Reference("moderator_user_id", "users", "keep"),
+        Reference("moderator_user_id", "users", "keep", shown="moderator"),
         Reference("lesson_id", "lessons", "refuse"),
         Reference("course_id", "courses", "refuse", shown="course"),
     )

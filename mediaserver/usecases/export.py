@@ -55,7 +55,9 @@ async def export(ctx: Context, user: User) -> AsyncGenerator[bytes, None]:
 async def _documents(
     ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", kind: type[Document], reader: Viewer
 ) -> AsyncIterator[bytes]:
-    fields = [reference.stored for reference in kind.references if reference.to == User.collection]
+    # What names them in a part only (who graded it, say) is somebody else's.
+    naming = [one for one in kind.references if one.to == User.collection and not one.within]
+    fields = [reference.stored for reference in naming]
     if not fields:
         return
     theirs = {"$or": [{field: reader.user_id} for field in fields]}

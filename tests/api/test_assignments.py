@@ -8,7 +8,8 @@ import pytest
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from mediaserver.usecases import identity
+from mediaserver.domain.submissions import Mark, Submission
+from mediaserver.usecases import identity, settling, submissions
 from tests.api.conftest import Client, bearer
 from tests.api.test_courses import Headers, course, filled, send
 from tests.usecases.world import World
@@ -74,6 +75,29 @@ async def test_one_hands_in_replaces_and_is_graded(client: Client, world: World,
     mark["timestamp"] = read["timestamp"]
     assert (await send(client, "PUT", f"{own}/grade", taught.ada, 200, **mark))["grade"]["score"] == 95
     assert (await send(client, "GET", f"/assignments/{posted['id']}", taught.ada, 200))["submission"] is None
+
+
+async def test_a_grade_says_who_gave_it_also_when_they_are_gone(
+    client: Client, world: World, taught: Class
+) -> None:
+    posted = await assignment(client, world, taught)
+    made = await send(client, "POST", f"/assignments/{posted['id']}/submissions", taught.bob, 201, **text("QED"))
+    root = await world.person("root", "admin")
+    own = f"/submissions/{made['id']}"
+    marked = await submissions.grade(
+        world.ctx, root, await world.ctx.of(Submission).get(made["id"]), Mark(score=50)
+    )
+    assert marked.grade is not None
+
+    async def grades() -> list[dict[str, Any]]:
+        read = await send(client, "GET", own, taught.bob, 200)
+        of = await send(client, "GET", f"/assignments/{posted['id']}", taught.bob, 200)
+        return [read["grade"], of["submission"]["grade"]]
+
+    assert [one["gradedBy"]["username"] for one in await grades()] == ["root", "root"]
+    await settling.remove(world.ctx, await world.ctx.users.get(root.user_id))
+    gone = {"id": root.user_id, "username": "deleted user", "profileImage": None}
+    assert [one["gradedBy"] for one in await grades()] == [gone, gone]
 
 
 async def test_after_the_deadline(client: Client, world: World, taught: Class) -> None:

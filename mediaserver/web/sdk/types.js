@@ -7,7 +7,7 @@
  * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Login
  * @typedef {{id: string, kind: Kind, title: string, description: string | null, type?: 'meeting' | 'broadcast',
  *   status: 'scheduled' | 'live' | 'ended', startTime: string | null, endTime: string | null, moderatorUserId: string,
- *   moderator: {id: string, username: string}, startedAt: string | null, endedAt: string | null,
+ *   moderator: Person, startedAt: string | null, endedAt: string | null,
  *   participantCount: number}} SessionDocument
  * @typedef {{id: string, userId: string, username: string, profileImageUrl: string | null,
  *   role: 'moderator' | 'participant', canPublish: boolean, mute: boolean, videoVisible: boolean, castScreen: boolean,
