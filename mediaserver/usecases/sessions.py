@@ -34,7 +34,12 @@ async def create(ctx: Context, actor: Actor, kind: SessionKind, fields: Mapping[
     bound = await binding.of(ctx, actor, fields)
     session = Session(**ctx.stamp(), kind=kind, **({"moderator_user_id": actor.user_id} | given | bound.fields))
     _check(session, bound.faults)
-    return await settling.add(ctx, session)
+    made = await settling.add(ctx, session)
+    # Whoever erases its moderator at the same moment may have overlooked it.
+    if not await ctx.users.exists({"_id": made.moderator_user_id}):
+        await ctx.sessions.delete_many({"_id": made.id})
+        raise Conflict("gone", "whoever moderates this has just been deleted")
+    return made
 
 
 async def update(ctx: Context, actor: Actor, session: Session, fields: Mapping[str, Any]) -> Session:

@@ -31,6 +31,7 @@ from mediaserver.usecases import (
     likes,
     ordering,
     progress,
+    sessions,
     settling,
     speech,
     tweets,
@@ -186,6 +187,12 @@ async def comment_and_go(on: Stage) -> Pair:
 async def like_and_go(on: Stage) -> Pair:
     eve, tweet = await on.user(on.eve), await on.tweet()
     return lambda: likes.like(on.ctx, on.eve, tweet), lambda: erasure.erase(on.ctx, on.root, eve)
+
+
+async def plan_a_session_and_go(on: Stage) -> Pair:
+    ada = await on.user(on.ada)
+    plan = {"title": "Algebra"}
+    return lambda: sessions.create(on.ctx, on.ada, "video", plan), lambda: erasure.erase(on.ctx, on.root, ada)
 
 
 def _follow(on: Stage) -> Work:
@@ -349,6 +356,7 @@ CASES: tuple[Case, ...] = (
     comment_and_delete_the_tweet, like_a_comment_and_delete_it, like_a_comment_and_delete_its_tweet,
     delete_a_comment_and_its_tweet, edit_and_delete_a_tweet, edit_twice, show_other_pictures_twice,
     show_another_picture_and_delete, tweet_of_somebody_who_goes, tweet_and_go, comment_and_go, like_and_go,
+    plan_a_session_and_go,
     follow_somebody_who_goes, follow_and_go, follow_twice, unfollow_somebody_who_goes,
     two_who_follow_each_other_go, write_to_somebody_who_goes, write_and_go, two_who_wrote_to_each_other_go,
     write_and_delete_what_was_last, delete_two_letters, write_and_read, enroll_and_delete_the_course,
