@@ -27,7 +27,7 @@ async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Submi
         **stamp, user_id=actor.user_id, deadline=assignment.deadline, timestamp=now,
         late=is_late(now, assignment.deadline), **fields,
     )  # fmt: skip
-    await contents.check(ctx, actor.user_id, assignment.course_id, [("content", submission.content)])
+    await contents.check(ctx, actor.user_id, [("content", submission.content)])
     try:
         return await settling.add(ctx, submission)
     except Conflict as conflict:
@@ -45,7 +45,7 @@ async def replace(ctx: Context, actor: Actor, before: Submission, fields: Mappin
         raise Conflict("deadline_passed", "after the deadline nothing is replaced")
     known = {before.content.value} if isinstance(before.content.value, str) else set()
     after = before.model_copy(update=dict(fields))
-    await contents.check(ctx, actor.user_id, before.course_id, [("content", after.content)], known)
+    await contents.check(ctx, actor.user_id, [("content", after.content)], known)
     # What it was worth was said of what goes.
     again = {"timestamp": ctx.clock(), "late": False, "grade": None}
     return await settling.change(ctx, before, {**fields, **again})

@@ -195,6 +195,27 @@ async def test_a_course_shows_its_clips_in_order(client: Client, world: World, t
     assert len((await send(client, "GET", path, taught.bob, 200))["items"]) == 1
 
 
+async def test_a_clip_that_a_lesson_shows_is_not_deleted_and_the_lesson_is_named(
+    client: Client, world: World, taught: Class
+) -> None:
+    film, lesson = (
+        await world.upload(await actor(world, taught.ada), "video/mp4"),
+        f"/lessons/{taught.lesson['id']}",
+    )
+    made = await send(client, "POST", f"{lesson}/clips", taught.ada, 201, title="Proof", upload=film.id)
+    content = [{"type": "clip", "value": made["id"]}]
+    await send(client, "PATCH", lesson, taught.ada, 200, content=content)
+    refused = await send(client, "DELETE", f"/clips/{made['id']}", taught.ada, 409)
+    assert refused["code"] == "in_use"
+    assert [error["loc"] for error in refused["errors"]] == [f"lessons.{taught.lesson['id']}"]
+    read = await send(client, "GET", lesson, taught.bob, 200)
+    assert read["content"][0]["value"] == {"id": made["id"], "title": "Proof", "duration": None}
+    assert not {"clipIds", "courseClipIds"} & set(read)
+    await send(client, "PATCH", lesson, taught.ada, 200, content=content)
+    await send(client, "PATCH", lesson, taught.ada, 200, content=[])
+    await send(client, "DELETE", f"/clips/{made['id']}", taught.ada, 204)
+
+
 async def test_sessions_of_a_course_are_listed_on_it(client: Client, taught: Class) -> None:
     video = await send(
         client, "POST", "/video-sessions", taught.ada, 201, title="v", courseId=taught.course["id"]

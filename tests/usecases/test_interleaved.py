@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.clips import VideoClip
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import DirectMessage
@@ -19,6 +20,7 @@ from mediaserver.domain.skills import Skill
 from mediaserver.domain.tweets import Content, Tweet
 from mediaserver.domain.users import User
 from mediaserver.usecases import (
+    clips,
     comments,
     conversations,
     courses,
@@ -340,6 +342,52 @@ async def teach_a_skill_and_delete_it(on: Stage) -> Pair:
     return lambda: courses.update(on.ctx, on.root, course, {"skill_id": skill.id}), on.remove(skill)
 
 
+async def _with_a_film(on: Stage) -> tuple[Course, Lesson, VideoClip]:
+    """A course, a lesson of it, and a clip of another level."""
+    course, _, lesson = await on.course()
+    other = await school.lesson_of(on.world, on.root, course)
+    film = await on.world.upload(on.root, "video/mp4")
+    of = {"lesson_id": other.id, "course_id": course.id}
+    return course, lesson, await clips.create(on.ctx, on.root, {**of, "title": "Proof", "upload": film.id})
+
+
+def _show(on: Stage, lesson: Lesson, film: VideoClip) -> Work:
+    shown = {"content": [school.block(film.id, "clip")]}
+    return lambda: lessons.update(on.ctx, on.root, lesson, shown)
+
+
+async def show_a_clip_and_delete_it(on: Stage) -> Pair:
+    _, lesson, film = await _with_a_film(on)
+    return _show(on, lesson, film), on.remove(film)
+
+
+async def show_a_clip_and_delete_its_level(on: Stage) -> Pair:
+    _, lesson, film = await _with_a_film(on)
+    level = await on.ctx.of(Level).get((await on.ctx.of(Lesson).get(film.lesson_id)).level_id)
+    return _show(on, lesson, film), on.remove(level)
+
+
+async def show_a_clip_and_delete_the_course(on: Stage) -> Pair:
+    course, lesson, film = await _with_a_film(on)
+    return _show(on, lesson, film), on.remove(course)
+
+
+async def show_a_clip_of_another_course_and_hide_it(on: Stage) -> Pair:
+    _, _, film = await _with_a_film(on)
+    other = await school.course(on.world, on.root, f"{on.root.username}-2")
+    lesson = await school.lesson_of(on.world, on.root, other)
+    await clips.show(on.ctx, on.root, other, film.id, None)
+    return _show(on, lesson, film), lambda: clips.hide(on.ctx, other, film.id)
+
+
+async def show_a_clip_of_another_course_and_delete_that(on: Stage) -> Pair:
+    course, _, film = await _with_a_film(on)
+    other = await school.course(on.world, on.root, f"{on.root.username}-2")
+    lesson = await school.lesson_of(on.world, on.root, other)
+    await clips.show(on.ctx, on.root, other, film.id, None)
+    return _show(on, lesson, film), on.remove(course)
+
+
 async def order_levels_and_delete_one(on: Stage) -> Pair:
     course, level, _ = await on.course()
     other = await school.level(on.world, on.root, course)
@@ -365,7 +413,9 @@ CASES: tuple[Case, ...] = (
     add_a_lesson_and_delete_the_course, delete_a_lesson_and_its_course,
     teach_a_skill_and_delete_it,
     move_a_lesson_and_delete_where_it_goes, move_a_lesson_and_delete_where_it_was, order_levels_and_delete_one,
-    order_levels_and_delete_the_course,
+    order_levels_and_delete_the_course, show_a_clip_and_delete_it, show_a_clip_and_delete_its_level,
+    show_a_clip_and_delete_the_course, show_a_clip_of_another_course_and_hide_it,
+    show_a_clip_of_another_course_and_delete_that,
 )  # fmt: skip
 
 
