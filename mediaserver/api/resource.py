@@ -261,8 +261,8 @@ async def claim(call: Call, before: Document) -> None:
 
 
 async def _judged(call: Call, rule: Rule) -> Actor:
-    """Whom a rule judges: the actor, with the facts that it needs."""
-    return await viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
+    """Whom a rule judges: the actor, with the facts that it needs, also of what the list is narrowed to."""
+    return await viewer(call.context, call.actor, rule.needs, call.query) if rule.needs else call.actor
 
 
 async def _parent(call: Call, place: Within) -> Document:

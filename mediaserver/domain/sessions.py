@@ -62,6 +62,8 @@ class Session(Document):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("kind", "_id")),  # lists, newest first
         Index(("kind", "status", "_id")),
+        Index(("kind", "start_time", "_id")),
+        Index(("kind", "status", "start_time", "_id")),
         Index(("kind", "moderator_user_id", "_id")),
         Index(("kind", "course_id", "_id")),
         Index(("course_id", "status", "_id")),

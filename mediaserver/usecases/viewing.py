@@ -12,7 +12,8 @@ from mediaserver.usecases.context import Context
 
 
 async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = None) -> Viewer:
-    """`actor` with the facts in `needs`, for judging the document `judged` or any; the others are empty."""
+    """`actor` with the facts in `needs`, the others are empty. What is asked about one course alone is about that
+    of `judged`: a document, or the query of a list."""
     enrolled: frozenset[str] = frozenset()
     teaches: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()

@@ -281,6 +281,39 @@ async def test_progress_is_ones_own_and_the_instructors_to_see(
     ] != []
 
 
+async def test_an_instructor_asks_for_one_student(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    for who in (bob, bearer(await world.token("eve"))):
+        enrolled = await send(client, "POST", "/enrollments", who, 201, courseId=made["id"])
+    for path in (f"/courses/{made['id']}/enrollments", f"/courses/{made['id']}/progress"):
+        for asked, found in ((enrolled["userId"], [enrolled["userId"]]), (new_id(), [])):
+            page = await send(client, "GET", f"{path}?userId={asked}", ada, 200)
+            assert [one["userId"] for one in page["items"]] == found
+
+
+async def test_sessions_of_a_course_are_the_same_on_either_list(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made, draft = await course(client, ada), await course(client, ada, "DRAFT", published=False)
+    for n, start in enumerate(("2099-05-01T09:00:00Z", None, "2099-04-01T09:00:00Z")):
+        for of in (made, draft):
+            fields = {"title": f"{n}", "courseId": of["id"], "startTime": start}
+            await send(client, "POST", "/video-sessions", ada, 201, **fields)
+
+    async def listed(path: str) -> list[str]:
+        return [one["title"] for one in (await send(client, "GET", path, bob, 200))["items"]]
+
+    assert await listed(f"/courses/{made['id']}/sessions") == ["2", "1", "0"]
+    assert await listed(f"/video-sessions?courseId={made['id']}") == ["2", "1", "0"]
+    assert await listed(f"/video-sessions?courseId={draft['id']}") == []
+    assert await listed("/video-sessions") == []
+    of_it = f"/video-sessions?courseId={made['id']}"
+    assert await listed(f"{of_it}&sort=startTime") == ["1", "2", "0"]
+    assert await listed(f"{of_it}&sort=-startTime") == ["0", "2", "1"]
+
+
 async def test_progress_tells_nothing_of_a_course_that_one_does_not_take(
     client: Client, ada: Headers, bob: Headers
 ) -> None:

@@ -27,6 +27,10 @@ class ProgressQuery(PageQuery):
     course_id: Id | None = None
 
 
+class StudentsQuery(PageQuery):
+    user_id: Id | None = None
+
+
 OwnProgressView: Any = create_model(
     "OwnProgressView",
     __base__=Body,
@@ -58,9 +62,8 @@ async def _own(call: Call) -> Answer:
 
 async def _of_students(call: Call) -> Answer:
     query, course = call.query, await courses.taught(call.context, call.actor, call.id())
-    found = await call.context.of(Enrollment).page(
-        {"courseId": course.id}, limit=query.limit, cursor=query.cursor
-    )
+    of = {"courseId": course.id} | ({"userId": query.user_id} if query.user_id else {})
+    found = await call.context.of(Enrollment).page(of, limit=query.limit, cursor=query.cursor)
     people = await users.people(call.context, (one.user_id for one in found.items))
     reached = await progress.reached(call.context, [(one.user_id, course.id) for one in found.items])
     items = [
@@ -79,6 +82,6 @@ ENDPOINTS = [
     Endpoint("GET", "/progress", "One's own", _own, _TAG, query=ProgressQuery, answer=OwnProgressView),
     Endpoint(
         "GET", "/courses/{id}/progress", "How far each student of a course is", _of_students, _TAG,
-        query=PageQuery, answer=StudentReachedView, listed=True, errors=(403, 404),
+        query=StudentsQuery, answer=StudentReachedView, listed=True, errors=(403, 404),
     ),
 ]  # fmt: skip
