@@ -33,7 +33,7 @@ class Course(Counted):
     )
     policy: ClassVar[Policy] = Policy(
         create=has_role("instructor", "admin"),
-        read=any_of(where("published", True), INSTRUCTOR, enrolled("id")),
+        read=any_of(where("published", True), INSTRUCTOR, enrolled("id")).hiding(),
         update=INSTRUCTOR,
         delete=INSTRUCTOR,
     )

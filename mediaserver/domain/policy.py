@@ -44,7 +44,7 @@ class Rule:
 
     def hiding(self) -> "Rule":
         """The same rule; for those whom it does not allow there is no such document."""
-        return replace(self, refusal=Refusal("not_found", "there is no such thing", hides=True))
+        return replace(self, refusal=Refusal(hides=True))
 
 
 @dataclass(frozen=True, slots=True)

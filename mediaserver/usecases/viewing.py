@@ -38,8 +38,8 @@ async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:
 
 
 async def require(ctx: Context, actor: Actor, rule: Rule, document: Any) -> None:
-    """Forbidden or NotFound, in the words of the rule, unless it lets `actor` do that."""
+    """Unless the rule lets `actor` do that: Forbidden in its words, or NotFound as for what is not there."""
     if not await allows(ctx, actor, rule, document):
         if rule.refusal.hides:
-            raise NotFound(rule.refusal.code, rule.refusal.detail)
+            raise NotFound("not_found", f"there is no such {type(document).__name__.lower()}")
         raise Forbidden(rule.refusal.code, rule.refusal.detail)

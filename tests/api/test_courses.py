@@ -101,19 +101,29 @@ async def test_titles_of_lessons_are_public_and_their_content_is_not(
     await send(client, "GET", f"/lessons/{lesson['id']}", bob, 200)  # who takes it keeps it
 
 
-async def test_drafts_are_hidden_down_to_their_lessons(client: Client, ada: Headers, bob: Headers) -> None:
+async def test_drafts_are_hidden_down_to_their_levels_as_if_they_were_not_there(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
     made = await course(client, ada, published=False)
     (lesson,) = await filled(client, ada, made, 1, 1)
-    for path in (
-        f"/courses/{made['id']}",
-        f"/courses/{made['id']}/outline",
-        f"/courses/{made['id']}/levels",
-        f"/levels/{lesson['levelId']}",
-        f"/levels/{lesson['levelId']}/lessons",
-        "/courses/by-code/ALG-1",
+    for path, id in (
+        ("/courses/{}", made["id"]),
+        ("/courses/{}/outline", made["id"]),
+        ("/courses/{}/levels", made["id"]),
+        ("/courses/{}/sessions", made["id"]),
+        ("/courses/{}/clips", made["id"]),
+        ("/courses/{}/progress", made["id"]),
+        ("/courses/{}/enrollments", made["id"]),
+        ("/levels/{}", lesson["levelId"]),
+        ("/levels/{}/lessons", lesson["levelId"]),
+        ("/courses/by-code/{}", "ALG-1"),
     ):
-        await send(client, "GET", path, ada, 200)
-        await send(client, "GET", path, bob, 403)
+        await send(client, "GET", path.format(id), ada, 200)
+        hidden = await send(client, "GET", path.format(id), bob, 404)
+        assert hidden == await send(client, "GET", path.format(new_id()), bob, 404)
+    for path in (f"/courses/{made['id']}", f"/levels/{lesson['levelId']}"):
+        await send(client, "DELETE", path, bob, 404)
+    await send(client, "GET", f"/lessons/{lesson['id']}", bob, 403)
 
 
 async def test_wrong_blocks_are_named_by_their_place(client: Client, ada: Headers) -> None:
