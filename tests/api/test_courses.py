@@ -12,7 +12,7 @@ from mediaserver.usecases import identity, sessions
 from tests.api.conftest import Client, bearer
 from tests.usecases import school
 from tests.usecases.test_clips import clip
-from tests.usecases.world import World
+from tests.usecases.world import PASSWORD, World
 
 Headers = dict[str, str]
 
@@ -52,6 +52,20 @@ async def filled(client: Client, who: Headers, of: Any, levels: int, lessons: in
 
 async def test_students_do_not_make_courses(client: Client, bob: Headers) -> None:
     await send(client, "POST", "/courses", bob, 403, courseCode="X", title="Mine")
+
+
+async def test_who_teaches_no_more_courses_still_teaches_those_that_they_have(
+    client: Client, world: World
+) -> None:
+    teacher, root = await world.person("ada", "instructor"), bearer(await world.token("root", "admin"))
+    made = await course(client, bearer(world.ctx.tokens.issue(teacher, world.clock.now)))
+    await identity.set_role(world.ctx, teacher.user_id, "student")
+    ada = bearer((await identity.login(world.ctx, "ada", PASSWORD, "192.0.2.1")).access_token)
+    await send(client, "POST", "/courses", ada, 403, courseCode="X", title="Mine")
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, title="Linear algebra")
+    other = (await world.person("eve", "instructor")).user_id
+    await send(client, "PATCH", f"/courses/{made['id']}", root, 200, instructorUserId=other)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 403, title="Mine again")
 
 
 async def test_a_course_says_who_teaches_it_and_how_many_take_it(
