@@ -333,6 +333,12 @@ async def test_sessions_of_a_course_are_the_same_on_either_list(
     assert await listed(f"/video-sessions?courseId={made['id']}") == ["2", "1", "0"]
     assert await listed(f"/video-sessions?courseId={draft['id']}") == []
     assert await listed("/video-sessions") == []
+    for of, found in ((made, ["live"]), (draft, [])):
+        (lesson,) = await filled(client, ada, of, 1, 1)
+        await send(client, "POST", "/live-sessions", ada, 201, title="live", lessonId=lesson["id"])
+        assert await listed(f"/live-sessions?lessonId={lesson['id']}") == found
+        assert await listed(f"/live-sessions?lessonId={lesson['id']}&courseId={of['id']}") == found
+    assert await listed("/live-sessions") == []
     of_it = f"/video-sessions?courseId={made['id']}"
     assert await listed(f"{of_it}&sort=startTime") == ["1", "2", "0"]
     assert await listed(f"{of_it}&sort=-startTime") == ["0", "2", "1"]
