@@ -1,13 +1,16 @@
 """Shapes of answers about learning that are more than a document."""
 
+from typing import Any
+
 from pydantic import Field
 
 from mediaserver.api.bodies import Body
+from mediaserver.api.shapes import part_view
 from mediaserver.api.views import PersonView, SessionView
 from mediaserver.domain.document import Moment
 from mediaserver.domain.progress import CompletionStatus
 from mediaserver.domain.sessions import SessionType
-from mediaserver.domain.submissions import Grade
+from mediaserver.domain.submissions import Submission
 
 
 class ReachedView(Body):
@@ -61,13 +64,16 @@ class OutlineClipView(Body):
     duration: float | None = Field(description="Seconds.")
 
 
+_GRADE: Any = part_view(Submission, "grade")
+
+
 class OwnSubmissionView(Body):
     """What the reader handed in, without its content."""
 
     id: str
     timestamp: Moment
     late: bool
-    grade: Grade | None
+    grade: _GRADE | None
 
 
 class OwnEnrollmentView(Body):

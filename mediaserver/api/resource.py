@@ -273,8 +273,8 @@ async def claim(call: Call, before: Document) -> None:
 
 
 async def _judged(call: Call, rule: Rule) -> Actor:
-    """Whom a rule judges: the actor, with the facts that it needs."""
-    return await viewing.viewer(call.context, call.actor, rule.needs) if rule.needs else call.actor
+    """Whom a rule judges: the actor, with the facts that it needs, also of what the list is narrowed to."""
+    return await viewing.viewer(call.context, call.actor, rule.needs, call.query) if rule.needs else call.actor
 
 
 async def _unseen(call: Call, kind: type[Document], wanted: Filter) -> bool:

@@ -59,9 +59,21 @@ def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
 
     `more` are further fields, as for `pydantic.create_model`.
     """
-    shown: dict[str, Any] = {r.shown: _named(document, r) for r in document.references if r.shown}
-    fields: dict[str, Any] = {**_swapped(document), **shown, **more}
+    shown: dict[str, Any] = {
+        r.shown: _named(document, r) for r in document.references if r.shown and not r.within
+    }
+    fields: dict[str, Any] = {**_swapped(document), **_naming_parts(document), **shown, **more}
     return create_model(f"{document.__name__}View", __base__=document, **fields)
+
+
+@cache
+def part_view(document: type[Document], name: str) -> type[BaseModel]:
+    """The shape in which answers have a part, or each of a list of parts: with the people that it names."""
+    part = _part(document.model_fields[name].annotation)
+    named: dict[str, Any] = {
+        r.shown: (PersonView, ...) for r in document.references if r.shown and r.within == (name,)
+    }
+    return create_model(f"{part.__name__}View", __base__=part, **named)
 
 
 def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
@@ -113,6 +125,31 @@ def _class_of(collection: str) -> type[Document]:
         found += found[looked].__subclasses__()
         looked += 1
     raise AssertionError(f"no document is stored in {collection}")
+
+
+def _naming_parts(document: type[Document]) -> dict[str, Any]:
+    """The fields with parts that name people, as answers have them."""
+    found: dict[str, Any] = {}
+    for name in {r.within[0] for r in document.references if r.shown and r.within}:
+        changed = copy(_info(document, name))
+        changed.annotation = _replaced(changed.annotation, part_view(document, name))
+        found[name] = (changed.annotation, changed)
+    return found
+
+
+def _part(kind: Any) -> type[BaseModel]:
+    """The class of a field's parts."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    (part,) = (one for one in get_args(kind) if one is not type(None))
+    return _part(part)
+
+
+def _replaced(kind: Any, view: type[BaseModel]) -> Any:
+    """A type of parts with another class of them."""
+    if get_origin(kind) is list:
+        return list[view]  # type: ignore[valid-type]  # made at run time
+    return view | None if type(None) in get_args(kind) else view
 
 
 def _named(document: type[Document], reference: Reference) -> Any:

@@ -8,8 +8,7 @@ from mediaserver.api.bodies import Body
 from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Id, Moment
 from mediaserver.domain.messages import ContentType
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.recordings import RecordedTrack, Recording
+from mediaserver.domain.recordings import RecordedTrack
 from mediaserver.domain.sessions import SessionKind, SessionType, Status
 from mediaserver.domain.users import Profile
 
@@ -99,11 +98,6 @@ class LoginView(Body):
     current: bool = Field(description="Whether it is the one that asks.")
 
 
-class Moderator(Body):
-    id: str
-    username: str
-
-
 class SessionCourse(Body):
     """The course that a session is bound to."""
 
@@ -124,7 +118,7 @@ class SessionView(Body):
     start_time: Moment | None
     end_time: Moment | None
     moderator_user_id: str
-    moderator: Moderator
+    moderator: PersonView
     status: Status
     started_at: Moment | None
     ended_at: Moment | None
@@ -146,10 +140,6 @@ class AudioSessionView(SessionView):
     audio_stream_url: str | None
 
 
-class ParticipantView(Participant):
-    username: str
-
-
 class MessageView(Body):
     """A chat message; `content` is text or, for every other content type, an upload (null once that is gone)."""
 
@@ -159,6 +149,7 @@ class MessageView(Body):
     session_kind: SessionKind
     session_id: str
     sender_user_id: str
+    sender: PersonView
     sender_name: str
     content_type: ContentType
     content: str | UploadView | None
@@ -168,13 +159,9 @@ class MessageView(Body):
 
 
 class RecordedTrackView(RecordedTrack):
+    user: PersonView
     username: str
     url: str
-
-
-class RecordingView(Recording):
-    video_file_url: str | None = Field(description="Signed for the reader; null until ready.")
-    tracks: list[RecordedTrackView]  # type: ignore[assignment]
 
 
 class FieldFault(Body):

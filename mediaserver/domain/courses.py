@@ -10,6 +10,7 @@ from mediaserver.domain.policy import Policy, admin, any_of, enrolled, has_role,
 from mediaserver.domain.text import Line, Prose, fold
 
 INSTRUCTOR = any_of(owner("instructor_user_id"), admin)
+"""Whatever their role is now: that is asked for when a course is made or given to somebody."""
 TAKING_COURSE = any_of(enrolled("id"), INSTRUCTOR).refusing(
     "not_enrolled", "that is for those who take this course"
 )
@@ -33,7 +34,7 @@ class Course(Counted):
     )
     policy: ClassVar[Policy] = Policy(
         create=has_role("instructor", "admin"),
-        read=any_of(where("published", True), INSTRUCTOR, enrolled("id")),
+        read=any_of(where("published", True), INSTRUCTOR, enrolled("id")).hiding(),
         update=INSTRUCTOR,
         delete=INSTRUCTOR,
     )

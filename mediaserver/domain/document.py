@@ -4,7 +4,7 @@ Documents are not changed in place: `model_copy(update=…)` makes the next vers
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -86,10 +86,11 @@ OnDelete = Literal["cascade", "refuse", "clear", "keep"]
 @dataclass(frozen=True, slots=True)
 class Reference:
     """`field` (Python's name) holds the id of a document of the collection `to`, or None, or a list of such ids.
+    It is dotted where it stands in a part, or in each of a list of parts.
 
     When that one is deleted, this one goes with it (`cascade`), forbids it (`refuse`), forgets it (`clear`) or
-    stays as it is (`keep`: people's contributions show "deleted user"). `shown` is the name under which answers
-    have a summary of it.
+    stays as it is (`keep`: people's contributions show "deleted user"). What stands in parts is kept. `shown` is
+    the name under which answers have a summary of it beside the id.
     """
 
     field: str
@@ -97,18 +98,48 @@ class Reference:
     on_delete: OnDelete
     shown: str | None = None
 
+    def __post_init__(self) -> None:
+        assert self.on_delete == "keep" or "." not in self.field, "nothing else is done in parts"
+
     @property
     def stored(self) -> str:
-        return to_camel(self.field)
+        return ".".join(map(to_camel, self.field.split(".")))
+
+    @property
+    def within(self) -> tuple[str, ...]:
+        """The fields that lead to the part that it stands in: none where that is the document."""
+        return tuple(self.field.split(".")[:-1])
+
+    @property
+    def name(self) -> str:
+        """Of the field in its part."""
+        return self.field.split(".")[-1]
 
     def ids(self, document: "Document") -> list[str]:
         """Of the documents that this one names."""
-        named = getattr(document, self.field)
-        return [] if named is None else [named] if isinstance(named, str) else list(named)
+        return [id for part in parts(document, self.within) for id in ids_in(part, self.name)]
 
     def many(self, document: "type[Document]") -> bool:
         """Whether it is a list of ids."""
-        return get_origin(document.model_fields[self.field].annotation) is list
+        return not self.within and get_origin(document.model_fields[self.field].annotation) is list
+
+
+def parts(value: Any, path: Sequence[str]) -> list[Any]:
+    """What a path of fields leads to, through lists: in their order, without what is not there."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [part for one in value for part in parts(one, path)]
+    if not path:
+        return [value]
+    further = value.get(path[0]) if isinstance(value, dict) else getattr(value, path[0])
+    return parts(further, path[1:])
+
+
+def ids_in(part: Any, name: str) -> list[str]:
+    """The ids that a field holds: none, one or many."""
+    named = getattr(part, name)
+    return [] if named is None else [named] if isinstance(named, str) else list(named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,14 @@ class Lesson(Consequential):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("level_id", "position", "_id")),
         Index(("course_id", "position", "_id")),
+        Index(("clip_ids",)),
+        Index(("course_clip_ids",)),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("level_id", "levels", "cascade"),
         Reference("course_id", "courses", "cascade", shown="course"),
+        Reference("clip_ids", "clips", "refuse"),
+        Reference("course_clip_ids", "course_clips", "refuse"),
     )
     policy: ClassVar[Policy] = Policy(create=anyone, read=TAKING, update=TEACHING, delete=TEACHING)
     searched: ClassVar[tuple[str, ...]] = ("title", "text")
@@ -40,6 +44,10 @@ class Lesson(Consequential):
     content: Annotated[list[Block], Field(max_length=200)] = Field(default_factory=list)
     text: str = Field(default="", exclude=True)
     """The words of the content."""
+    clip_ids: list[str] = Field(default_factory=list, exclude=True)
+    """Of its course's clips those that its blocks show."""
+    course_clip_ids: list[str] = Field(default_factory=list, exclude=True)
+    """Of other courses' clips that its blocks show, by which its course shows them (`CourseVideoClipMapping`)."""
     position: Position = 0
     timestamp: Moment
 

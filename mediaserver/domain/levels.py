@@ -22,7 +22,7 @@ class Level(Consequential):
     references: ClassVar[tuple[Reference, ...]] = (Reference("course_id", "courses", "cascade"),)
     policy: ClassVar[Policy] = Policy(
         create=anyone,
-        read=any_of(of_published(), enrolled(), TEACHING),
+        read=any_of(of_published(), enrolled(), TEACHING).hiding(),
         update=TEACHING,
         delete=TEACHING,
     )

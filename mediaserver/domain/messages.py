@@ -20,7 +20,7 @@ class ChatMessage(Document):
         Index(("session_kind", "session_id", "sequence"), unique=True),
         Index(("session_id", "sender_user_id", "client_id"), unique=True),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("sender_user_id", "users", "keep"),)
+    references: ClassVar[tuple[Reference, ...]] = (Reference("sender_user_id", "users", "keep", shown="sender"),)
 
     session_kind: SessionKind
     session_id: str

@@ -155,7 +155,7 @@ def open_or_known(field: str = "course_id") -> Rule:
 
 
 def of_published(field: str = "course_id") -> Rule:
-    """What belongs to a published course: judges one document; a query cannot know and selects none."""
+    """What belongs to a published course: a query selects it where it asks for one course, and else none."""
     return _of_courses(field, "published", lambda viewer: viewer.published, "published")
 
 

@@ -4,9 +4,13 @@ from typing import ClassVar, Literal
 
 from mediaserver.domain.document import Consequential, Id, Index, Moment, Reference
 from mediaserver.domain.levels import TEACHING
-from mediaserver.domain.policy import Policy, any_of, nobody, owner
+from mediaserver.domain.policy import Policy, all_of, any_of, enrolled, nobody, owner
 
 CompletionStatus = Literal["not-started", "in-progress", "completed"]
+
+
+OWN = all_of(owner("user_id"), enrolled())
+"""One's own, as long as one takes the course; it is kept for when one comes back."""
 
 
 class StudentProgress(Consequential):
@@ -24,9 +28,7 @@ class StudentProgress(Consequential):
         Reference("lesson_id", "lessons", "cascade", shown="lesson"),
         Reference("course_id", "courses", "cascade"),
     )
-    policy: ClassVar[Policy] = Policy(
-        create=nobody, read=any_of(owner("user_id"), TEACHING), update=nobody, delete=nobody
-    )
+    policy: ClassVar[Policy] = Policy(create=nobody, read=any_of(OWN, TEACHING), update=nobody, delete=nobody)
 
     user_id: Id
     course_id: Id

@@ -34,7 +34,11 @@ class Recording(Document):
         # One running recording a session.
         Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("moderator_user_id", "users", "keep"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("moderator_user_id", "users", "keep", shown="moderator"),
+        Reference("started_by_user_id", "users", "keep", shown="started_by"),
+        Reference("tracks.user_id", "users", "keep", shown="user"),
+    )
 
     session_kind: SessionKind
     session_id: str

@@ -62,15 +62,18 @@ class Session(Document):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("kind", "_id")),  # lists, newest first
         Index(("kind", "status", "_id")),
+        Index(("kind", "start_time", "_id")),
+        Index(("kind", "status", "start_time", "_id")),
         Index(("kind", "moderator_user_id", "_id")),
         Index(("kind", "course_id", "_id")),
         Index(("course_id", "status", "_id")),
+        Index(("course_id", "status", "start_time", "_id")),
         Index(("course_id", "_id")),
         Index(("lesson_id", "_id")),
         Index(("announced", "_id"), partial={"announced": False}),
     )
     references: ClassVar[tuple[Reference, ...]] = (
-        Reference("moderator_user_id", "users", "keep"),
+        Reference("moderator_user_id", "users", "keep", shown="moderator"),
         Reference("lesson_id", "lessons", "refuse"),
         Reference("course_id", "courses", "refuse", shown="course"),
     )

@@ -38,6 +38,7 @@ class Submission(Consequential):
         Reference("user_id", "users", "cascade", shown="user"),
         Reference("lesson_id", "lessons", "cascade"),
         Reference("course_id", "courses", "cascade"),
+        Reference("grade.graded_by_user_id", "users", "keep", shown="graded_by"),
     )
     policy: ClassVar[Policy] = Policy(
         create=anyone, read=any_of(owner("user_id"), TEACHING), update=owner("user_id"), delete=TEACHING

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mediaserver.base.errors import FieldError, Invalid
 from mediaserver.domain.actor import Actor
@@ -13,6 +13,8 @@ from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import NewsCame
 
 Wire = dict[str, Any]
+_SHOWN: Final = ("id", "timestamp", "late", "grade")
+"""Of what one handed in."""
 
 
 async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Assignment:
@@ -37,15 +39,9 @@ async def describe(ctx: Context, reader: Actor, found: Sequence[Assignment]) -> 
     """Assignments as the wire has them: with what the reader handed in."""
     wires = await describing.describe(ctx, reader, found)
     own = {"userId": reader.user_id, "assignmentId": {"$in": [one.id for one in found]}}
-    handed_in = {one.assignment_id: one for one in await ctx.of(Submission).find(own)}
-    return [
-        wire | {"submission": _briefly(handed_in.get(one.id))} for one, wire in zip(found, wires, strict=True)
-    ]
-
-
-def _briefly(submission: Submission | None) -> Wire | None:
-    shown = {"id", "timestamp", "late", "grade"}
-    return submission.model_dump(mode="json", by_alias=True, include=shown) if submission else None
+    handed_in = await describing.describe(ctx, reader, await ctx.of(Submission).find(own))
+    briefly = {one["assignmentId"]: {name: one[name] for name in _SHOWN} for one in handed_in}
+    return [wire | {"submission": briefly.get(wire["id"])} for wire in wires]
 
 
 def _require_future(ctx: Context, deadline: datetime) -> None:

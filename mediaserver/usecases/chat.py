@@ -1,7 +1,7 @@
 """Chat of a session: stored before it is sent, numbered without gaps, once per `clientId` however often sent."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,8 +105,23 @@ async def find(ctx: Context, kind: SessionKind, session_id: str, message_id: str
 
 
 async def describe(ctx: Context, reader: Actor, messages: Sequence[ChatMessage]) -> list[Wire]:
-    """Messages as the wire has them; the URLs of uploads are signed for `reader`."""
-    names = await users.names(ctx, (message.sender_user_id for message in messages))
+    """Messages as rooms have them; the URLs of uploads are signed for `reader`."""
+    return await _describe(
+        ctx, reader, messages, await users.names(ctx, (message.sender_user_id for message in messages))
+    )
+
+
+async def describe_with_senders(ctx: Context, reader: Actor, messages: Sequence[ChatMessage]) -> list[Wire]:
+    """Messages as REST gives them: with `sender` beside `senderName`."""
+    people = await users.people(ctx, (message.sender_user_id for message in messages))
+    names = {id: person["username"] for id, person in people.items()}
+    wires = await _describe(ctx, reader, messages, names)
+    return [wire | {"sender": people[wire["senderUserId"]]} for wire in wires]
+
+
+async def _describe(
+    ctx: Context, reader: Actor, messages: Sequence[ChatMessage], names: Mapping[str, str]
+) -> list[Wire]:
     wanted = [message.content for message in messages if message.content_type != "Text"]
     found = await ctx.uploads.find({"_id": {"$in": wanted}}) if wanted else []
     by_id = {upload.id: upload for upload in found}

@@ -57,7 +57,10 @@ async def show(
 
 
 async def hide(ctx: Context, course: Course, clip_id: str) -> None:
-    """Have a course show a clip no more; again changes nothing. Judges no rights."""
+    """Have a course show a clip no more; again changes nothing. Judges no rights.
+
+    Conflict `in_use` while a lesson of the course shows it and it is no clip of the course's own.
+    """
     if shown := await ctx.of(CourseVideoClipMapping).find_one({"courseId": course.id, "clipId": clip_id}):
         try:
             await settling.remove(ctx, shown)

@@ -4,7 +4,7 @@ from collections.abc import Set
 from typing import Any
 
 from mediaserver.base.errors import FieldError, Invalid
-from mediaserver.domain.clips import VideoClip
+from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
 from mediaserver.domain.content_blocks import MEDIA_CLASSES, ClipBlock
 from mediaserver.domain.messages import fits
 from mediaserver.usecases.context import Context
@@ -13,25 +13,14 @@ Placed = list[tuple[str, Any]]
 """Blocks and where they stand: `content.3`."""
 
 
-async def check(
-    ctx: Context, owner_id: str, course_id: str, placed: Placed, known: Set[str] = frozenset()
-) -> None:
-    """Invalid names each block whose upload or clip may not stand there; `known` are ids that stood there."""
-    if found := await faults(ctx, owner_id, course_id, placed, known):
+async def check(ctx: Context, owner_id: str, placed: Placed, known: Set[str] = frozenset()) -> None:
+    """Invalid names each block whose upload may not stand there; `known` are ids that stood there."""
+    if found := await faults(ctx, owner_id, placed, known):
         raise Invalid("invalid", "some blocks cannot be shown", found)
 
 
-async def faults(
-    ctx: Context, owner_id: str, course_id: str, placed: Placed, known: Set[str] = frozenset()
-) -> list[FieldError]:
+async def faults(ctx: Context, owner_id: str, placed: Placed, known: Set[str] = frozenset()) -> list[FieldError]:
     """As `check` names them."""
-    return [
-        *await _upload_faults(ctx, owner_id, placed, known),
-        *await _clip_faults(ctx, course_id, placed, known),
-    ]
-
-
-async def _upload_faults(ctx: Context, owner_id: str, placed: Placed, known: Set[str]) -> list[FieldError]:
     wanted = [(loc, block) for loc, block in placed if block.type in MEDIA_CLASSES]
     found = await ctx.uploads.by_ids(block.value for _, block in wanted)
     faults = []
@@ -47,11 +36,19 @@ async def _upload_faults(ctx: Context, owner_id: str, placed: Placed, known: Set
     return faults
 
 
-async def _clip_faults(ctx: Context, course_id: str, placed: Placed, known: Set[str]) -> list[FieldError]:
-    wanted = [(loc, block) for loc, block in placed if isinstance(block, ClipBlock) and block.value not in known]
+async def clips(ctx: Context, course_id: str, placed: Placed) -> tuple[dict[str, list[str]], list[FieldError]]:
+    """What a lesson refers to by clips in its blocks, as its fields; and each block with one that is not of its
+    course, nor shown by it."""
+    wanted = [(loc, block) for loc, block in placed if isinstance(block, ClipBlock)]
     found = await ctx.of(VideoClip).by_ids(block.value for _, block in wanted)
-    return [
+    own = [id for id, clip in found.items() if clip.course_id == course_id]
+    others = [id for id in found if id not in own]
+    of = {"courseId": course_id, "clipId": {"$in": others}}
+    shown = await ctx.of(CourseVideoClipMapping).find(of) if others else []
+    there = {*own, *(one.clip_id for one in shown)}
+    wrong = [
         FieldError(f"{loc}.value", "must be the id of a clip of this course")
         for loc, block in wanted
-        if not ((clip := found.get(block.value)) and course_id in (clip.course_id, *clip.shown_in))
+        if block.value not in there
     ]
+    return {"clip_ids": own, "course_clip_ids": [one.id for one in shown]}, wrong

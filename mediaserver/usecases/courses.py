@@ -16,16 +16,15 @@ TEACHERS = ("instructor", "admin")
 
 
 async def by_code(ctx: Context, actor: Actor, code: str) -> Course:
-    """The course with this code, whatever its case. NotFound, Forbidden."""
+    """The course with this code, whatever its case. NotFound, also when it is hidden from `actor`."""
     course = await ctx.of(Course).find_one({"courseCodeFolded": fold(code)})
-    if course is None:
+    if course is None or not await viewing.allows(ctx, actor, Course.policy.read, course):
         raise NotFound("not_found", "there is no course with this code")
-    await viewing.require(ctx, actor, Course.policy.read, course)
     return course
 
 
 async def find(ctx: Context, actor: Actor, course_id: str) -> Course:
-    """A course that `actor` may see. NotFound, Forbidden."""
+    """A course that `actor` may see. NotFound."""
     course = await ctx.of(Course).find_one({"_id": course_id})
     if course is None:
         raise NotFound("not_found", "there is no such course")

@@ -7,8 +7,10 @@ One query for each kind of thing, however many documents there are.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document, Reference
+from mediaserver.domain.document import Document, Reference, ids_in, parts
 from mediaserver.domain.shown_uploads import Loc, holds_uploads, shown_uploads
 from mediaserver.usecases import uploads, users, viewing
 from mediaserver.usecases.context import Context
@@ -68,9 +70,12 @@ def _put_named(
 ) -> None:
     """What the reference names in its place: null, or left out of a list, where it is not there."""
     assert reference.shown is not None, "only what is shown is looked up"
+    name, path, many = to_camel(reference.shown), reference.within, reference.many(kind)
+    wire_path = [to_camel(step) for step in path]
     for document, wire in zip(documents, wires, strict=True):
-        named = [found[id] for id in reference.ids(document) if id in found]
-        wire[reference.shown] = named if reference.many(kind) else named[0] if named else None
+        for part, place in zip(parts(document, path), parts(wire, wire_path), strict=True):
+            named = [found[id] for id in ids_in(part, reference.name) if id in found]
+            place[name] = named if many else named[0] if named else None
 
 
 async def _show_uploads(

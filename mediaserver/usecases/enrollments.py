@@ -7,7 +7,7 @@ from mediaserver.base.errors import Conflict, FieldError, Invalid
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
-from mediaserver.usecases import counting, describing, progress, settling
+from mediaserver.usecases import counting, describing, progress, settling, viewing
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import Unenrolled
 
@@ -15,9 +15,11 @@ Wire = dict[str, Any]
 
 
 async def enroll(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Enrollment:
-    """Take the course `course_id`. Invalid; Conflict `not_open`, `own_course`, `enrollment_exists`."""
+    """Take the course `course_id`. Invalid, also when it is hidden from `actor`; Conflict `own_course`,
+    `enrollment_exists`, `not_open` for who may see it all the same.
+    """
     course = await ctx.of(Course).find_one({"_id": fields["course_id"]})
-    if course is None:
+    if course is None or not await viewing.allows(ctx, actor, Course.policy.read, course):
         fault = FieldError("courseId", "there is no such course")
         raise Invalid("missing_reference", "this refers to something that is not there", [fault])
     if course.instructor_user_id == actor.user_id:

@@ -6,9 +6,10 @@ finished though the server dies on the way.
 
 from mediaserver.base.errors import Conflict
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.courses import Course
 from mediaserver.domain.uploads import Use
 from mediaserver.domain.users import User
-from mediaserver.usecases import burying, identity, references, sessions, settling, uploads
+from mediaserver.usecases import burying, deletion, identity, references, sessions, settling, uploads
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.export import require_own
 from mediaserver.usecases.keeping import discard
@@ -20,14 +21,13 @@ async def erase(ctx: Context, actor: Actor, user: User) -> None:
     if actor.user_id == user.id and user.role == "admin":
         raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
     await references.refuse_if_needed(ctx, user)
-    for session in await ctx.sessions.find({"moderatorUserId": user.id, "status": "live"}):
-        await sessions.end(ctx, _as_moderator(user), session.kind, session.id)
     await identity.set_active(ctx, user.id, active=False)
     await settling.remove(ctx, user)
 
 
 async def _removed(ctx: Context, user: User) -> None:
     """What hangs on them by references has gone before this."""
+    await _leave_no_session_behind(ctx, user)
     await burying.bury_all(ctx, user.id)
     if user.profile_image:
         await uploads.release(ctx, user.profile_image, Use(kind="profile", id=user.id))
@@ -35,8 +35,19 @@ async def _removed(ctx: Context, user: User) -> None:
         await discard(ctx, upload)
 
 
-def _as_moderator(user: User) -> Actor:
-    return Actor(user.id, user.username, user.role, login_id="")
+async def _leave_no_session_behind(ctx: Context, user: User) -> None:
+    """Nobody could run them: what runs ends, what was planned goes to who teaches the course or is deleted."""
+    moderator = Actor(user.id, user.username, user.role, login_id="")
+    async for session in ctx.sessions.each(
+        {"moderatorUserId": user.id, "status": {"$in": ["live", "scheduled"]}}
+    ):
+        if session.status == "live":
+            await sessions.end(ctx, moderator, session.kind, session.id)
+        elif course := await ctx.of(Course).find_one({"_id": session.course_id}):
+            its = {"_id": session.id, "moderatorUserId": user.id}
+            await ctx.sessions.update_one(its, set={"moderatorUserId": course.instructor_user_id})
+        else:
+            await deletion.delete_session(ctx, moderator, session)
 
 
 CONSEQUENCES = Consequences(removed=_removed)

@@ -10,11 +10,13 @@ import json
 import zipfile
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import IO
 
 from mediaserver.base.errors import Forbidden, NotFound
 from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.document import Document
+from mediaserver.domain.progress import StudentProgress
 from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import User
 from mediaserver.usecases import uploads
@@ -36,9 +38,12 @@ def require_own(actor: Actor, user: User) -> None:
 
 async def export(ctx: Context, actor: Actor, user: User) -> AsyncGenerator[bytes, None]:
     """The archive's bytes, in pieces, for `actor`."""
-    person = Actor(user.id, user.username, user.role, login_id="")
-    asking = [person] if actor.user_id == user.id else [person, actor]
-    readers = [await viewer(ctx, one, _FACTS) for one in asking]
+    person = await viewer(ctx, Actor(user.id, user.username, user.role, login_id=""), _FACTS)
+    # How far they came in what they take no more is kept, and theirs.
+    left = await ctx.of(StudentProgress).values({"userId": user.id}, "courseId")
+    readers = [replace(person, enrolled=person.enrolled.union(left))]
+    if actor.user_id != user.id:
+        readers.append(await viewer(ctx, actor, _FACTS))
     limits = "" if len(readers) == 1 else f", as far as {actor.username} may read it"
     out = _Pieces()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -58,7 +63,9 @@ async def _documents(
     ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", kind: type[Document], readers: Sequence[Viewer]
 ) -> AsyncIterator[bytes]:
     """An entry with those that name the person, the first of the readers; none where there is nothing to read."""
-    fields = [reference.stored for reference in kind.references if reference.to == User.collection]
+    # What names them in a part only (who graded it, say) is somebody else's.
+    naming = [one for one in kind.references if one.to == User.collection and not one.within]
+    fields = [reference.stored for reference in naming]
     if not fields:
         return
     theirs = {"$or": [{field: readers[0].user_id} for field in fields]}

@@ -1,6 +1,6 @@
 """Levels and lessons: made at the end of their order; their blocks name what is there and theirs to show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mediaserver.base.errors import FieldError, Invalid, NotFound
@@ -32,20 +32,25 @@ async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Lesso
     stamp = ctx.stamp()
     lesson = Lesson(**stamp, timestamp=stamp["created_at"], **given, **Lesson.derived(given))
     await viewing.require(ctx, actor, Lesson.policy.update, lesson)
-    await contents.check(ctx, actor.user_id, lesson.course_id, _placed(lesson))
-    return await settling.add(ctx, lesson, owner=actor.user_id)
+    clips, faults = await _looked_at(ctx, actor, lesson)
+    if faults:
+        raise Invalid("invalid", "some blocks cannot be shown", faults)
+    return await settling.add(ctx, lesson.model_copy(update=clips), owner=actor.user_id)
 
 
 async def update(ctx: Context, actor: Actor, lesson: Lesson, fields: Mapping[str, Any]) -> Lesson:
     """Change a lesson; to another level only of the same course. Invalid names that and every bad block."""
+    changes = dict(fields)
     faults = await _level_faults(ctx, lesson, fields.get("level_id", lesson.level_id))
     if "content" in fields:
         known = {block.value for block in lesson.content if isinstance(block.value, str)}
         after = lesson.model_copy(update={"content": fields["content"]})
-        faults += await contents.faults(ctx, actor.user_id, lesson.course_id, _placed(after), known)
+        clips, wrong = await _looked_at(ctx, actor, after, known)
+        changes |= clips
+        faults += wrong
     if faults:
         raise Invalid("invalid", "the lesson cannot be so", faults)
-    return await settling.change(ctx, lesson, fields, owner=actor.user_id)
+    return await settling.change(ctx, lesson, changes, owner=actor.user_id)
 
 
 async def find(ctx: Context, actor: Actor, lesson_id: str) -> Lesson:
@@ -58,7 +63,7 @@ async def find(ctx: Context, actor: Actor, lesson_id: str) -> Lesson:
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Lesson]) -> list[Wire]:
-    """Lessons as the wire has them; a clip that is gone, like an upload that is gone, leaves null."""
+    """Lessons as the wire has them; an upload that is gone leaves null."""
     wires = await describing.describe(ctx, reader, found)
     wanted = [block.value for lesson in found for _, block in lesson.clip_blocks()]
     clips = await describing.summaries(ctx, "clips", wanted)
@@ -75,8 +80,13 @@ async def _level_faults(ctx: Context, lesson: Lesson, level_id: str) -> list[Fie
     return [FieldError("levelId", "must be a level of the same course")]
 
 
-def _placed(lesson: Lesson) -> contents.Placed:
-    return [(f"content.{at}", block) for at, block in enumerate(lesson.content)]
+async def _looked_at(
+    ctx: Context, actor: Actor, lesson: Lesson, known: Set[str] = frozenset()
+) -> tuple[dict[str, list[str]], list[FieldError]]:
+    """The fields that name the clips in its content, and its faults; `known` are uploads that stood there."""
+    placed = [(f"content.{at}", block) for at, block in enumerate(lesson.content)]
+    clips, wrong = await contents.clips(ctx, lesson.course_id, placed)
+    return clips, [*await contents.faults(ctx, actor.user_id, placed, known), *wrong]
 
 
 async def _added(ctx: Context, lesson: Lesson) -> None:

@@ -6,26 +6,29 @@ As many queries for a course of a thousand lessons as for one of three.
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
-from mediaserver.domain.courses import Course
+from mediaserver.domain.courses import TAKING_COURSE, Course
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
 from mediaserver.domain.progress import StudentProgress
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import progress, sessions
+from mediaserver.usecases import progress, sessions, viewing
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.describing import describe
 
 Wire = dict[str, Any]
 
 _IN_ORDER = [("position", 1), ("_id", 1)]
-_MOST_SESSIONS = 50
+_MOST_SESSIONS: Final = 50
+_LATE: Final = timedelta(days=1)
+"""So long after its time a session that has not begun counts as coming."""
 
 
 async def outline(ctx: Context, reader: Actor, course: Course) -> Wire:
@@ -33,7 +36,7 @@ async def outline(ctx: Context, reader: Actor, course: Course) -> Wire:
     (levels, lessons, assigned), (enrollment, reached), clips, upcoming, (wire,) = await asyncio.gather(
         _contents(ctx, course),
         _own(ctx, reader, course),
-        _clips(ctx, course),
+        _clips(ctx, reader, course),
         _sessions(ctx, reader, course),
         describe(ctx, reader, [course]),
     )
@@ -84,7 +87,10 @@ def _levels(
     return [_briefly(level, "id", "title", "position") | {"lessons": within[level.id]} for level in levels]
 
 
-async def _clips(ctx: Context, course: Course) -> list[Wire]:
+async def _clips(ctx: Context, reader: Actor, course: Course) -> list[Wire] | None:
+    """By the rule of `GET /courses/{id}/clips`."""
+    if not await viewing.allows(ctx, reader, TAKING_COURSE, course):
+        return None
     shown = await ctx.of(CourseVideoClipMapping).find({"courseId": course.id}, _IN_ORDER)
     clips = await ctx.of(VideoClip).by_ids(one.clip_id for one in shown)
     return [
@@ -96,11 +102,18 @@ async def _clips(ctx: Context, course: Course) -> list[Wire]:
 
 
 async def _sessions(ctx: Context, reader: Actor, course: Course) -> list[Wire]:
-    """Those that run, then those that are planned, the next first."""
-    coming = {"courseId": course.id, "status": {"$in": ["live", "scheduled"]}}
-    found = await ctx.of(Session).find(coming, [("_id", -1)], limit=_MOST_SESSIONS)
-    found.sort(key=lambda one: (one.status != "live", one.start_time is None, one.start_time or one.created_at))
-    return await sessions.describe(ctx, reader, found)
+    """Those that run, then those that are planned, the next first, those without a time last."""
+    coming = (
+        {"status": "live"},
+        {"status": "scheduled", "startTime": {"$gte": ctx.clock() - _LATE}},
+        {"status": "scheduled", "startTime": None},
+    )
+    by_time = [("startTime", 1), ("_id", 1)]
+    parts = await asyncio.gather(
+        *(ctx.of(Session).find({"courseId": course.id, **of}, by_time, limit=_MOST_SESSIONS) for of in coming)
+    )
+    found = [one for part in parts for one in part]
+    return await sessions.describe(ctx, reader, found[:_MOST_SESSIONS])
 
 
 def _briefly(document: Document, *fields: str) -> Wire:

@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.participants import Participant, ParticipantRole
 from mediaserver.domain.sessions import Session, SessionKind
-from mediaserver.usecases import users
+from mediaserver.usecases import describing
 from mediaserver.usecases.context import Context
 
 
@@ -98,6 +98,6 @@ async def close_stays(ctx: Context, now: datetime) -> int:
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Participant]) -> list[dict[str, Any]]:
-    """Participants as REST gives them: with `username`."""
-    names = await users.names(ctx, (participant.user_id for participant in found))
-    return [participant.to_wire() | {"username": names[participant.user_id]} for participant in found]
+    """Participants as REST gives them: with `username`, as rooms have it, beside `user`."""
+    wires = await describing.describe(ctx, reader, found)
+    return [wire | {"username": wire["user"]["username"]} for wire in wires]

@@ -1,6 +1,6 @@
 """Recordings: begun, stopped, then ready or failed; whoever took part may play them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict, Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import users, walls
+from mediaserver.usecases import describing, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 from mediaserver.usecases.notifications import forget, notify
@@ -143,12 +143,14 @@ async def may_read(ctx: Context, user_id: str, recording_id: str) -> bool:
 
 
 async def describe(ctx: Context, actor: Actor, found: Sequence[Recording]) -> list[Wire]:
-    """Recordings as the wire has them; tracks with the `username` of whose they are.
+    """Recordings as the wire has them; tracks with the `username` of whose they are beside `user`.
 
     `videoFileUrl` and the tracks' `url` are made at each reading, signed for `actor`, and expire.
     """
-    names = await users.names(ctx, (track.user_id for recording in found for track in recording.tracks))
-    return [_wire(ctx, actor, recording, names) for recording in found]
+    wires = await describing.describe(ctx, actor, found)
+    for recording, wire in zip(found, wires, strict=True):
+        _add_links(ctx, actor, recording, wire)
+    return wires
 
 
 async def delete(ctx: Context, actor: Actor, recording: Recording) -> None:
@@ -175,16 +177,14 @@ async def _delete(ctx: Context, recording: Recording) -> None:
     await ctx.recordings.delete(recording.id)
 
 
-def _wire(ctx: Context, actor: Actor, recording: Recording, names: Mapping[str, str]) -> Wire:
+def _add_links(ctx: Context, actor: Actor, recording: Recording, wire: Wire) -> None:
     now, ttl_s = ctx.clock(), ctx.settings.objects.url_ttl_s
 
     def url(key: str, name: str) -> str:
         return ctx.signer.url(key, actor.user_id, now, ttl_s, name)
 
-    wire = recording.to_wire()
     day = recording.start_time.strftime("%Y-%m-%d")
     wire["videoFileUrl"] = url(recording.object_key, f"recording-{day}.mp4") if recording.object_key else None
     for track, shown in zip(recording.tracks, wire["tracks"], strict=True):
-        shown["username"] = names[track.user_id]
+        shown["username"] = shown["user"]["username"]
         shown["url"] = url(track.object_key, f"{track.source}-{day}.{track.object_key.rpartition('.')[2]}")
-    return wire

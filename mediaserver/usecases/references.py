@@ -1,6 +1,6 @@
 """Documents that name others: nothing refers to what is not there, as the references of each class declare it."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, TypeVar
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid
@@ -9,6 +9,8 @@ from mediaserver.domain.policy import Filter
 from mediaserver.usecases.context import Context
 
 D = TypeVar("D", bound=Document)
+
+_NAMED = 10
 
 
 async def require(
@@ -29,29 +31,76 @@ async def require(
 
 
 async def refuse_if_needed(ctx: Context, document: Document, settled: bool = False) -> None:
-    """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth.
+    """Conflict `in_use` when documents refer to it that forbid its deletion, at any depth; names some of them.
 
-    `settled`: those that are not settled forbid nothing.
+    What goes along with it forbids nothing, nor does what is going otherwise. `settled`: nor does what is not
+    settled.
     """
+    if found := await _forbidding(ctx, document, document, settled):
+        kind, ids = found
+        detail = f"a {ctx.of(kind).words} still refers to it: change or delete that first"
+        named = [FieldError(f"{kind.collection}.{id}", "refers to it") for id in ids]
+        raise Conflict("in_use", detail, named)
+
+
+async def _forbidding(
+    ctx: Context, root: Document, document: Document, settled: bool
+) -> tuple[type[Document], list[str]] | None:
+    """The first documents of one class that forbid that `document` goes, which it does along with `root`."""
     for kind, reference in referring(ctx, type(document)):
-        where: dict[str, Any] = {reference.stored: document.id}
+        apart = _apart_from(root, kind) if document is not root else {}
+        where: dict[str, Any] = {**apart, reference.stored: document.id}
         if settled and issubclass(kind, Consequential):
             where["settled"] = {"$ne": False}
-        if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
-            raise Conflict("in_use", f"a {ctx.of(kind).words} still refers to it: delete that first")
+        if reference.on_delete == "refuse" and (ids := await ctx.of(kind).values(where, "_id")):
+            standing = await _standing(ctx, kind, ids)
+            if forbidding := [id for id in ids if id in standing]:
+                return kind, forbidding[:_NAMED]
         if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
             for child in await ctx.of(kind).find(where):
-                await refuse_if_needed(ctx, child, settled)
+                if found := await _forbidding(ctx, root, child, settled):
+                    return found
+    return None
+
+
+def _apart_from(root: Document, kind: type[Document]) -> dict[str, Any]:
+    """The filter of documents that do not go along with `root` by themselves: they name all that they hang on."""
+    other = {"_id": {"$ne": root.id}} if kind is type(root) else {}
+    hanging = (one for one in kind.references if one.to == root.collection and one.on_delete == "cascade")
+    return {**other, **{reference.stored: {"$ne": root.id} for reference in hanging}}
 
 
 async def lost(ctx: Context, document: Document, only: set[str] | None = None) -> bool:
-    """Whether something is gone without which it cannot be."""
-    needed = [
-        reference
-        for reference in document.references
-        if reference.on_delete in ("cascade", "refuse") and (only is None or reference.field in only)
-    ]
-    return any([await _missing(ctx, document, reference) for reference in needed])
+    """Whether something is gone without which it cannot be.
+
+    Or is about to: what it would forbid to be deleted may be going already along with what that hangs on.
+    """
+    for reference in document.references:
+        ids = reference.ids(document)
+        if not ids or (only is not None and reference.field not in only):
+            continue
+        if reference.on_delete == "cascade" and await _missing(ctx, document, reference):
+            return True
+        if reference.on_delete == "refuse":
+            (kind,) = (kind for kind in ctx.repositories.documents if kind.collection == reference.to)
+            if not set(ids) <= await _standing(ctx, kind, ids):
+                return True
+    return False
+
+
+async def _standing(ctx: Context, kind: type[Document], ids: Iterable[str]) -> set[str]:
+    """Those of these documents that are there, and not about to go along with what they hang on."""
+    needed = [reference for reference in kind.references if reference.on_delete == "cascade"]
+    if not needed:
+        return set(await ctx.of(kind).values({"_id": {"$in": list(ids)}}, "_id"))
+    found = await ctx.of(kind).by_ids(ids)
+    standing = set(found)
+    for reference in needed:
+        (above,) = (kind for kind in ctx.repositories.documents if kind.collection == reference.to)
+        named = {id: reference.ids(one) for id, one in found.items()}
+        there = await _standing(ctx, above, {id for its in named.values() for id in its})
+        standing -= {id for id, its in named.items() if not there.issuperset(its)}
+    return standing
 
 
 async def forget_what_went(ctx: Context, document: D, only: set[str] | None = None) -> D:

@@ -9,7 +9,7 @@ from typing import Any
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, SessionType, faults
-from mediaserver.usecases import binding, describing, participants, settling, users, walls
+from mediaserver.usecases import binding, describing, participants, settling, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import NewsCame, SessionEnded, SessionStarted, SessionUpdated
 
@@ -34,7 +34,12 @@ async def create(ctx: Context, actor: Actor, kind: SessionKind, fields: Mapping[
     bound = await binding.of(ctx, actor, fields)
     session = Session(**ctx.stamp(), kind=kind, **({"moderator_user_id": actor.user_id} | given | bound.fields))
     _check(session, bound.faults)
-    return await settling.add(ctx, session)
+    made = await settling.add(ctx, session)
+    # Whoever erases its moderator at the same moment may have overlooked it.
+    if not await ctx.users.exists({"_id": made.moderator_user_id}):
+        await ctx.sessions.delete_many({"_id": made.id})
+        raise Conflict("gone", "whoever moderates this has just been deleted")
+    return made
 
 
 async def update(ctx: Context, actor: Actor, session: Session, fields: Mapping[str, Any]) -> Session:
@@ -128,16 +133,13 @@ async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Session]) -> list[Wire]:
-    """Sessions as the wire has them: with `moderator {id, username}`, their course and how many are in."""
-    names, courses, counts = await asyncio.gather(
-        users.names(ctx, (session.moderator_user_id for session in found)),
-        describing.summaries(ctx, "courses", (session.course_id for session in found if session.course_id)),
-        _present(ctx, found),
-    )
-    return [
-        _wire(session, names[session.moderator_user_id], courses.get(session.course_id or ""), counts[session.id])
-        for session in found
-    ]
+    """Sessions as the wire has them: with their moderator, their course and how many are in."""
+    wires, counts = await asyncio.gather(describing.describe(ctx, reader, found), _present(ctx, found))
+    for session, wire in zip(found, wires, strict=True):
+        for absent in session.rules.absent_fields:
+            del wire[absent]
+        wire["participantCount"] = counts[session.id]
+    return wires
 
 
 async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
@@ -145,17 +147,6 @@ async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
     live = [session.id for session in found if session.status == "live"]
     present = await ctx.participants.find({"sessionId": {"$in": live}, "leftAt": None}) if live else []
     return Counter(participant.session_id for participant in present)
-
-
-def _wire(session: Session, moderator: str, course: Wire | None, participant_count: int) -> Wire:
-    wire = session.to_wire()
-    for absent in session.rules.absent_fields:
-        del wire[absent]
-    return wire | {
-        "moderator": {"id": session.moderator_user_id, "username": moderator},
-        "course": course,
-        "participantCount": participant_count,
-    }
 
 
 async def _start(ctx: Context, session: Session) -> Session:

@@ -1,6 +1,7 @@
-"""Handing in: once per student, replaced until the deadline or the grade; late where it first comes after."""
+"""Handing in: once per student, replaced until the deadline, with its grade; late where it first comes after."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from mediaserver.base.clock import rfc3339
@@ -8,6 +9,7 @@ from mediaserver.base.errors import Conflict, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.courses import Course
+from mediaserver.domain.document import to_stored
 from mediaserver.domain.levels import TEACHING
 from mediaserver.domain.submissions import Grade, Mark, Submission, is_late
 from mediaserver.usecases import contents, notifications, settling, viewing, walls
@@ -25,7 +27,7 @@ async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Submi
         **stamp, user_id=actor.user_id, deadline=assignment.deadline, timestamp=now,
         late=is_late(now, assignment.deadline), **fields,
     )  # fmt: skip
-    await contents.check(ctx, actor.user_id, assignment.course_id, [("content", submission.content)])
+    await contents.check(ctx, actor.user_id, [("content", submission.content)])
     try:
         return await settling.add(ctx, submission)
     except Conflict as conflict:
@@ -36,23 +38,17 @@ async def create(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Submi
 
 
 async def replace(ctx: Context, actor: Actor, before: Submission, fields: Mapping[str, Any]) -> Submission:
-    """Hand in something else. Forbidden `not_enrolled`, Conflict `graded` or `deadline_passed`, Invalid."""
+    """Hand in something else, without a grade. Forbidden `not_enrolled`, Conflict `deadline_passed`, Invalid."""
     await walls.require_taking(ctx, actor, before.course_id)
     assignment = await ctx.of(Assignment).get(before.assignment_id)
-    if before.grade is not None:
-        raise _graded()
     if is_late(ctx.clock(), assignment.deadline):
         raise Conflict("deadline_passed", "after the deadline nothing is replaced")
     known = {before.content.value} if isinstance(before.content.value, str) else set()
     after = before.model_copy(update=dict(fields))
-    await contents.check(ctx, actor.user_id, before.course_id, [("content", after.content)], known)
-    again = {"timestamp": ctx.clock(), "late": False}
-    try:
-        return await settling.change(ctx, before, {**fields, **again}, where={"grade": None})
-    except Conflict as conflict:
-        if conflict.code != "submission_changed":
-            raise
-        raise _graded() from None
+    await contents.check(ctx, actor.user_id, [("content", after.content)], known)
+    # What it was worth was said of what goes.
+    again = {"timestamp": ctx.clock(), "late": False, "grade": None}
+    return await settling.change(ctx, before, {**fields, **again})
 
 
 async def find(ctx: Context, actor: Actor, submission_id: str) -> Submission:
@@ -64,11 +60,26 @@ async def find(ctx: Context, actor: Actor, submission_id: str) -> Submission:
     return submission
 
 
-async def grade(ctx: Context, actor: Actor, submission: Submission, mark: Mark) -> Submission:
-    """Say what it is worth, or something else than before; the student is told. Forbidden."""
+async def grade(
+    ctx: Context, actor: Actor, submission: Submission, mark: Mark, handed_in: datetime | None = None
+) -> Submission:
+    """Say what it is worth, or something else than before; the student is told.
+
+    Forbidden; Conflict `replaced` when there is something else now than in `submission`, or than was handed in
+    at that time.
+    """
     await require_teaching(ctx, actor, submission)
+    if handed_in not in (None, submission.timestamp):
+        raise _replaced()
     given = Grade(**mark.model_dump(), graded_by_user_id=actor.user_id, graded_at=ctx.clock())
-    return await settling.change(ctx, submission, {"grade": given})
+    try:
+        return await settling.change(
+            ctx, submission, {"grade": given}, where={"content": to_stored(submission.content)}
+        )
+    except Conflict as conflict:
+        if conflict.code != "submission_changed":
+            raise
+        raise _replaced() from None
 
 
 async def require_teaching(ctx: Context, actor: Actor, submission: Submission) -> None:
@@ -76,8 +87,8 @@ async def require_teaching(ctx: Context, actor: Actor, submission: Submission) -
     await viewing.require(ctx, actor, TEACHING, submission)
 
 
-def _graded() -> Conflict:
-    return Conflict("graded", "this has been graded: nothing is replaced any more")
+def _replaced() -> Conflict:
+    return Conflict("replaced", "the student has handed in something else: read that first")
 
 
 async def _added(ctx: Context, submission: Submission) -> None:

@@ -8,6 +8,7 @@ from mediaserver.domain.actor import Actor, Fact, Viewer
 from mediaserver.domain.courses import Course
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.policy import Rule
 from mediaserver.usecases.context import Context
 
@@ -15,7 +16,8 @@ D = TypeVar("D", bound=Document)
 
 
 async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = None) -> Viewer:
-    """`actor` with the facts in `needs`, for judging the document `judged` or any; the others are empty."""
+    """`actor` with the facts in `needs`, the others are empty. What is asked about one course alone is about that
+    of `judged`: a document, or the query of a list."""
     enrolled: frozenset[str] = frozenset()
     teaches: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
@@ -23,7 +25,7 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
     if "courses" in needs:
         enrolled = frozenset(await ctx.of(Enrollment).values({"userId": actor.user_id}, "courseId"))
         teaches = frozenset(await ctx.of(Course).values({"instructorUserId": actor.user_id}, "_id"))
-    if "published" in needs and (course_id := getattr(judged, "course_id", None)):
+    if "published" in needs and (course_id := await _course_of(ctx, judged)):
         published = frozenset(await ctx.of(Course).values({"_id": course_id, "published": True}, "_id"))
     if "blocks" in needs:
         hidden = await ctx.circles.hidden(ctx, actor.user_id)
@@ -36,6 +38,15 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
 async def unseen(ctx: Context, reader: Actor) -> frozenset[str]:
     """Ids of the people whom `reader` does not see."""
     return frozenset() if reader.is_admin else await ctx.circles.hidden(ctx, reader.user_id)
+
+
+async def _course_of(ctx: Context, judged: Any) -> str | None:
+    """The course that a document belongs to, or that a query asks about, if only by a lesson of it."""
+    if course_id := getattr(judged, "course_id", None):
+        return str(course_id)
+    lesson_id = getattr(judged, "lesson_id", None)
+    lesson = await ctx.of(Lesson).find_one({"_id": lesson_id}) if lesson_id else None
+    return lesson.course_id if lesson else None
 
 
 async def allows(ctx: Context, actor: Actor, rule: Rule, document: Any) -> bool:

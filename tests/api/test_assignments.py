@@ -8,7 +8,8 @@ import pytest
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from mediaserver.usecases import identity
+from mediaserver.domain.submissions import Mark, Submission
+from mediaserver.usecases import identity, settling, submissions
 from tests.api.conftest import Client, bearer
 from tests.api.test_courses import Headers, course, filled, send
 from tests.usecases.world import World
@@ -63,10 +64,40 @@ async def test_one_hands_in_replaces_and_is_graded(client: Client, world: World,
     await send(client, "PUT", f"{own}/grade", taught.bob, 403, score=100)
     graded = await send(client, "PUT", f"{own}/grade", taught.ada, 200, score=87.5, feedback="Well argued.")
     assert (graded["grade"]["score"], graded["grade"]["feedback"]) == (87.5, "Well argued.")
-    assert (await send(client, "PATCH", own, taught.bob, 409, **text("x")))["code"] == "graded"
     seen = await send(client, "GET", f"/assignments/{posted['id']}", taught.bob, 200)
     assert seen["submission"]["grade"]["score"] == 87.5
+    world.clock.pass_s(1)
+    assert (await send(client, "PATCH", own, taught.bob, 200, **text("best")))["grade"] is None
+    mark = {"score": 95, "timestamp": graded["timestamp"]}
+    assert (await send(client, "PUT", f"{own}/grade", taught.ada, 409, **mark))["code"] == "replaced"
+    read = await send(client, "GET", own, taught.ada, 200)
+    assert (read["content"]["value"], read["grade"]) == ("best", None)
+    mark["timestamp"] = read["timestamp"]
+    assert (await send(client, "PUT", f"{own}/grade", taught.ada, 200, **mark))["grade"]["score"] == 95
     assert (await send(client, "GET", f"/assignments/{posted['id']}", taught.ada, 200))["submission"] is None
+
+
+async def test_a_grade_says_who_gave_it_also_when_they_are_gone(
+    client: Client, world: World, taught: Class
+) -> None:
+    posted = await assignment(client, world, taught)
+    made = await send(client, "POST", f"/assignments/{posted['id']}/submissions", taught.bob, 201, **text("QED"))
+    root = await world.person("root", "admin")
+    own = f"/submissions/{made['id']}"
+    marked = await submissions.grade(
+        world.ctx, root, await world.ctx.of(Submission).get(made["id"]), Mark(score=50)
+    )
+    assert marked.grade is not None
+
+    async def grades() -> list[dict[str, Any]]:
+        read = await send(client, "GET", own, taught.bob, 200)
+        of = await send(client, "GET", f"/assignments/{posted['id']}", taught.bob, 200)
+        return [read["grade"], of["submission"]["grade"]]
+
+    assert [one["gradedBy"]["username"] for one in await grades()] == ["root", "root"]
+    await settling.remove(world.ctx, await world.ctx.users.get(root.user_id))
+    gone = {"id": root.user_id, "username": "deleted user", "profileImage": None}
+    assert [one["gradedBy"] for one in await grades()] == [gone, gone]
 
 
 async def test_after_the_deadline(client: Client, world: World, taught: Class) -> None:
@@ -157,11 +188,32 @@ async def test_a_course_shows_its_clips_in_order(client: Client, world: World, t
     assert (await send(client, "GET", f"/clips/{made[0]['id']}", taught.eve, 403))["code"] == "not_enrolled"
     await send(client, "PUT", f"{path}/{made[0]['id']}", taught.bob, 403)
     await send(client, "PUT", f"{path}/{new_id()}", taught.ada, 404)
-    page = await send(client, "GET", f"/courses/{taught.course['id']}/outline", taught.eve, 200)
+    page = await send(client, "GET", f"/courses/{taught.course['id']}/outline", taught.bob, 200)
     assert [one["title"] for one in page["clips"]] == ["c1", "c0"] and "upload" not in page["clips"][0]
     for _ in range(2):
         await send(client, "DELETE", f"{path}/{made[0]['id']}", taught.ada, 204)
     assert len((await send(client, "GET", path, taught.bob, 200))["items"]) == 1
+
+
+async def test_a_clip_that_a_lesson_shows_is_not_deleted_and_the_lesson_is_named(
+    client: Client, world: World, taught: Class
+) -> None:
+    film, lesson = (
+        await world.upload(await actor(world, taught.ada), "video/mp4"),
+        f"/lessons/{taught.lesson['id']}",
+    )
+    made = await send(client, "POST", f"{lesson}/clips", taught.ada, 201, title="Proof", upload=film.id)
+    content = [{"type": "clip", "value": made["id"]}]
+    await send(client, "PATCH", lesson, taught.ada, 200, content=content)
+    refused = await send(client, "DELETE", f"/clips/{made['id']}", taught.ada, 409)
+    assert refused["code"] == "in_use"
+    assert [error["loc"] for error in refused["errors"]] == [f"lessons.{taught.lesson['id']}"]
+    read = await send(client, "GET", lesson, taught.bob, 200)
+    assert read["content"][0]["value"] == {"id": made["id"], "title": "Proof", "duration": None}
+    assert not {"clipIds", "courseClipIds"} & set(read)
+    await send(client, "PATCH", lesson, taught.ada, 200, content=content)
+    await send(client, "PATCH", lesson, taught.ada, 200, content=[])
+    await send(client, "DELETE", f"/clips/{made['id']}", taught.ada, 204)
 
 
 async def test_sessions_of_a_course_are_listed_on_it(client: Client, taught: Class) -> None:
@@ -183,7 +235,7 @@ async def test_sessions_of_a_course_are_listed_on_it(client: Client, taught: Cla
     by_course = f"/video-sessions?courseId={taught.course['id']}"
     assert len((await send(client, "GET", by_course, taught.bob, 200))["items"]) == 1
     await send(client, "POST", "/video-sessions", taught.bob, 403, title="v", courseId=taught.course["id"])
-    page = await send(client, "GET", f"/courses/{taught.course['id']}/outline", taught.eve, 200)
+    page = await send(client, "GET", f"/courses/{taught.course['id']}/outline", taught.bob, 200)
     assert {one["id"] for one in page["sessions"]} == {live["id"], video["id"]}
     refused = await send(client, "DELETE", f"/courses/{taught.course['id']}", taught.ada, 409)
     assert refused["code"] == "in_use"

@@ -1,13 +1,18 @@
 """Courses over REST: their page at once, what lists leave out, the walls around lessons."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from mediaserver.base.ids import new_id
+from mediaserver.domain.sessions import Session
 from mediaserver.store.mongo import Database
+from mediaserver.usecases import identity, sessions
 from tests.api.conftest import Client, bearer
-from tests.usecases.world import World
+from tests.usecases import school
+from tests.usecases.test_clips import clip
+from tests.usecases.world import PASSWORD, World
 
 Headers = dict[str, str]
 
@@ -47,6 +52,20 @@ async def filled(client: Client, who: Headers, of: Any, levels: int, lessons: in
 
 async def test_students_do_not_make_courses(client: Client, bob: Headers) -> None:
     await send(client, "POST", "/courses", bob, 403, courseCode="X", title="Mine")
+
+
+async def test_who_teaches_no_more_courses_still_teaches_those_that_they_have(
+    client: Client, world: World
+) -> None:
+    teacher, root = await world.person("ada", "instructor"), bearer(await world.token("root", "admin"))
+    made = await course(client, bearer(world.ctx.tokens.issue(teacher, world.clock.now)))
+    await identity.set_role(world.ctx, teacher.user_id, "student")
+    ada = bearer((await identity.login(world.ctx, "ada", PASSWORD, "192.0.2.1")).access_token)
+    await send(client, "POST", "/courses", ada, 403, courseCode="X", title="Mine")
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, title="Linear algebra")
+    other = (await world.person("eve", "instructor")).user_id
+    await send(client, "PATCH", f"/courses/{made['id']}", root, 200, instructorUserId=other)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 403, title="Mine again")
 
 
 async def test_a_course_says_who_teaches_it_and_how_many_take_it(
@@ -96,19 +115,29 @@ async def test_titles_of_lessons_are_public_and_their_content_is_not(
     await send(client, "GET", f"/lessons/{lesson['id']}", bob, 200)  # who takes it keeps it
 
 
-async def test_drafts_are_hidden_down_to_their_lessons(client: Client, ada: Headers, bob: Headers) -> None:
+async def test_drafts_are_hidden_down_to_their_levels_as_if_they_were_not_there(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
     made = await course(client, ada, published=False)
     (lesson,) = await filled(client, ada, made, 1, 1)
-    for path in (
-        f"/courses/{made['id']}",
-        f"/courses/{made['id']}/outline",
-        f"/courses/{made['id']}/levels",
-        f"/levels/{lesson['levelId']}",
-        f"/levels/{lesson['levelId']}/lessons",
-        "/courses/by-code/ALG-1",
+    for path, id in (
+        ("/courses/{}", made["id"]),
+        ("/courses/{}/outline", made["id"]),
+        ("/courses/{}/levels", made["id"]),
+        ("/courses/{}/sessions", made["id"]),
+        ("/courses/{}/clips", made["id"]),
+        ("/courses/{}/progress", made["id"]),
+        ("/courses/{}/enrollments", made["id"]),
+        ("/levels/{}", lesson["levelId"]),
+        ("/levels/{}/lessons", lesson["levelId"]),
+        ("/courses/by-code/{}", "ALG-1"),
     ):
-        await send(client, "GET", path, ada, 200)
-        await send(client, "GET", path, bob, 403)
+        await send(client, "GET", path.format(id), ada, 200)
+        hidden = await send(client, "GET", path.format(id), bob, 404)
+        assert hidden == await send(client, "GET", path.format(new_id()), bob, 404)
+    for path in (f"/courses/{made['id']}", f"/levels/{lesson['levelId']}"):
+        await send(client, "DELETE", path, bob, 404)
+    await send(client, "GET", f"/lessons/{lesson['id']}", bob, 403)
 
 
 async def test_wrong_blocks_are_named_by_their_place(client: Client, ada: Headers) -> None:
@@ -160,6 +189,51 @@ async def test_a_course_page_is_one_request(client: Client, ada: Headers, bob: H
     assert page["enrollment"]["id"] == enrolled["id"] and page["progress"]["percent"] == 25
     statuses = [lesson["completionStatus"] for level in page["levels"] for lesson in level["lessons"]]
     assert statuses == ["completed", "not-started", "not-started", "not-started"]
+
+
+async def test_a_course_page_shows_clips_to_those_alone_who_may_watch_them(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    teacher, root = (
+        await identity.authenticate(world.ctx, ada["Authorization"][7:]),
+        await world.token("root", "admin"),
+    )
+    draft = await school.course(world, teacher, "DRAFT", published=False)
+    film = await clip(world, teacher, await school.lesson_of(world, teacher, draft))
+    made = await course(client, ada)
+    await send(client, "PUT", f"/courses/{made['id']}/clips/{film.id}", ada, 200)
+    outline, listed = f"/courses/{made['id']}/outline", f"/courses/{made['id']}/clips"
+    assert (await send(client, "GET", outline, bob, 200))["clips"] is None
+    await send(client, "GET", listed, bob, 403)
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    for who in (ada, bob, bearer(root)):
+        (shown,) = (await send(client, "GET", outline, who, 200))["clips"]
+        assert [one["id"] for one in (await send(client, "GET", listed, who, 200))["items"]] == [shown["id"]]
+
+
+async def test_a_course_page_has_what_runs_then_what_comes_next_however_much_is_planned(
+    client: Client, world: World, ada: Headers
+) -> None:
+    teacher, made = await identity.authenticate(world.ctx, ada["Authorization"][7:]), await course(client, ada)
+    now, ctx = world.clock.now, world.ctx
+
+    async def plan(title: str, days: float | None) -> Session:
+        start = None if days is None else now + timedelta(days=days)
+        return await sessions.create(
+            ctx, teacher, "video", {"title": title, "course_id": made["id"], "start_time": start}
+        )
+
+    running = await plan("running", 3)
+    await sessions.start(ctx, teacher, "video", running.id)
+    for title, days in (("tomorrow", 1.0), ("late", -0.1), ("forgotten", -2.0), ("some time", None)):
+        await plan(title, days)
+    page = f"/courses/{made['id']}/outline"
+    shown = [one["title"] for one in (await send(client, "GET", page, ada, 200))["sessions"]]
+    assert shown == ["running", "late", "tomorrow", "some time"]
+    for n in range(50):
+        await plan(f"next year {n}", 365 + n)
+    shown = [one["title"] for one in (await send(client, "GET", page, ada, 200))["sessions"]]
+    assert shown == ["running", "late", "tomorrow", *(f"next year {n}" for n in range(47))]
 
 
 async def test_a_course_page_takes_as_many_queries_however_much_it_shows(
@@ -229,6 +303,70 @@ async def test_progress_is_ones_own_and_the_instructors_to_see(
     assert (await send(client, "PUT", "/progress", bob, 422, lessonId="x", completionStatus="done"))[
         "errors"
     ] != []
+
+
+async def test_an_instructor_asks_for_one_student(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    for who in (bob, bearer(await world.token("eve"))):
+        enrolled = await send(client, "POST", "/enrollments", who, 201, courseId=made["id"])
+    for path in (f"/courses/{made['id']}/enrollments", f"/courses/{made['id']}/progress"):
+        for asked, found in ((enrolled["userId"], [enrolled["userId"]]), (new_id(), [])):
+            page = await send(client, "GET", f"{path}?userId={asked}", ada, 200)
+            assert [one["userId"] for one in page["items"]] == found
+
+
+async def test_sessions_of_a_course_are_the_same_on_either_list(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made, draft = await course(client, ada), await course(client, ada, "DRAFT", published=False)
+    for n, start in enumerate(("2099-05-01T09:00:00Z", None, "2099-04-01T09:00:00Z")):
+        for of in (made, draft):
+            fields = {"title": f"{n}", "courseId": of["id"], "startTime": start}
+            await send(client, "POST", "/video-sessions", ada, 201, **fields)
+
+    async def listed(path: str) -> list[str]:
+        return [one["title"] for one in (await send(client, "GET", path, bob, 200))["items"]]
+
+    assert await listed(f"/courses/{made['id']}/sessions") == ["2", "1", "0"]
+    assert await listed(f"/video-sessions?courseId={made['id']}") == ["2", "1", "0"]
+    assert await listed(f"/video-sessions?courseId={draft['id']}") == []
+    assert await listed("/video-sessions") == []
+    for of, found in ((made, ["live"]), (draft, [])):
+        (lesson,) = await filled(client, ada, of, 1, 1)
+        await send(client, "POST", "/live-sessions", ada, 201, title="live", lessonId=lesson["id"])
+        assert await listed(f"/live-sessions?lessonId={lesson['id']}") == found
+        assert await listed(f"/live-sessions?lessonId={lesson['id']}&courseId={of['id']}") == found
+    assert await listed("/live-sessions") == []
+    of_it = f"/video-sessions?courseId={made['id']}"
+    assert await listed(f"{of_it}&sort=startTime") == ["1", "2", "0"]
+    assert await listed(f"{of_it}&sort=-startTime") == ["0", "2", "1"]
+
+
+async def test_progress_tells_nothing_of_a_course_that_one_does_not_take(
+    client: Client, ada: Headers, bob: Headers
+) -> None:
+    made, other = await course(client, ada), await course(client, ada, "GEO-1")
+    (lesson,), nothing = (
+        await filled(client, ada, made, 1, 1),
+        {"items": [], "nextCursor": None, "progress": None},
+    )
+    await send(client, "POST", "/enrollments", bob, 201, courseId=other["id"])
+    of_it = f"/progress?courseId={made['id']}"
+    assert await send(client, "GET", of_it, bob, 200) == nothing
+    enrolled = await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    body = {"lessonId": lesson["id"], "completionStatus": "completed"}
+    put = await send(client, "PUT", "/progress", bob, 200, **body)
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", bob, 204)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, published=False)
+    assert await send(client, "GET", of_it, bob, 200) == nothing
+    assert await send(client, "GET", "/progress", bob, 200) == nothing
+    await send(client, "GET", f"/progress/{put['id']}", bob, 403)
+    await send(client, "PATCH", f"/courses/{made['id']}", ada, 200, published=True)
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    again = await send(client, "GET", of_it, bob, 200)
+    assert [one["id"] for one in again["items"]] == [put["id"]] and again["progress"]["percent"] == 100
 
 
 async def test_two_editors_do_not_overwrite_each_other(client: Client, ada: Headers) -> None:

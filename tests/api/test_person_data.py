@@ -10,9 +10,10 @@ import pytest
 from mediaserver.base.errors import Unavailable
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.users import User
-from mediaserver.usecases import chat, erasure, sessions, settling
-from mediaserver.usecases.events import LoginRevoked, UserDeactivated
+from mediaserver.usecases import chat, erasure, progress, sessions, settling
+from mediaserver.usecases.events import LoginRevoked, SessionDeleted, UserDeactivated
 from tests.api.conftest import Client, bearer
+from tests.usecases import school
 from tests.usecases.cut import cut_after
 from tests.usecases.world import PASSWORD, World
 
@@ -90,6 +91,17 @@ async def test_an_admin_gets_nothing_that_was_private(client: Client, world: Wor
         assert (await client.get(f"/api/v1/uploads/{upload.id}", headers=root)).status == status
 
 
+async def test_the_archive_has_how_far_one_came_in_a_course_that_one_left(client: Client, world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    lesson = await school.lesson_of(world, ada, course)
+    enrollment = await school.enroll(world, bob, course)
+    put = await progress.put(world.ctx, bob, lesson.id, "completed")
+    await settling.remove(world.ctx, enrollment)
+    archive = await _archive(client, bob.user_id, bearer(world.ctx.tokens.issue(bob, world.clock.now)))
+    assert [one["id"] for one in _in(archive, "progress.json")] == [put.id]
+
+
 async def test_only_the_person_and_admins_get_it(client: Client, world: World) -> None:
     ada = await world.person("ada")
     path = f"/api/v1/users/{ada.user_id}/export"
@@ -123,12 +135,30 @@ async def test_an_erased_person_is_gone_and_what_others_built_on_stays(client: C
     assert (await client.post("/api/v1/auth/register", json=login)).status == 201, "the name is free again"
 
 
+async def test_no_session_is_left_to_somebody_who_is_gone(client: Client, world: World) -> None:
+    ctx = world.ctx
+    ada, eve, bob = [await world.person(name, "instructor") for name in ("ada", "eve", "bob")]
+    course = await school.course(world, eve)
+    planned, running = await sessions.create(ctx, ada, "video", {"title": "x"}), await world.live_session(ada)
+    lecture = await sessions.create(ctx, eve, "video", {"title": "x", "course_id": course.id})
+    await ctx.sessions.update(lecture.id, set={"moderatorUserId": ada.user_id})
+    other = await sessions.create(ctx, bob, "video", {"title": "x"})
+    who = bearer(ctx.tokens.issue(ada, world.clock.now))
+    assert (await client.delete(f"/api/v1/users/{ada.user_id}", headers=who)).status == 204
+    assert not await ctx.sessions.exists({"_id": planned.id})
+    assert [event.session.id for event in world.happened(SessionDeleted)] == [planned.id]
+    assert (await ctx.sessions.get(running.id)).status == "ended"
+    assert (await ctx.sessions.get(lecture.id)).moderator_user_id == eve.user_id
+    assert await ctx.sessions.get(other.id) == other
+
+
 async def test_an_erasure_cut_off_anywhere_is_finished(world: World) -> None:
     ctx = world.ctx
     for operations in range(40):
         actor = await world.person(f"person{operations}")
         user = await ctx.users.get(actor.user_id)
         await world.upload(actor)
+        planned = await sessions.create(ctx, actor, "video", {"title": "x"})
         with cut_after(ctx, operations) as cut:
             try:
                 await erasure.erase(ctx, actor, user)
@@ -141,6 +171,7 @@ async def test_an_erasure_cut_off_anywhere_is_finished(world: World) -> None:
             everywhere = {"_id": user.id, "gone": {"$in": [True, False]}}
             assert await ctx.of(User).find_one(everywhere) is None
             assert not await ctx.uploads.exists({"ownerUserId": user.id})
+            assert not await ctx.sessions.exists({"_id": planned.id})
         if not cut.happened:
             return
     pytest.fail("an erasure never came to its end")

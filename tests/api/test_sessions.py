@@ -6,6 +6,7 @@ import pytest
 
 from mediaserver.base.ids import new_id
 from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import RecordedTrack
 from mediaserver.domain.sessions import KINDS
 from mediaserver.rooms.host import Host
 from mediaserver.rooms.members import Person
@@ -129,6 +130,35 @@ async def test_participants_are_listed(video: Class) -> None:
     assert {item["username"] for item in page["items"]} == {"ada", "bob"}
     status, one = await video.ask("ada", "GET", f"/participants/{video.bob.id}")
     assert status == 200 and one["secondsPresent"] == 0 and "removedAt" not in one
+
+
+async def test_whoever_is_named_is_shown_with_their_picture(video: Class) -> None:
+    world, ctx, ada = video.world, video.world.ctx, video.moderator
+    picture = await world.upload(ada)
+    await ctx.users.update(ada.user_id, set={"profileImage": picture.id})
+    for n in range(3):
+        assert (await video.ask("ada", "POST", "/messages", json={"content": f"m{n}"}))[0] == 201
+    recording = await recordings.begin(ctx, ada, video.session, world.clock.now)
+    track = RecordedTrack(
+        participant_id=video.ada.id, user_id=ada.user_id, source="camera", object_key="k",
+        content_type="video/webm", size=1, duration=1.0,
+    )  # fmt: skip
+    await ctx.recordings.update(recording.id, set={"tracks": [track]})
+    _, session = await video.ask("bob", "GET", "")
+    person = session["moderator"]
+    assert (person["id"], person["username"]) == (ada.user_id, "ada") and picture.id in person["profileImage"]
+    participants_, messages, recorded = [
+        (await video.ask("bob", "GET", path))[1]["items"]
+        for path in ("/participants", "/messages", "/recordings")
+    ]
+    assert {one["user"]["username"]: one["user"]["profileImage"] for one in participants_} == {
+        "ada": person["profileImage"],
+        "bob": None,
+    }
+    assert [(one["sender"], one["senderName"]) for one in messages] == [(person, "ada")] * 3
+    (one,) = recorded
+    assert (one["moderator"], one["startedBy"], one["tracks"][0]["user"]) == (person, person, person)
+    assert one["tracks"][0]["username"] == "ada"
 
 
 async def test_participants_are_changed_in_the_running_room(video: Class, rooms: Rooms) -> None:

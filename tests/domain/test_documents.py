@@ -1,17 +1,22 @@
 """Documents: stored and read back they are the same; the wire shows no secret."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from mediaserver.domain.document import Document
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.messages import fits
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session, faults
 from mediaserver.domain.users import Email, Login, Profile, User, Username
 
+APART = {("idempotent_requests", "user_id"), ("comments", "tweet_user_id")}
+"""Kept a day; and a copy of what the tweet says, with which it goes."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STAMP: Any = {"id": "1", "created_at": NOW, "updated_at": NOW}
 
@@ -43,6 +48,28 @@ def recording() -> Recording:
         tracks=[track],
         duration=2.5,
     )
+
+
+def fields_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Of its parts as well, dotted."""
+    for name, info in model.model_fields.items():
+        yield ".".join((*path, name))
+        for part in models_in(info.annotation):
+            yield from fields_of(part, (*path, name))
+
+
+def models_in(kind: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for part in get_args(kind):
+        yield from models_in(part)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.collection)
+def test_whatever_names_a_person_is_declared(document: type[Document]) -> None:
+    naming = {field for field in fields_of(document) if field.endswith("user_id")}
+    apart = {field for collection, field in APART if collection == document.collection}
+    assert naming - apart <= {reference.field for reference in document.references if reference.to == "users"}
 
 
 def test_stored_and_read_back_they_are_the_same() -> None:

@@ -25,6 +25,7 @@ from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.notifications import Notification
+from mediaserver.domain.sessions import Session
 from mediaserver.domain.shown_uploads import shown_uploads
 from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.uploads import Upload
@@ -113,6 +114,7 @@ def faults(everything: Everything, interrupted: bool = False) -> list[str]:
         *_uploads(everything, interrupted),
         *_notifications(everything),
         *_conversations(everything),
+        *_sessions(everything),
         *([] if interrupted else _left_over(everything)),
     ]
 
@@ -247,6 +249,12 @@ def _conversations(everything: Everything) -> Iterator[str]:
             yield f"{_name(one)} shows {one.last_message_id}, the last message is {newest}"
     for side in last:
         yield f"{side} wrote to each other and have no conversation"
+
+
+def _sessions(everything: Everything) -> Iterator[str]:
+    for one in everything.of(Session).values():
+        if one.status != "ended" and one.moderator_user_id not in everything.ids(User.collection):
+            yield f"{_name(one)} is {one.status}, and whoever moderates it is gone"
 
 
 def _left_over(everything: Everything) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Video clips: made of videos, shown by courses, watched by those who take one of them."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
-from mediaserver.base.errors import Forbidden, Invalid, NotFound
+from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
@@ -12,6 +13,7 @@ from mediaserver.domain.courses import Course
 from mediaserver.domain.lessons import Lesson
 from mediaserver.usecases import clips, lessons, settling, uploads, viewing
 from tests.usecases import school
+from tests.usecases.cut import cut_after
 from tests.usecases.world import World
 
 
@@ -99,6 +101,83 @@ async def test_a_lesson_shows_clips_of_its_course_only(world: World) -> None:
     lesson = await lessons.update(world.ctx, ada, lesson, {"content": content})
     (wire,) = await lessons.describe(world.ctx, bob, [lesson])
     assert wire["content"][0]["value"] == {"id": own.id, "title": "Proof", "duration": 12.5}
-    await settling.remove(world.ctx, own)
-    (wire,) = await lessons.describe(world.ctx, bob, [lesson])
-    assert [block["value"] and block["value"]["id"] for block in wire["content"]] == [None, foreign.id]
+    assert [block["value"]["id"] for block in wire["content"]] == [own.id, foreign.id]
+
+
+async def needed_by(act: Awaitable[None]) -> list[str]:
+    """What refuses it."""
+    with pytest.raises(Conflict) as refused:
+        await act
+    assert refused.value.code == "in_use"
+    return [fault.loc for fault in refused.value.errors]
+
+
+async def test_a_clip_stays_while_a_lesson_shows_it(world: World) -> None:
+    ctx, ada = world.ctx, await world.person("ada", "instructor")
+    course, other = await school.course(world, ada), await school.course(world, ada, "GEO-1")
+    lesson = await school.lesson_of(world, ada, course)
+    own = await clip(world, ada, lesson)
+    foreign = await clip(world, ada, await school.lesson_of(world, ada, other))
+    await clips.show(ctx, ada, course, foreign.id, None)
+    await clips.show(ctx, ada, course, own.id, None)
+    shown = [school.block(own.id, "clip"), school.block(foreign.id, "clip")]
+    lesson = await lessons.update(ctx, ada, lesson, {"content": shown})
+    here = [f"lessons.{lesson.id}"]
+    assert await needed_by(settling.remove(ctx, own)) == here
+    assert await needed_by(settling.remove(ctx, foreign)) == here
+    assert await needed_by(clips.hide(ctx, course, foreign.id)) == here
+    await clips.hide(ctx, course, own.id)  # it is the course's own
+    assert await shown_in(world, course) == [foreign.id]
+    lesson = await lessons.update(ctx, ada, lesson, {"content": shown})
+    lesson = await lessons.update(ctx, ada, lesson, {"content": shown[:1]})
+    await clips.hide(ctx, course, foreign.id)
+    await settling.remove(ctx, foreign)
+    await lessons.update(ctx, ada, lesson, {"content": []})
+    await settling.remove(ctx, own)
+
+
+async def test_what_goes_takes_its_clips_along_unless_a_lesson_elsewhere_shows_them(world: World) -> None:
+    ctx, ada = world.ctx, await world.person("ada", "instructor")
+    course, other = await school.course(world, ada), await school.course(world, ada, "GEO-1")
+    level = await school.level(world, ada, course)
+    first, second = [await school.lesson(world, ada, level) for _ in range(2)]
+    film = await clip(world, ada, first)
+    for lesson in (first, second):
+        await lessons.update(ctx, ada, lesson, {"content": [school.block(film.id, "clip")]})
+    assert await needed_by(settling.remove(ctx, first)) == [f"lessons.{second.id}"]
+    await clips.show(ctx, ada, other, film.id, None)
+    content = [school.block(film.id, "clip")]
+    elsewhere = await school.lesson(world, ada, await school.level(world, ada, other), content=content)
+    for one in (level, course):
+        assert await needed_by(settling.remove(ctx, one)) == [f"lessons.{elsewhere.id}"]
+    await settling.remove(ctx, elsewhere)
+    await settling.remove(ctx, level)
+    assert not await ctx.of(VideoClip).exists({}) and not await ctx.of(Lesson).exists({})
+    assert not await ctx.of(CourseVideoClipMapping).exists({})
+
+
+async def test_a_course_whose_lessons_show_its_clips_goes_wherever_that_is_cut_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_WAIT_S", 0.05)  # nobody else is at it
+    ctx, ada = world.ctx, await world.person("ada", "instructor")
+    for operations in range(200):
+        course = await school.course(world, ada, f"C-{operations}")
+        level = await school.level(world, ada, course)
+        first, second = [await school.lesson(world, ada, level) for _ in range(2)]
+        film = await clip(world, ada, second)
+        await lessons.update(ctx, ada, first, {"content": [school.block(film.id, "clip")]})
+        with cut_after(ctx, operations) as cut:
+            try:
+                await settling.remove(ctx, course)
+            except Unavailable:
+                assert cut.happened
+        begun = not await ctx.of(Course).exists({"_id": course.id})
+        for _ in range(2):
+            world.clock.pass_s(60)
+            await settling.resume(ctx)
+        for kind in (Lesson, VideoClip):
+            assert await ctx.of(kind).exists({"courseId": course.id, "gone": {"$in": [True, False]}}) != begun
+        if not cut.happened:
+            return
+    pytest.fail("the course never went")

@@ -32,7 +32,7 @@ async def test_an_unpublished_course_is_seen_by_its_instructor_admins_and_the_en
     await courses.update(world.ctx, ada, course, {"published": False})
     for who in (ada, bob, root):
         assert (await courses.find(world.ctx, who, course.id)).id == course.id
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         await courses.find(world.ctx, eve, course.id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.clips import VideoClip
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import DirectMessage
@@ -19,6 +20,7 @@ from mediaserver.domain.skills import Skill
 from mediaserver.domain.tweets import Content, Tweet
 from mediaserver.domain.users import User
 from mediaserver.usecases import (
+    clips,
     comments,
     conversations,
     courses,
@@ -31,6 +33,7 @@ from mediaserver.usecases import (
     likes,
     ordering,
     progress,
+    sessions,
     settling,
     speech,
     tweets,
@@ -188,6 +191,12 @@ async def like_and_go(on: Stage) -> Pair:
     return lambda: likes.like(on.ctx, on.eve, tweet), lambda: erasure.erase(on.ctx, on.root, eve)
 
 
+async def plan_a_session_and_go(on: Stage) -> Pair:
+    ada = await on.user(on.ada)
+    plan = {"title": "Algebra"}
+    return lambda: sessions.create(on.ctx, on.ada, "video", plan), lambda: erasure.erase(on.ctx, on.root, ada)
+
+
 def _follow(on: Stage) -> Work:
     return lambda: follows.follow(on.ctx, on.eve, {"following_user_id": on.ada.user_id})
 
@@ -333,6 +342,52 @@ async def teach_a_skill_and_delete_it(on: Stage) -> Pair:
     return lambda: courses.update(on.ctx, on.root, course, {"skill_id": skill.id}), on.remove(skill)
 
 
+async def _with_a_film(on: Stage) -> tuple[Course, Lesson, VideoClip]:
+    """A course, a lesson of it, and a clip of another level."""
+    course, _, lesson = await on.course()
+    other = await school.lesson_of(on.world, on.root, course)
+    film = await on.world.upload(on.root, "video/mp4")
+    of = {"lesson_id": other.id, "course_id": course.id}
+    return course, lesson, await clips.create(on.ctx, on.root, {**of, "title": "Proof", "upload": film.id})
+
+
+def _show(on: Stage, lesson: Lesson, film: VideoClip) -> Work:
+    shown = {"content": [school.block(film.id, "clip")]}
+    return lambda: lessons.update(on.ctx, on.root, lesson, shown)
+
+
+async def show_a_clip_and_delete_it(on: Stage) -> Pair:
+    _, lesson, film = await _with_a_film(on)
+    return _show(on, lesson, film), on.remove(film)
+
+
+async def show_a_clip_and_delete_its_level(on: Stage) -> Pair:
+    _, lesson, film = await _with_a_film(on)
+    level = await on.ctx.of(Level).get((await on.ctx.of(Lesson).get(film.lesson_id)).level_id)
+    return _show(on, lesson, film), on.remove(level)
+
+
+async def show_a_clip_and_delete_the_course(on: Stage) -> Pair:
+    course, lesson, film = await _with_a_film(on)
+    return _show(on, lesson, film), on.remove(course)
+
+
+async def show_a_clip_of_another_course_and_hide_it(on: Stage) -> Pair:
+    _, _, film = await _with_a_film(on)
+    other = await school.course(on.world, on.root, f"{on.root.username}-2")
+    lesson = await school.lesson_of(on.world, on.root, other)
+    await clips.show(on.ctx, on.root, other, film.id, None)
+    return _show(on, lesson, film), lambda: clips.hide(on.ctx, other, film.id)
+
+
+async def show_a_clip_of_another_course_and_delete_that(on: Stage) -> Pair:
+    course, _, film = await _with_a_film(on)
+    other = await school.course(on.world, on.root, f"{on.root.username}-2")
+    lesson = await school.lesson_of(on.world, on.root, other)
+    await clips.show(on.ctx, on.root, other, film.id, None)
+    return _show(on, lesson, film), on.remove(course)
+
+
 async def order_levels_and_delete_one(on: Stage) -> Pair:
     course, level, _ = await on.course()
     other = await school.level(on.world, on.root, course)
@@ -349,6 +404,7 @@ CASES: tuple[Case, ...] = (
     comment_and_delete_the_tweet, like_a_comment_and_delete_it, like_a_comment_and_delete_its_tweet,
     delete_a_comment_and_its_tweet, edit_and_delete_a_tweet, edit_twice, show_other_pictures_twice,
     show_another_picture_and_delete, tweet_of_somebody_who_goes, tweet_and_go, comment_and_go, like_and_go,
+    plan_a_session_and_go,
     follow_somebody_who_goes, follow_and_go, follow_twice, unfollow_somebody_who_goes,
     two_who_follow_each_other_go, write_to_somebody_who_goes, write_and_go, two_who_wrote_to_each_other_go,
     write_and_delete_what_was_last, delete_two_letters, write_and_read, enroll_and_delete_the_course,
@@ -357,7 +413,9 @@ CASES: tuple[Case, ...] = (
     add_a_lesson_and_delete_the_course, delete_a_lesson_and_its_course,
     teach_a_skill_and_delete_it,
     move_a_lesson_and_delete_where_it_goes, move_a_lesson_and_delete_where_it_was, order_levels_and_delete_one,
-    order_levels_and_delete_the_course,
+    order_levels_and_delete_the_course, show_a_clip_and_delete_it, show_a_clip_and_delete_its_level,
+    show_a_clip_and_delete_the_course, show_a_clip_of_another_course_and_hide_it,
+    show_a_clip_of_another_course_and_delete_that,
 )  # fmt: skip
 
 

@@ -123,7 +123,8 @@ async def test_a_session_shows_its_moderator_and_how_many_are_in(world: World) -
         guest = await participants.enter(world.ctx, actor, session, "participant", world.clock.now)
     await participants.leave(world.ctx, guest.id, world.clock.now)
     wire = (await sessions.describe(world.ctx, eve, [session]))[0]
-    assert wire["moderator"] == {"id": ada.user_id, "username": "ada"} and wire["participantCount"] == 1
+    assert wire["moderator"] == {"id": ada.user_id, "username": "ada", "profileImage": None}
+    assert wire["participantCount"] == 1
 
 
 async def test_deleting_takes_everything_along_but_not_while_live(world: World) -> None:

@@ -179,13 +179,41 @@ async def test_the_instructor_grades_and_the_student_is_told(world: World, taugh
     graded = await submissions.grade(world.ctx, taught.ada, handed_in, Mark(score=87.5, feedback="Well argued."))
     assert graded.grade is not None and graded.grade.graded_by_user_id == taught.ada.user_id
     assert await told(world, taught.bob) == ["graded"]
-    change = {"content": school.work("x")}
-    assert await refused(submissions.replace(world.ctx, taught.bob, graded, change)) == "graded"
-    assert await refused(submissions.replace(world.ctx, taught.bob, handed_in, change)) == "graded"
     world.clock.pass_s(1)
     await submissions.grade(world.ctx, taught.ada, graded, Mark(score=90))
     assert await told(world, taught.bob) == ["graded", "graded"]
     assert await told(world, taught.ada) == ["submitted"]
+
+
+async def test_what_was_graded_may_be_replaced_until_the_deadline_and_its_grade_goes(
+    world: World, taught: Class
+) -> None:
+    handed_in = await school.submit(world, taught.bob, await school.assignment(world, taught.ada, taught.lesson))
+    graded = await submissions.grade(world.ctx, taught.ada, handed_in, Mark(score=40))
+    world.clock.pass_s(60)
+    again = await submissions.replace(world.ctx, taught.bob, graded, {"content": school.work("better")})
+    assert (again.content.value, again.grade) == ("better", None)
+    better = await submissions.grade(world.ctx, taught.ada, again, Mark(score=90))
+    assert better.grade is not None and better.grade.score == 90
+    world.clock.pass_s(3600)
+    change = {"content": school.work("x")}
+    assert await refused(submissions.replace(world.ctx, taught.bob, better, change)) == "deadline_passed"
+
+
+@pytest.mark.parametrize("type", ["text", "image"])
+async def test_what_the_teacher_has_not_seen_is_not_graded(world: World, taught: Class, type: str) -> None:
+    made = await school.assignment(world, taught.ada, taught.lesson)
+    first, second = (
+        ("one", "other") if type == "text" else [(await world.upload(taught.bob)).id for _ in range(2)]
+    )
+    handed_in = await school.submit(world, taught.bob, made, school.work(first, type))
+    change = {"content": school.work(second, type)}
+    again = await submissions.replace(world.ctx, taught.bob, handed_in, change)
+    assert await refused(submissions.grade(world.ctx, taught.ada, handed_in, Mark(score=1))) == "replaced"
+    seen = handed_in.timestamp - timedelta(seconds=1)
+    assert await refused(submissions.grade(world.ctx, taught.ada, again, Mark(score=1), seen)) == "replaced"
+    assert (await world.ctx.of(Submission).get(again.id)).grade is None
+    await submissions.grade(world.ctx, taught.ada, again, Mark(score=1), again.timestamp)
 
 
 async def test_submissions_are_their_students_and_the_instructors_to_read(world: World, taught: Class) -> None:
@@ -209,7 +237,7 @@ async def test_fifty_submissions_of_one_student_at_once_are_one(world: World, ta
     assert await told(world, taught.ada) == ["submitted"]
 
 
-async def test_of_a_grade_and_a_replacement_at_once_the_grade_is_of_what_stays(
+async def test_of_a_grade_and_a_replacement_at_once_the_grade_is_never_of_what_came(
     world: World, taught: Class
 ) -> None:
     for n in range(5):
@@ -222,7 +250,7 @@ async def test_of_a_grade_and_a_replacement_at_once_the_grade_is_of_what_stays(
             return_exceptions=True,
         )
         stored = await world.ctx.of(Submission).get(handed_in.id)
-        assert stored.grade is not None and stored.settled
+        assert stored.content == change["content"] and stored.grade is None and stored.settled
 
 
 def _codes(results: Sequence[object]) -> list[str]:

@@ -88,7 +88,15 @@ ENROLLMENTS = Resource(
     path="/enrollments",
     document=Enrollment,
     view=view_of(Enrollment, progress=(ReachedView, ...)),
-    within=(Within(path="/courses/{id}/enrollments", parent=Course, field="course_id", asks=INSTRUCTOR),),
+    within=(
+        Within(
+            path="/courses/{id}/enrollments",
+            parent=Course,
+            field="course_id",
+            asks=INSTRUCTOR,
+            filters=("user_id",),
+        ),
+    ),
     create=("course_id",),
     filters=("course_id", "user_id"),
     deletable=True,

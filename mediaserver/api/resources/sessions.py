@@ -32,6 +32,7 @@ def _resource(kind: SessionKind) -> Resource[Session]:
         create=fields,
         update=fields,
         filters=("status", "moderator_user_id", *dict.fromkeys((rules.bound_to, "course_id"))),
+        sorts=("start_time",),
         deletable=True,
         view=_VIEWS[kind],
         creates=lambda ctx, actor, fields: sessions.create(ctx, actor, kind, fields),

@@ -54,6 +54,7 @@ ENDPOINTS = [
         body=ClipPlace, body_required=False, answer=ShownClipView, errors=(403, 404, 409),
     ),
     Endpoint(
-        "DELETE", _ONE, "Have a course show a clip no more", _hide, "VideoClip", status=204, errors=(403, 404),
+        "DELETE", _ONE, "Have a course show a clip no more", _hide, "VideoClip",
+        status=204, errors=(403, 404, 409),
     ),
 ]  # fmt: skip

@@ -31,7 +31,7 @@ OutlineView: Any = create_model(
     enrollment=(OwnEnrollmentView | None, ...),
     progress=(ReachedView | None, ...),
     levels=(list[OutlineLevelView], ...),
-    clips=(list[OutlineClipView], ...),
+    clips=(list[OutlineClipView] | None, Field(description="Null for who does not take the course.")),
     sessions=(list[AnySessionView], ...),
     assignments_count=(int, ...),
 )

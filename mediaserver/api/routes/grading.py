@@ -8,6 +8,7 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.resource import claim
 from mediaserver.api.resources.assignments import SUBMISSION_VIEW
+from mediaserver.domain.document import Moment
 from mediaserver.domain.submissions import Mark
 from mediaserver.domain.text import Prose
 from mediaserver.usecases import submissions
@@ -17,6 +18,9 @@ from mediaserver.usecases.describing import describe
 class GradePut(Body):
     score: Annotated[float, Field(ge=0, le=100)]
     feedback: Annotated[Prose, StringConstraints(max_length=10_000)] = ""
+    timestamp: Moment | None = Field(
+        default=None, description="The submission's as it was read: what was handed in since is not graded."
+    )
 
 
 async def _grade(call: Call) -> Answer:
@@ -24,7 +28,7 @@ async def _grade(call: Call) -> Answer:
     await submissions.require_teaching(call.context, call.actor, before)
     await claim(call, before)
     mark = Mark(score=call.body.score, feedback=call.body.feedback)
-    graded = await submissions.grade(call.context, call.actor, before, mark)
+    graded = await submissions.grade(call.context, call.actor, before, mark, call.body.timestamp)
     (wire,) = await describe(call.context, call.actor, [graded])
     return Answer(wire, revision=graded.revision)
 

@@ -10,14 +10,23 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import Limit, PageQuery, page
 from mediaserver.api.resources.sessions import SESSIONS
-from mediaserver.api.shapes import patched
-from mediaserver.api.views import MessageView, ParticipantView, RecordingView
+from mediaserver.api.shapes import patched, view_of
+from mediaserver.api.views import MessageView, RecordedTrackView
 from mediaserver.base.ids import new_id
 from mediaserver.domain.messages import ChatMessage, ClientId, Content, ContentType
+from mediaserver.domain.participants import Participant
+from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import KINDS, Session, SessionKind
 from mediaserver.usecases import chat, participants, recordings, sessions
 
 KindHandler = Callable[..., Awaitable[Answer]]
+
+PARTICIPANT_VIEW = view_of(Participant, username=(str, ...))
+RECORDING_VIEW = view_of(
+    Recording,
+    video_file_url=(str | None, Field(description="Signed for the reader; null until ready.")),
+    tracks=(list[RecordedTrackView], ...),
+)
 
 
 class MessageQuery(Body):
@@ -107,7 +116,7 @@ async def _messages(call: Call, kind: SessionKind) -> Answer:
     query: MessageQuery = call.query
     after, before = query.position()
     found = await chat.history(call.context, kind, session.id, after=after, before=before, limit=query.limit)
-    items = await chat.describe(call.context, call.actor, found.messages)
+    items = await chat.describe_with_senders(call.context, call.actor, found.messages)
     if not found.truncated:
         return page(items, None)
     forward = after is not None
@@ -117,7 +126,7 @@ async def _messages(call: Call, kind: SessionKind) -> Answer:
 async def _message(call: Call, kind: SessionKind) -> Answer:
     session = await _inside(call, kind)
     message = await chat.find(call.context, kind, session.id, call.id("messageId"))
-    return Answer((await chat.describe(call.context, call.actor, [message]))[0])
+    return Answer((await chat.describe_with_senders(call.context, call.actor, [message]))[0])
 
 
 async def _send(call: Call, kind: SessionKind) -> Answer:
@@ -129,7 +138,7 @@ async def _send(call: Call, kind: SessionKind) -> Answer:
 
 
 async def _sent(call: Call, kind: SessionKind, message: ChatMessage, created: bool = True) -> Answer:
-    described = (await chat.describe(call.context, call.actor, [message]))[0]
+    described = (await chat.describe_with_senders(call.context, call.actor, [message]))[0]
     location = f"{KINDS[kind].path}/{message.session_id}/messages/{message.id}"
     return Answer(described, location=location, status=201 if created else 200)
 
@@ -177,9 +186,9 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
     return [
         act("POST", "/start", "Start a session", _start, answer=view),
         act("POST", "/end", "End a session for good", _end, answer=view),
-        get(people, "Who takes or took part", _participants, answer=ParticipantView, **listed),
-        get(person, "One participant", _participant, answer=ParticipantView),
-        act("PATCH", person, "Act on the running room", _patch_participant, patch=patch, answer=ParticipantView),
+        get(people, "Who takes or took part", _participants, answer=PARTICIPANT_VIEW, **listed),
+        get(person, "One participant", _participant, answer=PARTICIPANT_VIEW),
+        act("PATCH", person, "Act on the running room", _patch_participant, patch=patch, answer=PARTICIPANT_VIEW),
         get("/messages", "Chat", _messages, query=MessageQuery, listed=True, answer=MessageView),
         get("/messages/{messageId}", "One message", _message, answer=MessageView),
         act(
@@ -193,7 +202,7 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
             also=(200,),
             recover=partial(_recover_message, kind=kind),
         ),
-        get("/recordings", "Recordings of a session", _recordings, answer=RecordingView, **listed),
+        get("/recordings", "Recordings of a session", _recordings, answer=RECORDING_VIEW, **listed),
     ]
 
 
@@ -201,7 +210,7 @@ ENDPOINTS = [
     *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
     Endpoint(
         "GET", "/recordings/{id}", "One recording", _recording, "Recordings",
-        answer=RecordingView, errors=(403, 404),
+        answer=RECORDING_VIEW, errors=(403, 404),
     ),
     Endpoint(
         "DELETE", "/recordings/{id}", "Delete a recording", _delete_recording, "Recordings",

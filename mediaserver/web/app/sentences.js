@@ -34,7 +34,7 @@ const BY_CODE = {
   enrollment_exists: 'You take this course already.',
   own_course: 'You teach this course.',
   changed: 'Somebody else changed this meanwhile. Load it anew, then change it.',
-  graded: 'This was graded meanwhile: nothing can be replaced any more.',
+  replaced: 'Something else was handed in meanwhile: reload to see it.',
   deadline_passed: 'The deadline is over.',
   already_submitted: 'You handed this in already.',
   quota_exceeded: 'You have no room left for files. Delete some first.',

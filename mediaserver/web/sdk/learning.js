@@ -132,12 +132,12 @@ export class Learning {
     return this.rest.request('POST', `/assignments/${seg(assignmentId)}/submissions`, { body: { content } });
   }
 
-  /** Until the deadline, and while it is not graded. */
+  /** Until the deadline; a grade goes with what is replaced. */
   resubmit(submissionId, content) {
     return this.rest.request('PATCH', `/submissions/${seg(submissionId)}`, { body: { content } });
   }
 
-  /** @param {{score: number, feedback?: string}} grade `score` of 100 */
+  /** @param {{score: number, feedback?: string, timestamp?: string}} grade `score` of 100; `timestamp` of the submission as it was read */
   grade(submissionId, grade, { ifMatch } = {}) {
     return this.rest.request('PUT', `/submissions/${seg(submissionId)}/grade`, { body: grade, ifMatch });
   }

@@ -7,7 +7,7 @@
  * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Login
  * @typedef {{id: string, kind: Kind, title: string, description: string | null, type?: 'meeting' | 'broadcast',
  *   status: 'scheduled' | 'live' | 'ended', startTime: string | null, endTime: string | null, moderatorUserId: string,
- *   moderator: {id: string, username: string}, startedAt: string | null, endedAt: string | null,
+ *   moderator: Person, startedAt: string | null, endedAt: string | null,
  *   participantCount: number}} SessionDocument
  * @typedef {{id: string, userId: string, username: string, profileImageUrl: string | null,
  *   role: 'moderator' | 'participant', canPublish: boolean, mute: boolean, videoVisible: boolean, castScreen: boolean,
@@ -42,7 +42,7 @@
  * @typedef {{course: Course, enrollment: {id: string} | null, progress: Reached | null, assignmentsCount: number,
  *   levels: {id: string, title: string, position: number, lessons: {id: string, title: string, position: number,
  *   completionStatus: CompletionStatus | null, assignmentsCount: number}[]}[],
- *   clips: {id: string, lessonId: string, title: string, description: string, duration: number | null}[],
+ *   clips: {id: string, lessonId: string, title: string, description: string, duration: number | null}[] | null,
  *   sessions: SessionDocument[]}} Outline
  * @typedef {{type: string, value: any}} Block
  * @typedef {{id: string, levelId: string, courseId: string, title: string, content: Block[], position: number}} Lesson

@@ -40,7 +40,7 @@ function draw(app, outline, reload) {
         : h('p', { class: 'hint', text: 'Sessions that you plan for this course stand here.' })),
     ...levels.map((level, index) => levelSection(level, index, inside)),
     levels.length === 0 && h('p', { class: 'hint none', text: 'This course has no lessons yet.' }),
-    clips.length > 0 && clipSection(clips, inside),
+    clips?.length > 0 && clipSection(clips),
   ];
 }
 
@@ -91,10 +91,10 @@ function lessonRow(lesson, inside) {
   return h('li', {}, inside ? h('a', { class: 'lesson-row', href: `#/lessons/${lesson.id}` }, sign, words) : h('span', { class: 'lesson-row closed' }, sign, words));
 }
 
-function clipSection(clips, inside) {
+function clipSection(clips) {
   return h('section', {}, h('h2', { class: 'section-title', text: 'Clips' }), h('ul', { class: 'card flush lessons' }, clips.map((clip) => {
     const words = [h('span', { class: 'status' }, icon('play')), h('span', { class: 'grow' }, h('span', { class: 'user-text', text: clip.title }), clip.description && h('span', { class: 'hint block', text: clip.description })),
       clip.duration && h('span', { class: 'hint', text: duration(clip.duration) })];
-    return h('li', {}, inside ? h('a', { class: 'lesson-row', href: `#/clips/${clip.id}` }, words) : h('span', { class: 'lesson-row closed' }, words));
+    return h('li', {}, h('a', { class: 'lesson-row', href: `#/clips/${clip.id}` }, words));
   })));
 }

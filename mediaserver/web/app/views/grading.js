@@ -31,7 +31,7 @@ function submissionItem(app, submission) {
       field('Feedback', h('textarea', { class: 'input', name: 'feedback', rows: submission.grade?.feedback ? 2 : 1, maxlength: 10_000, 'aria-label': `Feedback for ${who}`, value: submission.grade?.feedback ?? '' })),
       h('button', { class: 'button primary', type: 'submit', text: submission.grade ? 'Change grade' : 'Grade' }), error);
     submitting(made, error, async ({ score, feedback }) => {
-      const graded = await app.client.learning.grade(submission.id, { score: Number(score), feedback: feedback.trim() });
+      const graded = await app.client.learning.grade(submission.id, { score: Number(score), feedback: feedback.trim(), timestamp: submission.timestamp });
       submission = { ...submission, grade: graded.grade };
       toast(`${who} got ${graded.grade.score} of 100.`);
       draw();

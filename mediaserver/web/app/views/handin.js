@@ -19,11 +19,11 @@ export function handIn(app, { assignment, submission, over, again }) {
   const open = (before) => fill(element, form(app, { assignment, before, over, again, cancel: before && draw }));
   function draw() {
     if (!submission) return void open(null);
-    const mayReplace = !over && !submission.grade;
     fill(element, submission.grade && gradeCard(submission.grade),
       h('div', { class: 'card stack' }, h('div', { class: 'row wrap' }, h('h2', { class: 'grow', text: 'Your work' }), h('span', { class: submission.late ? 'label warn' : 'label good', text: submission.late ? 'Late' : 'Handed in' })),
         h('p', { class: 'hint', text: `Handed in ${dateTime(submission.timestamp)}` }), blockElement(submission.content),
-        mayReplace && h('div', { class: 'row' }, h('button', { class: 'button', type: 'button', onclick: () => open(submission), text: 'Hand in something else' }))));
+        !over && h('div', { class: 'row' }, h('button', { class: 'button', type: 'button', onclick: () => open(submission), text: 'Hand in something else' }),
+          submission.grade && h('span', { class: 'hint', text: 'It waits for a grade of its own then.' }))));
   }
   draw();
   return { element };
