@@ -113,7 +113,8 @@ async def describe(ctx: Context, reader: Actor, messages: Sequence[ChatMessage])
 
 async def describe_with_senders(ctx: Context, reader: Actor, messages: Sequence[ChatMessage]) -> list[Wire]:
     """Messages as REST gives them: with `sender` beside `senderName`."""
-    people = await users.people(ctx, (message.sender_user_id for message in messages))
+    unseen = await viewing.unseen(ctx, reader)
+    people = await users.people(ctx, (message.sender_user_id for message in messages), unseen)
     names = {id: person["username"] for id, person in people.items()}
     wires = await _describe(ctx, reader, messages, names)
     return [wire | {"sender": people[wire["senderUserId"]]} for wire in wires]
