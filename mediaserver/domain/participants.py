@@ -17,7 +17,10 @@ class Participant(Document):
         Index(("session_kind", "session_id", "user_id"), unique=True),
         Index(("session_id", "left_at")),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "keep"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("session_id", "sessions", "cascade"),
+        Reference("user_id", "users", "keep"),
+    )
 
     session_kind: SessionKind
     session_id: str
