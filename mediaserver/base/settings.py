@@ -66,7 +66,7 @@ class MongoDB(Section):
     database: str = "mediaserver"
     """Name of the database."""
     timeout_s: float = Field(5.0, gt=0)
-    """How long an operation may wait for the database."""
+    """How long an operation may take, all its tries together; one that changes many documents six times that."""
 
 
 class Redis(Section):

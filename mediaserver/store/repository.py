@@ -203,7 +203,9 @@ class Repository(Reader[D]):
         """The number of documents that matched."""
         query, change = self._checked(filter), self._change(set, unset, inc, operators, edits)
         result = await self._write(
-            lambda: self.collection.update_many(query, change, session=current_session()), retried=not inc
+            lambda: self.collection.update_many(query, change, session=current_session()),
+            retried=not inc,
+            limit_s=self._limit_s(query),
         )
         return result.matched_count
 
@@ -226,7 +228,9 @@ class Repository(Reader[D]):
 
     async def delete_many(self, filter: Filter) -> int:
         query = self._checked(filter)
-        result = await self._write(lambda: self.collection.delete_many(query, session=current_session()))
+        result = await self._write(
+            lambda: self.collection.delete_many(query, session=current_session()), limit_s=self._limit_s(query)
+        )
         return result.deleted_count
 
     # ------------------------------------------------------------------------------------------ within
@@ -251,9 +255,15 @@ class Repository(Reader[D]):
             self._checked(fields)
         return change
 
-    async def _write(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
+    def _limit_s(self, query: Filter) -> float | None:
+        """One document takes no longer than any; what may be thousands may."""
+        return None if isinstance(query.get("_id"), str) else self._database.many_s
+
+    async def _write(
+        self, operation: Callable[[], Awaitable[T]], retried: bool = True, limit_s: float | None = None
+    ) -> T:
         try:
-            return await self._database.run(operation, retried)
+            return await self._database.run(operation, retried, limit_s)
         except DuplicateKeyError as error:
             self._refuse_duplicate(error)
 
