@@ -19,6 +19,7 @@ from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
+from mediaserver.domain.shown_uploads import holds_uploads
 from mediaserver.store.reader import Sort
 from mediaserver.store.repository import Repository
 from mediaserver.usecases import settling
@@ -73,8 +74,6 @@ class Resource(Generic[D]):
     sorts: Sequence[str] = ()
     """Fields by which a list may be ordered; each needs an index that begins with it."""
     deletable: bool = False
-    owner: str | None = None
-    """The field that a plain create fills with the actor."""
     stamped: Sequence[str] = ()
     """Fields that a plain create fills with the time."""
     sort: Sort = (("_id", -1),)
@@ -95,6 +94,9 @@ class Resource(Generic[D]):
         return self.policy or self.document.policy
 
     def endpoints(self) -> list[Endpoint]:
+        plain = (self.create and self.creates is None) or (self.update and self.updates is None)
+        if plain and holds_uploads(self.document):
+            assert self.document.owned_by, f"{self.path}: whose uploads it may show must be declared (`owned_by`)"
         return list(_Acts(self).endpoints())
 
 
@@ -203,7 +205,7 @@ class _Acts(Generic[D]):
 
     async def _store(self, call: Call, given: Fields) -> D:
         r, stamp = self._r, call.context.stamp()
-        owned = {r.owner: call.actor.user_id} if r.owner else {}
+        owned = {r.document.owned_by: call.actor.user_id} if r.document.owned_by else {}
         times = dict.fromkeys(r.stamped, stamp["created_at"])
         made = r.document(**stamp, **r.scope, **owned, **times, **given, **r.document.derived(given))
         await require(call.context, call.actor, r.rules.create, made)

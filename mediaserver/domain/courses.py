@@ -19,6 +19,7 @@ class Course(Counted):
     """What an instructor teaches; published, anybody may take it."""
 
     collection: ClassVar[str] = "courses"
+    owned_by: ClassVar[str | None] = "instructor_user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("course_code_folded",), unique=True),
         Index(("instructor_user_id", "_id")),

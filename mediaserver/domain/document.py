@@ -151,6 +151,9 @@ class Document(Value):
     indexes: ClassVar[tuple[Index, ...]] = ()
     policy: ClassVar[Policy]
     references: ClassVar[tuple[Reference, ...]] = ()
+    owned_by: ClassVar[str | None] = None
+    """The field with the id of whose it is: a plain create fills it with who asks, and the uploads that it shows
+    must be theirs."""
     searched: ClassVar[tuple[str, ...]] = ()
     """Fields under the text index, dotted where they are parts."""
     summary: ClassVar[tuple[str, ...]] = ()

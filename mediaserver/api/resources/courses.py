@@ -41,7 +41,6 @@ COURSES = Resource(
     update=(*_COURSE, "instructor_user_id"),
     filters=("published", "instructor_user_id", "skill_id"),
     sorts=("title", "created_at"),
-    owner="instructor_user_id",
     deletable=True,
     updates=courses.update,
 )
