@@ -16,6 +16,7 @@ from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
 from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, patched, query_model, view_of
 from mediaserver.base.errors import NotFound, PreconditionFailed
+from mediaserver.base.nouns import with_article, words
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
@@ -88,6 +89,8 @@ class Resource(Generic[D]):
     deletes: Callable[[Context, Actor, D], Awaitable[None]] | None = None
     describes: Callable[[Context, Actor, Sequence[D]], Awaitable[list[dict[str, Any]]]] | None = None
     tag: str = ""
+    noun: str = ""
+    """What one of them is called; nothing: as its class is."""
 
     @property
     def rules(self) -> Policy:
@@ -107,6 +110,7 @@ class _Acts(Generic[D]):
         self._r = r = resource
         self._scope = stored_names(r.document, r.scope)
         self._name = r.tag or r.document.__name__
+        self._noun = r.noun or words(r.document.__name__)
         self._stem = "".join(part.title() for part in r.path.strip("/").split("-"))
         self._create_body = derived_model(f"{self._stem}Create", r.document, r.create)
         self._update_body = derived_model(f"{self._stem}Update", r.document, r.update)
@@ -139,20 +143,20 @@ class _Acts(Generic[D]):
         return found
 
     def _nested(self, place: Within, view: type[BaseModel]) -> list[Endpoint]:
-        r, words = self._r, place.path.rpartition("/")[2].replace("-", " ")
-        of = place.parent.__name__.lower()
+        r, listed = self._r, place.path.rpartition("/")[2].replace("-", " ")
+        of = with_article(words(place.parent.__name__))
         stem = "".join(part.strip("{}").title() for part in place.path.strip("/").replace("-", "/").split("/"))
         query = query_model(f"{stem}Query", r.document, place.filters, r.sorts)
         found = [
             Endpoint(
-                "GET", place.path, f"The {words} of a {of}", partial(self._list, place=place), self._name,
+                "GET", place.path, f"List the {listed} of {of}", partial(self._list, place=place), self._name,
                 query=query, answer=brief(view, r.brief), listed=True, errors=(403, 404),
             )
         ]  # fmt: skip
         if place.creates:
             found.append(
                 Endpoint(
-                    "POST", place.path, f"Create one of the {words} of a {of}",
+                    "POST", place.path, f"Create {with_article(self._noun)} of {of}",
                     partial(self._create, place=place), self._name,
                     body=self._create_body, answer=view, status=201, errors=(403, 404, 409),
                     recover=self._recover,
@@ -238,7 +242,7 @@ class _Acts(Generic[D]):
         """NotFound, Forbidden."""
         found = await self._repository(call).find_one({"_id": call.id(), **self._scope})
         if found is None:
-            raise NotFound("not_found", f"there is no such {self._name.lower()}")
+            raise NotFound("not_found", f"there is no such {self._noun}")
         await require(call.context, call.actor, self._r.rules.read, found)
         return found
 
@@ -271,7 +275,7 @@ async def _parent(call: Call, place: Within) -> Document:
     """NotFound, Forbidden."""
     found = await call.context.of(place.parent).find_one({"_id": call.id()})
     if found is None:
-        raise NotFound("not_found", f"there is no such {place.parent.__name__.lower()}")
+        raise NotFound("not_found", f"there is no such {words(place.parent.__name__)}")
     await require(call.context, call.actor, place.parent.policy.read, found)
     if place.asks:
         await require(call.context, call.actor, place.asks, found)

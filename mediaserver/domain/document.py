@@ -16,14 +16,14 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from mediaserver.base.clock import rfc3339
-from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.faults import form
+from mediaserver.base.ids import ID_PATTERN, ID_WORDS
 from mediaserver.domain.policy import Policy
 
 MOMENT_PATTERN = (
@@ -59,7 +59,7 @@ Moment = Annotated[
 ]
 """A point in time: aware, UTC, milliseconds. A date without a zone is refused."""
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 """What may be the id of a document."""
 
 
@@ -96,6 +96,8 @@ class Reference:
     to: str
     on_delete: OnDelete
     shown: str | None = None
+    remedy: str = "delete that first"
+    """Of one that forbids deletion: what can be done about it."""
 
     @property
     def stored(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pymongo.asynchronous.collection import AsyncCollection
 
 from mediaserver.base.errors import NotFound
+from mediaserver.base.nouns import words
 from mediaserver.domain.document import Consequential, Document
 from mediaserver.store import indexing, paging
 from mediaserver.store.mongo import Database, Stored
@@ -176,11 +177,12 @@ class Reader(Generic[D]):
         return await self._database.run(operation)
 
     def _not_found(self) -> NotFound:
-        return NotFound(f"{self.noun}_not_found", f"there is no such {self._words}")
+        return NotFound(f"{self.noun}_not_found", f"there is no such {self.words}")
 
     @property
-    def _words(self) -> str:
-        return self.noun.replace("_", " ")
+    def words(self) -> str:
+        """`noun` as sentences have it."""
+        return words(self.noun)
 
 
 def snake(name: str) -> str:

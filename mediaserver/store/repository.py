@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from pydantic.alias_generators import to_camel
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError
+from mediaserver.base.nouns import with_article
 from mediaserver.domain.document import Document, to_stored
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.reader import Filter, Reader, Sort, snake
@@ -120,7 +122,7 @@ class Repository(Reader[D]):
                 except Conflict as conflict:
                     if field not in {error.loc for error in conflict.errors}:
                         raise
-        raise Conflict(f"{self.noun}_contended", f"too many writers number this {self.noun} at once")
+        raise Conflict(f"{self.noun}_contended", f"too many writers number this {self.words} at once")
 
     async def _last_number(self, scope: Filter, field: str) -> int | None:
         query = self._checked(scope)
@@ -158,7 +160,7 @@ class Repository(Reader[D]):
         )
         if changed is None:
             if where and await self.exists({"_id": id}):
-                raise Conflict(f"{self.noun}_changed", f"the {self._words} is no longer what it was")
+                raise Conflict(f"{self.noun}_changed", f"the {self.words} is no longer what it was")
             raise self._not_found()
         return changed
 
@@ -271,11 +273,11 @@ class Repository(Reader[D]):
         fields = self._fields_of(error)
         shown = [name.removesuffix("Folded").removeprefix("_") for name in fields]
         code = f"{snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
-        raise Conflict(
-            code,
-            f"there is already a {self._words} with this {' and '.join(shown)}",
-            [FieldError(name, "is taken") for name in shown],
-        ) from error
+        # Whose it is says no body, so it is nothing that could be given otherwise.
+        owner = to_camel(self._document.owned_by or "")
+        given = [name for name in shown if name != owner] or shown
+        detail = f"there is already {with_article(self.words)} with this {' and '.join(given)}"
+        raise Conflict(code, detail, [FieldError(name, "is taken") for name in given]) from error
 
     def _fields_of(self, error: DuplicateKeyError) -> tuple[str, ...]:
         pattern = (error.details or {}).get("keyPattern")

@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from typing import Any, TypeVar
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid
+from mediaserver.base.nouns import with_article
 from mediaserver.domain.document import Consequential, Document, Reference
 from mediaserver.domain.policy import Filter
 from mediaserver.usecases.context import Context
@@ -38,9 +39,7 @@ async def refuse_if_needed(ctx: Context, document: Document, settled: bool = Fal
         if settled and issubclass(kind, Consequential):
             where["settled"] = {"$ne": False}
         if reference.on_delete == "refuse" and await ctx.of(kind).exists(where):
-            raise Conflict(
-                "in_use", f"a {ctx.of(kind).noun.replace('_', ' ')} still refers to it: delete that first"
-            )
+            raise Conflict("in_use", f"{with_article(ctx.of(kind).words)} still refers to it: {reference.remedy}")
         if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
             for child in await ctx.of(kind).find(where):
                 await refuse_if_needed(ctx, child, settled)
@@ -110,4 +109,4 @@ async def _missing(ctx: Context, document: Document, reference: Reference) -> li
 
 
 def _one_of(ctx: Context, reference: Reference) -> str:
-    return ctx.repositories.named(reference.to).noun.replace("_", " ")
+    return ctx.repositories.named(reference.to).words

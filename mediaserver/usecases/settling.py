@@ -254,7 +254,7 @@ async def _claim(ctx: Context, document: C) -> C:
         if claimed := await repository.update_one(settled, set={"settled": False, "gone": True}):
             return claimed
         if not await repository.exists({"_id": document.id}):
-            raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.noun}")
+            raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.words}")
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable(_BUSY, "this has just been made; try again in a moment")
         await asyncio.sleep(_POLL_S)

@@ -97,4 +97,6 @@ ENROLLMENTS = Resource(
 
 PROGRESS_VIEW = view_of(StudentProgress)
 
-PROGRESS = Resource(path="/progress", document=StudentProgress, view=PROGRESS_VIEW, listed=False)
+PROGRESS = Resource(
+    path="/progress", document=StudentProgress, noun="record of progress", view=PROGRESS_VIEW, listed=False
+)

@@ -12,6 +12,7 @@ from mediaserver.api.pagination import Limit, PageQuery, page
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.shapes import patched
 from mediaserver.api.views import MessageView, ParticipantView, RecordingView
+from mediaserver.base.faults import form
 from mediaserver.base.ids import new_id
 from mediaserver.domain.messages import ChatMessage, ClientId, Content, ContentType
 from mediaserver.domain.sessions import KINDS, Session, SessionKind
@@ -24,7 +25,13 @@ class MessageQuery(Body):
     """Without a bound the latest; items are by sequence, ascending; the cursor goes on in the same direction."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,15}$")] | None = None
+    cursor: (
+        Annotated[
+            str,
+            form(r"^(after|before):[0-9]{1,15}$", "must be the `nextCursor` of a page: `after:N` or `before:N`"),
+        ]
+        | None
+    ) = None
     after_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The next ones after this.")] | None = None
     before_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The latest before this.")] | None = None
 
