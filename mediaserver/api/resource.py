@@ -16,7 +16,7 @@ from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
 from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, patched, query_model, view_of
 from mediaserver.base.errors import NotFound, PreconditionFailed
-from mediaserver.base.nouns import with_article, words
+from mediaserver.base.nouns import plural, with_article, words
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
@@ -42,6 +42,8 @@ class Within:
     path: str
     parent: type[Document]
     field: str
+    summary: str = ""
+    """What the list is, where its path does not say it."""
     creates: bool = False
     """POST to it creates, with `field` filled in."""
     inherits: Sequence[str] = ()
@@ -121,25 +123,37 @@ class _Acts(Generic[D]):
         def endpoint(method: str, path: str, summary: str, handler: Any, **more: Any) -> Endpoint:
             return Endpoint(method, path, summary, handler, self._name, **more)
 
-        found = []
+        found, one_more = [], with_article(self._noun)
         if r.listed:
             query = query_model(f"{self._stem}Query", r.document, r.filters, r.sorts)
             shown = brief(view, r.brief)
-            found.append(endpoint("GET", r.path, "List", self._list, query=query, answer=shown, listed=True))
+            found.append(
+                endpoint(
+                    "GET",
+                    r.path,
+                    f"List {plural(self._noun)}",
+                    self._list,
+                    query=query,
+                    answer=shown,
+                    listed=True,
+                )
+            )
         if r.create and not any(place.creates for place in r.within):
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
-            more["recover"] = self._recover
-            found.append(endpoint("POST", r.path, "Create", self._create, **more))
+            more |= {"recover": self._recover, "revised": bool(r.update)}
+            found.append(endpoint("POST", r.path, f"Create {one_more}", self._create, **more))
         for place in r.within:
             found += self._nested(place, view)
-        found.append(endpoint("GET", one, "Read one", self._get, answer=view, errors=(403, 404)))
+        found.append(endpoint("GET", one, f"Read one {self._noun}", self._get, answer=view, errors=(403, 404)))
         edit: dict[str, Any] = {"conditional": True, "errors": (403, 404, 409, 412)}
         if r.update:
             found.append(
-                endpoint("PATCH", one, "Change", self._update, patch=self._update_body, answer=view, **edit)
+                endpoint(
+                    "PATCH", one, f"Change {one_more}", self._update, patch=self._update_body, answer=view, **edit
+                )
             )
         if r.deletable:
-            found.append(endpoint("DELETE", one, "Delete", self._delete, status=204, **edit))
+            found.append(endpoint("DELETE", one, f"Delete {one_more}", self._delete, status=204, **edit))
         return found
 
     def _nested(self, place: Within, view: type[BaseModel]) -> list[Endpoint]:
@@ -149,7 +163,8 @@ class _Acts(Generic[D]):
         query = query_model(f"{stem}Query", r.document, place.filters, r.sorts)
         found = [
             Endpoint(
-                "GET", place.path, f"List the {listed} of {of}", partial(self._list, place=place), self._name,
+                "GET", place.path, place.summary or f"List the {listed} of {of}",
+                partial(self._list, place=place), self._name,
                 query=query, answer=brief(view, r.brief), listed=True, errors=(403, 404),
             )
         ]  # fmt: skip
@@ -159,7 +174,7 @@ class _Acts(Generic[D]):
                     "POST", place.path, f"Create {with_article(self._noun)} of {of}",
                     partial(self._create, place=place), self._name,
                     body=self._create_body, answer=view, status=201, errors=(403, 404, 409),
-                    recover=self._recover,
+                    recover=self._recover, revised=bool(r.update),
                 )
             )  # fmt: skip
         return found

@@ -40,11 +40,13 @@ def query_model(
         if isinstance(one, str):
             info = copy(_info(document, one))
             info.default, info.default_factory = None, None
+            info.description = f"Only those with this `{info.alias or one}`."
             chosen[one] = (info.annotation | None if info.annotation else Any, info)
         else:
             parameter, field = one
             (item,) = get_args(_info(document, field).annotation)
-            chosen[parameter] = (item | None, None)
+            about = f"Only those with this among their `{to_camel(field)}`."
+            chosen[parameter] = (item | None, Field(default=None, description=about))
     if sorts:
         orders = tuple(sign + to_camel(field) for field in sorts for sign in ("", "-"))
         about = "Ascending; with `-` descending."

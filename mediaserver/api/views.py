@@ -56,7 +56,7 @@ class PresignedView(Body):
 
 class SkillSummary(Body):
     id: Id
-    name: str
+    name: str = Field(examples=["Algebra"])
     category: str
 
 
@@ -143,7 +143,7 @@ class VideoSessionView(SessionView):
 
 
 class AudioSessionView(SessionView):
-    audio_stream_url: str | None
+    audio_stream_url: str | None = Field(examples=[None])
 
 
 class ParticipantView(Participant):

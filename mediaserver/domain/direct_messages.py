@@ -39,7 +39,7 @@ class DirectMessage(Consequential):
     content: Content
     """Text, or an upload's id; answers give the upload."""
     timestamp: Moment
-    is_read: bool = False
+    is_read: bool = Field(default=False, examples=[True])
     client_id: ClientId | None = Field(default=None, description="The same again is the same message.")
     """Always there once it is stored."""
     pair: str = Field(exclude=True)

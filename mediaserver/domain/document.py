@@ -140,7 +140,9 @@ class Index:
 class Value(BaseModel):
     """A part of a document without an identity of its own."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True
+    )
 
 
 class Document(Value):

@@ -32,7 +32,7 @@ class Participant(Document):
     joined_at: Moment
     """The latest time."""
     left_at: Moment | None = None
-    """None while in the session."""
+    """Null while in the session."""
     seconds_present: float = 0.0
     """Of the stays that are over."""
     promoted: bool = Field(default=False, exclude=True)

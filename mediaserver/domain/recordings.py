@@ -54,5 +54,5 @@ class Recording(Consequential):
     """Where its capture is."""
     object_key: str | None = Field(default=None, exclude=True)
     """The composed program; None until ready."""
-    failure: str | None = None
+    failure: str | None = Field(default=None, examples=[None])
     """Why it failed, for people."""

@@ -90,7 +90,7 @@ class Session(Consequential):
     status: Status = "scheduled"
     started_at: Moment | None = None
     ended_at: Moment | None = None
-    audio_stream_url: str | None = Field(default=None)
+    audio_stream_url: str | None = Field(default=None, examples=[None])
     announced: bool | None = Field(default=None, exclude=True)
     """False from the start of what is bound to a course until those who take it were told; else None."""
 

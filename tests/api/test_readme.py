@@ -28,7 +28,7 @@ def books() -> Resource[Any]:
     """What the code under "A new kind of document" declares."""
     (block,) = re.findall(r"### A new kind of document\n.*?```python\n(.*?)```", README.read_text(), re.DOTALL)
     declared: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(block, "README.md", "exec"), declared)  # noqa: S102 - our own words
+    exec(compile(block, "<README>", "exec"), declared)  # noqa: S102 - our own words
     found: Resource[Any] = declared["BOOKS"]
     return found
 

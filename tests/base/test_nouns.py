@@ -1,6 +1,6 @@
 import pytest
 
-from mediaserver.base.nouns import plural, with_article, words
+from mediaserver.base.nouns import plural, singular, with_article, words
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,4 @@ from mediaserver.base.nouns import plural, with_article, words
 )
 def test_things_are_called_as_people_call_them(name: str, one: str, several: str) -> None:
     assert (with_article(words(name)), plural(words(name))) == (one, several)
+    assert singular(several) == words(name) and singular("progress") == "progress"
