@@ -55,9 +55,13 @@ class SignedQuery(Body):
     """What the server signed; altering any of it makes the link worthless."""
 
     person: str
+    """Whom the link was made for."""
     expires: int
+    """Until when it works, in seconds since 1970."""
     name: str | None = None
+    """What the file is called when it is saved."""
     signature: str
+    """The server's, over all the rest."""
 
 
 async def _serve_file(call: Call) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from mediaserver.base.errors import BadRequest, FieldError, Invalid, NotFound, UnsupportedMedia
+from mediaserver.base.faults import in_words
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.document import RULE
 
@@ -27,18 +28,18 @@ _INTEGER = re.compile(r"-?[0-9]{1,16}")
 WRONG_BODY, WRONG_QUERY = "some fields are not as described", "the query is not as described"
 """Said of what the OpenAPI description rules out, and of nothing else."""
 _UNFIT = "some fields do not fit together"
-_MESSAGES = {
-    "extra_forbidden": "is not a field that can be given here",
-    "missing": "is required",
-    "string_pattern_mismatch": "does not have the form that is described for it",
-}
 
 
 class Body(BaseModel):
     """Base of request bodies and queries."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
 
@@ -183,14 +184,13 @@ def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
 
 
 def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoReturn:
-    found: dict[str, str] = {}
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    found: dict[str, dict[str, None]] = {}
+    faults = error.errors(include_url=False)
     for one in faults:
         loc = _place(one["loc"], data, missing=one["type"] == "missing")
-        message = _MESSAGES.get(one["type"], _plain(one["msg"]))
-        found[loc] = f"{found[loc]} or {message}" if loc in found else message
+        found.setdefault(loc, {})[in_words(one)] = None
     told = _UNFIT if all(one["type"] == RULE for one in faults) else detail
-    raise Invalid("invalid", told, [FieldError(loc, message) for loc, message in found.items()]) from None
+    raise Invalid("invalid", told, [FieldError(loc, " or ".join(said)) for loc, said in found.items()]) from None
 
 
 def _place(loc: Sequence[int | str], data: Any, missing: bool) -> str:
@@ -205,9 +205,3 @@ def _place(loc: Sequence[int | str], data: Any, missing: bool) -> str:
         if is_there or (missing and at == len(loc) - 1):
             steps.append(str(step))
     return ".".join(steps)
-
-
-def _plain(message: str) -> str:
-    """pydantic's sentence as ours: without its prefix for validators, with a small first letter."""
-    message = message.removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]

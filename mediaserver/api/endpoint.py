@@ -97,6 +97,8 @@ class Endpoint:
     """The answer is a page of `answer`."""
     conditional: bool = False
     """The handler of a PATCH, PUT or DELETE judges `call.if_match`; elsewhere `If-Match` is refused."""
+    revised: bool = False
+    """The answer is of a document that can be edited: its `ETag` says which revision that is."""
     recover: Callable[[Call, str], Awaitable[Answer]] | None = None
     """Of a POST that creates: the answer about the document with this id, which an attempt created that was then
     cut off; NotFound when there is none."""

@@ -33,6 +33,7 @@ _WORDS = {
     "name": "triangle.png",
     "nextCursor": "eyJpZCI6IjAxIn0",
     "password": "correct horse",
+    "profileImage": "/files/uploads/01JNB6ZV3T8Q4R5S6W7X8Y9Z0A/ada.webp?person=anyone&expires=…&signature=…",
     "q": "equations",
     "refreshToken": "01JNB6ZV3T8Q4R5S6W7X8Y9Z0A.q3Zr8cVtN1yB5kXe",
     "accessToken": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMSJ9.c2lnbmF0dXJl",
@@ -41,6 +42,8 @@ _WORDS = {
     "text": "Two lines that never meet are parallel.",
     "title": "Linear equations",
     "type": "about:blank",
+    "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:136.0) Gecko/20100101 Firefox/136.0",
+    "videoFileUrl": "/files/recordings/01JNB6ZV3T8Q4R5S6W7X8Y9Z0A/program.mp4?person=…&expires=…&signature=…",
     "url": "/files/uploads/01JNB6ZV3T8Q4R5S6W7X8Y9Z0A/triangle.png?person=…&expires=1772445600&signature=…",
     "username": "ada",
 }

@@ -36,7 +36,7 @@ class AnySessionView(SessionView):
 
     type: SessionType | None = None
     lesson_id: str | None = None
-    audio_stream_url: str | None = None
+    audio_stream_url: str | None = Field(default=None, examples=[None])
 
 
 class OutlineLessonView(Body):

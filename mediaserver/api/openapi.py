@@ -12,6 +12,7 @@ from mediaserver.api.examples import example
 from mediaserver.api.schemas import Schema, Schemas, exact, page_of
 from mediaserver.api.views import ProblemView
 from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.nouns import singular, words
 
 _FORM: Schema = {
     "type": "object",
@@ -87,6 +88,7 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
         {
             "name": name,
             "in": "path",
+            "description": _path_description(endpoint.path, name),
             "required": True,
             "schema": {"type": "string", "minLength": 1}
             if pattern
@@ -94,6 +96,21 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
         }
         for name, pattern in found
     ]
+
+
+def _path_description(path: str, name: str) -> str:
+    """What a parameter names, as the path says it: what stands before an `id` is what it is of."""
+    if name in _NAMED:
+        return _NAMED[name]
+    before = path.split(f"/{{{name}}}")[0].rpartition("/")[2]
+    thing = singular(words(before)) if name == "id" else words(name.removesuffix("Id"))
+    return f"Id of the {thing}."
+
+
+_NAMED = {
+    "courseCode": "The course's code, in whatever case.",
+    "key": "Of the object, as its link has it.",
+}
 
 
 def _query_parameters(endpoint: Endpoint) -> list[Schema]:
@@ -172,7 +189,7 @@ def _headers(endpoint: Endpoint, status: int) -> Schema:
     if endpoint.prefix != PREFIX:
         return {}
     names = ["RateLimit", "RateLimit-Policy"]
-    if endpoint.tagged or (endpoint.conditional and status != HTTPStatus.NO_CONTENT):
+    if endpoint.tagged or ((endpoint.conditional or endpoint.revised) and status != HTTPStatus.NO_CONTENT):
         names += ["ETag"]
     if endpoint.method == "POST":
         names += ["Idempotency-Replayed"]

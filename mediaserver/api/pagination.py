@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer
+from mediaserver.base.faults import form
 
 Limit = Annotated[int, Field(ge=1, le=100, description="Items on a page.")]
 
@@ -15,7 +16,14 @@ _CURSOR = "`nextCursor` of the page before."
 
 class PageQuery(Body):
     limit: Limit = 20
-    cursor: Annotated[str, Field(max_length=500, pattern="^[A-Za-z0-9_-]+$", description=_CURSOR)] | None = None
+    cursor: (
+        Annotated[
+            str,
+            form("^[A-Za-z0-9_-]+$", "must be the `nextCursor` of a page", max_length=500),
+            Field(description=_CURSOR),
+        ]
+        | None
+    ) = None
 
 
 def page(items: Sequence[dict[str, Any]], next_cursor: str | None) -> Answer:

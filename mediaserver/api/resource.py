@@ -16,9 +16,11 @@ from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
 from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, patched, query_model, view_of
 from mediaserver.base.errors import NotFound, PreconditionFailed
+from mediaserver.base.nouns import plural, with_article, words
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
+from mediaserver.domain.shown_uploads import holds_uploads
 from mediaserver.domain.users import User
 from mediaserver.store.reader import Sort
 from mediaserver.store.repository import Repository
@@ -40,6 +42,8 @@ class Within:
     path: str
     parent: type[Document]
     field: str
+    summary: str = ""
+    """What the list is, where its path does not say it."""
     creates: bool = False
     """POST to it creates, with `field` filled in."""
     inherits: Sequence[str] = ()
@@ -76,8 +80,6 @@ class Resource(Generic[D]):
     sorts: Sequence[str] = ()
     """Fields by which a list may be ordered; each needs an index that begins with it."""
     deletable: bool = False
-    owner: str | None = None
-    """The field that a plain create fills with the actor."""
     stamped: Sequence[str] = ()
     """Fields that a plain create fills with the time."""
     sort: Sort = (("_id", -1),)
@@ -92,6 +94,8 @@ class Resource(Generic[D]):
     deletes: Callable[[Context, Actor, D], Awaitable[None]] | None = None
     describes: Callable[[Context, Actor, Sequence[D]], Awaitable[list[dict[str, Any]]]] | None = None
     tag: str = ""
+    noun: str = ""
+    """What one of them is called; nothing: as its class is."""
 
     @property
     def rules(self) -> Policy:
@@ -104,6 +108,10 @@ class Resource(Generic[D]):
 @cache
 def _endpoints(resource: Resource[Any]) -> tuple[Endpoint, ...]:
     """Made once in a process: their models take long."""
+    plain = (resource.create and resource.creates is None) or (resource.update and resource.updates is None)
+    if plain and holds_uploads(resource.document):
+        whose = resource.document.owned_by
+        assert whose, f"{resource.path}: whose uploads it may show must be declared (`owned_by`)"
     return tuple(_Acts(resource).endpoints())
 
 
@@ -114,6 +122,7 @@ class _Acts(Generic[D]):
         self._r = r = resource
         self._scope = stored_names(r.document, r.scope)
         self._name = r.tag or r.document.__name__
+        self._noun = r.noun or words(r.document.__name__)
         self._stem = "".join(part.title() for part in r.path.strip("/").split("-"))
         self._create_body = derived_model(f"{self._stem}Create", r.document, r.create)
         self._update_body = derived_model(f"{self._stem}Update", r.document, r.update)
@@ -124,45 +133,58 @@ class _Acts(Generic[D]):
         def endpoint(method: str, path: str, summary: str, handler: Any, **more: Any) -> Endpoint:
             return Endpoint(method, path, summary, handler, self._name, **more)
 
-        found = []
+        found, one_more = [], with_article(self._noun)
         if r.listed:
             query = query_model(f"{self._stem}Query", r.document, r.filters, r.sorts)
             shown = brief(view, r.brief)
-            found.append(endpoint("GET", r.path, "List", self._list, query=query, answer=shown, listed=True))
+            found.append(
+                endpoint(
+                    "GET",
+                    r.path,
+                    f"List {plural(self._noun)}",
+                    self._list,
+                    query=query,
+                    answer=shown,
+                    listed=True,
+                )
+            )
         if r.create and not any(place.creates for place in r.within):
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
-            more["recover"] = self._recover
-            found.append(endpoint("POST", r.path, "Create", self._create, **more))
+            more |= {"recover": self._recover, "revised": bool(r.update)}
+            found.append(endpoint("POST", r.path, f"Create {one_more}", self._create, **more))
         for place in r.within:
             found += self._nested(place, view)
-        found.append(endpoint("GET", one, "Read one", self._get, answer=view, errors=(403, 404)))
+        found.append(endpoint("GET", one, f"Read one {self._noun}", self._get, answer=view, errors=(403, 404)))
         edit: dict[str, Any] = {"conditional": True, "errors": (403, 404, 409, 412)}
         if r.update:
             found.append(
-                endpoint("PATCH", one, "Change", self._update, patch=self._update_body, answer=view, **edit)
+                endpoint(
+                    "PATCH", one, f"Change {one_more}", self._update, patch=self._update_body, answer=view, **edit
+                )
             )
         if r.deletable:
-            found.append(endpoint("DELETE", one, "Delete", self._delete, status=204, **edit))
+            found.append(endpoint("DELETE", one, f"Delete {one_more}", self._delete, status=204, **edit))
         return found
 
     def _nested(self, place: Within, view: type[BaseModel]) -> list[Endpoint]:
-        r, words = self._r, place.path.rpartition("/")[2].replace("-", " ")
-        of = place.parent.__name__.lower()
+        r, listed = self._r, place.path.rpartition("/")[2].replace("-", " ")
+        of = with_article(words(place.parent.__name__))
         stem = "".join(part.strip("{}").title() for part in place.path.strip("/").replace("-", "/").split("/"))
         query = query_model(f"{stem}Query", r.document, place.filters, r.sorts)
         found = [
             Endpoint(
-                "GET", place.path, f"The {words} of a {of}", partial(self._list, place=place), self._name,
+                "GET", place.path, place.summary or f"List the {listed} of {of}",
+                partial(self._list, place=place), self._name,
                 query=query, answer=brief(view, r.brief), listed=True, errors=(403, 404),
             )
         ]  # fmt: skip
         if place.creates:
             found.append(
                 Endpoint(
-                    "POST", place.path, f"Create one of the {words} of a {of}",
+                    "POST", place.path, f"Create {with_article(self._noun)} of {of}",
                     partial(self._create, place=place), self._name,
                     body=self._create_body, answer=view, status=201, errors=(403, 404, 409),
-                    recover=self._recover,
+                    recover=self._recover, revised=bool(r.update),
                 )
             )  # fmt: skip
         return found
@@ -215,7 +237,7 @@ class _Acts(Generic[D]):
 
     async def _store(self, call: Call, given: Fields) -> D:
         r, stamp = self._r, call.context.stamp()
-        owned = {r.owner: call.actor.user_id} if r.owner else {}
+        owned = {r.document.owned_by: call.actor.user_id} if r.document.owned_by else {}
         times = dict.fromkeys(r.stamped, stamp["created_at"])
         made = r.document(**stamp, **r.scope, **owned, **times, **given, **r.document.derived(given))
         await viewing.require(call.context, call.actor, r.rules.create, made)

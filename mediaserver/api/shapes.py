@@ -14,6 +14,7 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.pagination import PageQuery
 from mediaserver.api.views import PersonView, SkillSummary, UploadView
 from mediaserver.base.errors import FieldError, Invalid
+from mediaserver.base.faults import UNKNOWN_FIELD
 from mediaserver.domain.document import UPLOAD, Document, Reference
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.shown_uploads import holds_uploads
@@ -39,11 +40,13 @@ def query_model(
         if isinstance(one, str):
             info = copy(_info(document, one))
             info.default, info.default_factory = None, None
+            info.description = f"Only those with this `{info.alias or one}`."
             chosen[one] = (info.annotation | None if info.annotation else Any, info)
         else:
             parameter, field = one
             (item,) = get_args(_info(document, field).annotation)
-            chosen[parameter] = (item | None, None)
+            about = f"Only those with this among their `{to_camel(field)}`."
+            chosen[parameter] = (item | None, Field(default=None, description=about))
     if sorts:
         orders = tuple(sign + to_camel(field) for field in sorts for sign in ("", "-"))
         about = "Ascending; with `-` descending."
@@ -89,7 +92,7 @@ def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
 def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
     names = {info.alias or name: name for name, info in model.model_fields.items()}
-    unknown = [FieldError(name, "is not a field that can be given here") for name in patch if name not in names]
+    unknown = [FieldError(name, UNKNOWN_FIELD) for name in patch if name not in names]
     current = {alias: value for alias, value in before.to_wire().items() if alias in names}
     known = {name: value for name, value in patch.items() if name in names}
     try:

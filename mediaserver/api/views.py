@@ -55,7 +55,7 @@ class PresignedView(Body):
 
 class SkillSummary(Body):
     id: Id
-    name: str
+    name: str = Field(examples=["Algebra"])
     category: str
 
 
@@ -137,7 +137,7 @@ class VideoSessionView(SessionView):
 
 
 class AudioSessionView(SessionView):
-    audio_stream_url: str | None
+    audio_stream_url: str | None = Field(examples=[None])
 
 
 class MessageView(Body):

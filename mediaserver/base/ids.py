@@ -6,6 +6,7 @@ import time
 
 ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_PATTERN = r"^[0-9A-HJKMNP-TV-Z]{26}$"
+ID_WORDS = "must be an id: 26 digits and capital letters, as answers have it"
 
 _STEP_BITS = 64
 _lock = threading.Lock()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +21,7 @@ from pydantic_settings import (
 )
 
 from mediaserver.base.errors import StartError
+from mediaserver.base.faults import in_words
 
 ENV_PREFIX = "MEDIASERVER_"
 _MIB = 1 << 20
@@ -66,7 +68,7 @@ class MongoDB(Section):
     database: str = "mediaserver"
     """Name of the database."""
     timeout_s: float = Field(5.0, gt=0)
-    """How long an operation may wait for the database."""
+    """How long an operation may take, all its tries together; one that changes many documents six times that."""
 
 
 class Redis(Section):
@@ -279,7 +281,7 @@ def load_settings(
     try:
         settings: Settings = loader(**_nested(overrides or {}))
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc']))}: {_plain(e['type'], e['msg'])}" for e in error.errors()]
+        faults = [f"  {'.'.join(map(str, e['loc']))}: {_plain(e)}" for e in error.errors()]
         raise StartError("\n".join(["these settings are wrong:", *faults])) from None
     except ValueError as error:  # TOML syntax, unreadable environment value
         raise StartError(f"the settings cannot be read ({file or 'environment'}): {error}") from None
@@ -318,8 +320,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         raise StartError(f"the environment names settings that do not exist: {', '.join(unknown)}")
 
 
-def _plain(kind: str, message: str) -> str:
-    return "there is no such setting" if kind == "extra_forbidden" else message
+def _plain(error: ErrorDetails) -> str:
+    return "there is no such setting" if error["type"] == "extra_forbidden" else in_words(error)
 
 
 def _check_together(settings: Settings) -> None:

@@ -41,7 +41,7 @@ class VideoClip(Consequential):
     duration_s: Annotated[float, Field(ge=0, description="Seconds.")] | None = Field(
         default=None, alias="duration"
     )
-    """Read from the file; None where it does not tell."""
+    """Read from the file; null where it does not tell."""
     moderator_user_id: Id
     timestamp: Moment
     shown_in: list[str] = Field(default_factory=list, exclude=True)

@@ -13,6 +13,7 @@ class Comment(Counted):
     """What a person says about a tweet."""
 
     collection: ClassVar[str] = "comments"
+    owned_by: ClassVar[str | None] = "user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("tweet_id", "_id")),
         Index(("user_id", "_id")),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from mediaserver.base.faults import form
 from mediaserver.domain.document import Counted, Id, Index, Reference
 from mediaserver.domain.policy import Policy, admin, any_of, enrolled, has_role, owner, where
 from mediaserver.domain.text import Line, Prose, fold
@@ -20,6 +21,7 @@ class Course(Counted):
     """What an instructor teaches; published, anybody may take it."""
 
     collection: ClassVar[str] = "courses"
+    owned_by: ClassVar[str | None] = "instructor_user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("course_code_folded",), unique=True),
         Index(("instructor_user_id", "_id")),
@@ -29,8 +31,16 @@ class Course(Counted):
         Index(("created_at", "_id")),
     )
     references: ClassVar[tuple[Reference, ...]] = (
-        Reference("instructor_user_id", "users", "refuse", shown="instructor"),
-        Reference("skill_id", "skills", "refuse", shown="skill"),
+        Reference(
+            "instructor_user_id",
+            "users",
+            "refuse",
+            shown="instructor",
+            remedy="an admin gives it to another instructor, or it is deleted first",
+        ),
+        Reference(
+            "skill_id", "skills", "refuse", shown="skill", remedy="give it another skill, or delete it, first"
+        ),
     )
     policy: ClassVar[Policy] = Policy(
         create=has_role("instructor", "admin"),
@@ -42,7 +52,13 @@ class Course(Counted):
     summary: ClassVar[tuple[str, ...]] = ("title", "course_code")
 
     course_code: Annotated[
-        str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+        str,
+        form(
+            r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            "may have letters from A to Z, digits, `.`, `_` and `-`, and begins with a letter or a digit",
+            min_length=1,
+            max_length=32,
+        ),
     ]
     course_code_folded: str = Field(default="", exclude=True)
     title: Annotated[Line, StringConstraints(min_length=1, max_length=200)]

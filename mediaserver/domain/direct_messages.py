@@ -13,6 +13,7 @@ class DirectMessage(Consequential):
     """What one person writes or shows to another one, for these two alone."""
 
     collection: ClassVar[str] = "direct_messages"
+    owned_by: ClassVar[str | None] = "sender_user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         # The unread ones first: of indexes that serve alike, the first is taken.
         Index(("receiver_user_id", "sender_user_id"), partial={"isRead": False}),
@@ -38,7 +39,7 @@ class DirectMessage(Consequential):
     content: Content
     """Text, or an upload's id; answers give the upload."""
     timestamp: Moment
-    is_read: bool = False
+    is_read: bool = Field(default=False, examples=[True])
     client_id: ClientId | None = Field(default=None, description="The same again is the same message.")
     """Always there once it is stored."""
     pair: str = Field(exclude=True)

@@ -16,14 +16,14 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from mediaserver.base.clock import rfc3339
-from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.faults import form
+from mediaserver.base.ids import ID_PATTERN, ID_WORDS
 from mediaserver.domain.policy import Policy
 
 MOMENT_PATTERN = (
@@ -59,7 +59,7 @@ Moment = Annotated[
 ]
 """A point in time: aware, UTC, milliseconds. A date without a zone is refused."""
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 """What may be the id of a document."""
 
 
@@ -97,6 +97,8 @@ class Reference:
     to: str
     on_delete: OnDelete
     shown: str | None = None
+    remedy: str = "delete that first"
+    """Of one that forbids deletion: what can be done about it."""
 
     def __post_init__(self) -> None:
         assert self.on_delete == "keep" or "." not in self.field, "nothing else is done in parts"
@@ -169,7 +171,9 @@ class Index:
 class Value(BaseModel):
     """A part of a document without an identity of its own."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True
+    )
 
 
 class Document(Value):
@@ -182,6 +186,9 @@ class Document(Value):
     indexes: ClassVar[tuple[Index, ...]] = ()
     policy: ClassVar[Policy]
     references: ClassVar[tuple[Reference, ...]] = ()
+    owned_by: ClassVar[str | None] = None
+    """The field with the id of whose it is: a plain create fills it with who asks, and the uploads that it shows
+    must be theirs."""
     searched: ClassVar[tuple[str, ...]] = ()
     """Fields under the text index, dotted where they are parts."""
     summary: ClassVar[tuple[str, ...]] = ()

@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
+from mediaserver.base.faults import form
 from mediaserver.domain.text import WORD, fold
 
 MAX_MENTIONS: Final = 20
@@ -35,7 +36,7 @@ def hashtags(text: str) -> list[str]:
 
 Hashtag = Annotated[
     str,
-    StringConstraints(pattern=rf"^#?[{WORD}]{{1,60}}$"),
+    form(rf"^#?[{WORD}]{{1,60}}$", "must be one hashtag: at most 60 letters, digits and `_`"),
     AfterValidator(lambda tag: fold(tag.removeprefix("#"))),
     Field(examples=["algebra"]),
 ]

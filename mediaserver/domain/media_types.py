@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from mediaserver.base.faults import form
+
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"
 MediaType = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=200, pattern=rf"^{_TOKEN}/{_TOKEN} *(?:;[\x20-\x7e]*)?$"),
+    StringConstraints(strip_whitespace=True),
+    form(rf"^{_TOKEN}/{_TOKEN} *(?:;[\x20-\x7e]*)?$", "must be a media type such as image/png", max_length=200),
 ]
 """What clients may say a type is (RFC 9110 section 8.3.1): never believed, but sent in a header."""
 

@@ -20,7 +20,10 @@ class ChatMessage(Document):
         Index(("session_kind", "session_id", "sequence"), unique=True),
         Index(("session_id", "sender_user_id", "client_id"), unique=True),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("sender_user_id", "users", "keep", shown="sender"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("session_id", "sessions", "cascade"),
+        Reference("sender_user_id", "users", "keep", shown="sender"),
+    )
 
     session_kind: SessionKind
     session_id: str

@@ -101,7 +101,7 @@ class Notification(Document):
     type: Kind
     timestamp: Moment
     """Of the newest act."""
-    is_read: bool = False
+    is_read: bool = Field(default=False, examples=[True])
     group_key: str = Field(exclude=True)
     open: bool = Field(default=True, exclude=True)
     """It takes further acts: nobody has read it yet, and it is not full."""

@@ -17,7 +17,10 @@ class Participant(Document):
         Index(("session_kind", "session_id", "user_id"), unique=True),
         Index(("session_id", "left_at")),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "keep", shown="user"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("session_id", "sessions", "cascade"),
+        Reference("user_id", "users", "keep", shown="user"),
+    )
 
     session_kind: SessionKind
     session_id: str
@@ -29,7 +32,7 @@ class Participant(Document):
     joined_at: Moment
     """The latest time."""
     left_at: Moment | None = None
-    """None while in the session."""
+    """Null while in the session."""
     seconds_present: float = 0.0
     """Of the stays that are over."""
     promoted: bool = Field(default=False, exclude=True)

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Index, Moment, Reference, Value
+from mediaserver.domain.document import Consequential, Index, Moment, Reference, Value
 from mediaserver.domain.sessions import SessionKind, Source
 
 RecordingStatus = Literal["recording", "processing", "ready", "failed"]
@@ -24,17 +24,19 @@ class RecordedTrack(Value):
     """From the recording's start to the track's."""
 
 
-class Recording(Document):
-    """Its objects lie under `recordings/{id}/`."""
+class Recording(Consequential):
+    """Its objects lie under `recordings/{id}/`, and nothing else does."""
 
     collection: ClassVar[str] = "recordings"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("session_kind", "session_id", "start_time")),
+        Index(("session_id",)),
         Index(("status",)),
         # One running recording a session.
         Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )
     references: ClassVar[tuple[Reference, ...]] = (
+        Reference("session_id", "sessions", "cascade"),
         Reference("moderator_user_id", "users", "keep", shown="moderator"),
         Reference("started_by_user_id", "users", "keep", shown="started_by"),
         Reference("tracks.user_id", "users", "keep", shown="user"),
@@ -54,5 +56,5 @@ class Recording(Document):
     """Where its capture is."""
     object_key: str | None = Field(default=None, exclude=True)
     """The composed program; None until ready."""
-    failure: str | None = None
+    failure: str | None = Field(default=None, examples=[None])
     """Why it failed, for people."""

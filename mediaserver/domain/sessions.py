@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from mediaserver.base.errors import FieldError
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document, Id, Index, Moment, Reference
+from mediaserver.domain.document import Consequential, Id, Index, Moment, Reference
 from mediaserver.domain.policy import Policy, admin, any_of, anyone, of_published, open_or_known, owner
 from mediaserver.domain.text import Line, Prose
 
@@ -52,7 +52,7 @@ KINDS: dict[SessionKind, KindRules] = {
 MODERATOR = any_of(owner("moderator_user_id"), admin)
 
 
-class Session(Document):
+class Session(Consequential):
     """A planned or running meeting, or one that was; what happens inside it is for those who take part."""
 
     collection: ClassVar[str] = "sessions"
@@ -93,7 +93,7 @@ class Session(Document):
     status: Status = "scheduled"
     started_at: Moment | None = None
     ended_at: Moment | None = None
-    audio_stream_url: str | None = Field(default=None)
+    audio_stream_url: str | None = Field(default=None, examples=[None])
     announced: bool | None = Field(default=None, exclude=True)
     """False from the start of what is bound to a course until those who take it were told; else None."""
 

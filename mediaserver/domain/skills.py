@@ -25,7 +25,7 @@ class Skill(Consequential):
     searched: ClassVar[tuple[str, ...]] = ("name", "description", "category")
     summary: ClassVar[tuple[str, ...]] = ("name", "category")
 
-    name: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=100)] = Field(examples=["Algebra"])
     name_folded: str = Field(default="", exclude=True)
     description: Annotated[Prose, StringConstraints(max_length=2000)] = ""
     category: Annotated[Line, StringConstraints(max_length=100)] = ""

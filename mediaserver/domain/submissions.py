@@ -26,6 +26,7 @@ class Submission(Consequential):
     """What a student handed in for an assignment, and its grade."""
 
     collection: ClassVar[str] = "submissions"
+    owned_by: ClassVar[str | None] = "user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("assignment_id", "user_id"), unique=True),
         Index(("assignment_id", "_id")),

@@ -9,8 +9,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+
+from mediaserver.base.faults import form
 
 # Unicode's categories Cc and Cs. A search, because texts are checked each time that they are read.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -86,9 +88,10 @@ Source = Annotated[str, AfterValidator(multi_line), Kind("source")]
 _LABEL = r"[0-9A-Za-z\u00a1-\uffff-]+"
 WebAddress = Annotated[
     str,
-    StringConstraints(
+    form(
+        rf"^https?://{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?([/?#][^{CONTROL}{SPACE}]*)?$",
+        "must be a link that begins with http:// or https:// and has no spaces",
         max_length=500,
-        pattern=rf"^https?://{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?([/?#][^{CONTROL}{SPACE}]*)?$",
     ),
 ]
 """A link that a page may show: never `javascript:` or another scheme that does something."""

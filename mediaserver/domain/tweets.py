@@ -35,6 +35,7 @@ class Tweet(Counted):
     """What one person says to their followers; `liked` is about the reader."""
 
     collection: ClassVar[str] = "tweets"
+    owned_by: ClassVar[str | None] = "user_id"
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("user_id", "_id")),
         Index(("hashtags", "_id")),

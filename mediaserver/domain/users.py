@@ -6,15 +6,26 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from mediaserver.base.faults import form
 from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Counted, Document, Id, Index, Moment, Reference, Value
 from mediaserver.domain.lists import DISTINCT, UNIQUE
 from mediaserver.domain.policy import Policy, admin, any_of, nobody, not_blocked, owner
 from mediaserver.domain.text import CONTROL, SPACE, WORD, Line, Prose, Typed, WebAddress, fold
 
-Username = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=rf"^[{WORD}][{WORD}.-]*$")]
+Username = Annotated[
+    str,
+    form(
+        rf"^[{WORD}][{WORD}.-]*$",
+        "may have letters, digits, `_`, `.` and `-`, and begins with none of the last two",
+        min_length=3,
+        max_length=32,
+    ),
+]
 _PART = f"[^@{CONTROL}{SPACE}]+"
-Email = Annotated[str, StringConstraints(max_length=254, pattern=rf"^{_PART}@{_PART}\.{_PART}$")]
+Email = Annotated[
+    str, form(rf"^{_PART}@{_PART}\.{_PART}$", "must be an email address such as ada@example.org", max_length=254)
+]
 Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]
 """As it is typed: spaces count, control characters are none (RFC 8265 section 4.2)."""
 

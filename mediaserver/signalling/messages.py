@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.faults import form
+from mediaserver.base.ids import ID_PATTERN, ID_WORDS
 from mediaserver.domain.messages import ClientId, Content, ContentType
 from mediaserver.domain.sessions import SessionKind, Source
 from mediaserver.rooms.room import Action
@@ -14,7 +15,7 @@ from mediaserver.rooms.sdp import MAX_CHARACTERS
 MAX_MESSAGE_BYTES = 512 * 1024
 """Of one Socket.IO message: the largest offer with room for its escapes."""
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 

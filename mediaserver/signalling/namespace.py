@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
+from mediaserver.base.faults import in_words
 from mediaserver.base.logs import log_context
 from mediaserver.base.origins import Origins
 from mediaserver.rooms.host import room_key
@@ -215,7 +216,9 @@ def _parse(name: str, arguments: list[Any]) -> ClientMessage:
     try:
         return model.model_validate(arguments[0])
     except ValidationError as error:
-        faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
+        faults = [
+            FieldError(".".join(map(str, one["loc"])), in_words(one)) for one in error.errors(include_url=False)
+        ]
         raise Invalid("invalid", "some fields are wrong", faults[:50]) from None
 
 

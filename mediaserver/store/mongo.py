@@ -1,20 +1,22 @@
 """The connection to MongoDB or to the embedded document server, which speaks the same protocol.
 
-Every operation goes through `Database.run`: the one place where a lost connection becomes `Unavailable`.
+Every operation goes through `Database.run`: the one place where it gets a limit of time, whatever is tried within
+it, and where a lost connection becomes `Unavailable`.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     ConfigurationError,
@@ -39,6 +41,10 @@ EMBEDDED = "embedded"
 _ANY_NUMBER = 100_000
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 107 bytes
 _RETRY_DELAYS_S = (0.05, 0.2, 0.6)
+_HASTE_S = 1.0
+_GRACE_S = 0.2
+_INDEXING_S = 3600.0
+_MANY_TIMES = 6
 # Primary changes, shutdowns, full disks: states of the server, not faults of the request.
 _PASSING_CODES = {91, 189, 10107, 11600, 11602, 13435, 13436, 14031}
 
@@ -61,8 +67,12 @@ def embedded_socket(directory: Path) -> Path:
 class Database:
     """One database of one server."""
 
-    def __init__(self, client: AsyncMongoClient[Stored], name: str) -> None:
+    def __init__(self, client: AsyncMongoClient[Stored], name: str, timeout_s: float = 5.0) -> None:
         self.client = client
+        self.timeout_s = timeout_s
+        """How long an operation may take, all its tries together."""
+        self._silent = False
+        """The last that was heard of the server is that it does not answer."""
         self.raw: AsyncDatabase[Stored] = client[name]
         self.has_text = False
         """Whether searches may use `$text`; known after `ensure_indexes`."""
@@ -71,9 +81,7 @@ class Database:
         """As many ranges of an index are merged in its order; with more, MongoDB reads and sorts all of them."""
 
     @classmethod
-    async def open(
-        cls, uri: str, name: str, embedded_dir: Path | None = None, start_timeout_s: float = 5.0
-    ) -> Self:
+    async def open(cls, uri: str, name: str, embedded_dir: Path | None = None, timeout_s: float = 5.0) -> Self:
         """Connect and make sure that the server answers; raises `StartError` saying what is wrong and where."""
         where = uri
         if uri == EMBEDDED:
@@ -85,15 +93,15 @@ class Database:
                 uri,
                 tz_aware=True,
                 appname="mediaserver",
-                serverSelectionTimeoutMS=int(start_timeout_s * 1000),
+                serverSelectionTimeoutMS=int(timeout_s * 1000),
                 connectTimeoutMS=5000,
-                socketTimeoutMS=30_000,
             )
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise StartError(f"mongodb.uri is not usable: {error}") from error
-        database = cls(client, name)
+        database = cls(client, name, timeout_s)
         try:
-            hello = await client.admin.command("hello")
+            with database.limited():
+                hello = await client.admin.command("hello")
         except PyMongoError as error:
             await client.close()
             raise StartError(f"no MongoDB answers at {_without_password(where)}: {_first_line(error)}") from error
@@ -108,7 +116,28 @@ class Database:
         await self.run(lambda: self.client.admin.command("ping"), retried=False)
 
     async def close(self) -> None:
-        await self.client.close()
+        with self.limited():  # it tells the server which sessions are over
+            await self.client.close()
+
+    @property
+    def many_s(self) -> float:
+        """How long one operation that changes any number of documents may take."""
+        return _MANY_TIMES * self.timeout_s
+
+    @contextlib.contextmanager
+    def limited(self, limit_s: float | None = None) -> Iterator[None]:
+        """Within the block the server has so long, an ordinary operation's time when nothing is said.
+
+        Then the driver closes the connection that it waits for, and the server, told of the limit, stops as well.
+        """
+        with timeout(self._patience_s if limit_s is None else limit_s):
+            yield
+
+    @property
+    def _patience_s(self) -> float:
+        """While the server is silent, who comes after somebody who waited in vain waits a second: what else
+        belongs to the same request would only add up."""
+        return min(self.timeout_s, _HASTE_S) if self._silent else self.timeout_s
 
     async def ensure_indexes(self, documents: Sequence[type[Document]]) -> None:
         """Make the declared collections and indexes that are missing, and learn about `has_text`.
@@ -116,12 +145,13 @@ class Database:
         Raises `StartError` where the data forbids an index.
         """
         if any(document.searched for document in documents):
-            self.has_text = await self.run(lambda: indexing.finds_all_words(self.raw))
+            self.has_text = await self.run(lambda: indexing.finds_all_words(self.raw), limit_s=_INDEXING_S)
         for document in documents:
             try:
-                await self.run(partial(indexing.make_collection, self.raw, document))
+                await self.run(partial(indexing.make_collection, self.raw, document), limit_s=_INDEXING_S)
                 if document.searched and self.has_text:
-                    await self.run(partial(indexing.make_search_index, self.raw, document))
+                    make = partial(indexing.make_search_index, self.raw, document)
+                    await self.run(make, limit_s=_INDEXING_S)
             except OperationFailure as error:
                 raise StartError(
                     f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"
@@ -135,30 +165,50 @@ class Database:
         if not self.has_transactions or transactions.current() is not None:
             return await work()
         async with self.client.start_session() as session:
-            return await transactions.in_transaction(session, work)
+            return await transactions.in_transaction(session, work, self.limited)
 
-    async def run(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
+    async def run(
+        self, operation: Callable[[], Awaitable[T]], retried: bool = True, limit_s: float | None = None
+    ) -> T:
         """Perform an operation; one that may be repeated is tried again briefly when the connection breaks.
 
-        In a transaction it is the whole that is tried again.
+        All tries together take `limit_s` at most, an ordinary operation's time when it is not given. In a
+        transaction it is the whole that is tried again.
         """
-        if transaction := transactions.current():
-            return await transaction.perform(operation)
-        delays = iter(_RETRY_DELAYS_S if retried else ())
+        longest_s = self._patience_s if limit_s is None else limit_s
+        try:
+            # The driver looks at its limit now and then only where it waits for a server to appear.
+            async with asyncio.timeout(longest_s + _GRACE_S):
+                with self.limited(longest_s):
+                    if transaction := transactions.current():
+                        return await transaction.perform(operation)
+                    return await self._persist(operation, _RETRY_DELAYS_S if retried else ())
+        except TimeoutError as error:
+            raise self._away(error) from error
+
+    async def _persist(self, operation: Callable[[], Awaitable[T]], pauses_s: Sequence[float]) -> T:
+        delays = iter(pauses_s)
         while True:
             try:
-                return await operation()
+                result = await operation()
             except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
                 problem: PyMongoError = error
             except OperationFailure as error:
                 if error.code not in _PASSING_CODES:
                     raise
                 problem = error
+            else:
+                self._silent = False
+                return result
             delay_s = next(delays, None)
             if delay_s is None:
-                log.warning("the document store is away", extra={"error": _first_line(problem)})
-                raise Unavailable("store_unavailable", "the document store does not answer") from problem
+                raise self._away(problem) from problem
             await asyncio.sleep(delay_s)
+
+    def _away(self, problem: Exception) -> Unavailable:
+        self._silent = isinstance(problem, (ConnectionFailure, TimeoutError))
+        log.warning("the document store is away", extra={"error": _first_line(problem)})
+        return Unavailable("store_unavailable", "the document store does not answer")
 
 
 def _first_line(error: Exception) -> str:

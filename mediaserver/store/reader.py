@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pymongo.asynchronous.collection import AsyncCollection
 
 from mediaserver.base.errors import NotFound
+from mediaserver.base.nouns import words
 from mediaserver.domain.document import Consequential, Document
 from mediaserver.store import indexing, paging
 from mediaserver.store.mongo import Database, Stored
@@ -180,8 +181,8 @@ class Reader(Generic[D]):
 
     @property
     def words(self) -> str:
-        """What people call one of them."""
-        return self.noun.replace("_", " ")
+        """`noun` as sentences have it."""
+        return words(self.noun)
 
 
 def snake(name: str) -> str:

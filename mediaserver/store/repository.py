@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from pydantic.alias_generators import to_camel
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError
+from mediaserver.base.nouns import with_article
 from mediaserver.domain.document import Document, to_stored
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.reader import Filter, Reader, Sort, snake
@@ -120,7 +122,7 @@ class Repository(Reader[D]):
                 except Conflict as conflict:
                     if field not in {error.loc for error in conflict.errors}:
                         raise
-        raise Conflict(f"{self.noun}_contended", f"too many writers number this {self.noun} at once")
+        raise Conflict(f"{self.noun}_contended", f"too many writers number this {self.words} at once")
 
     async def _last_number(self, scope: Filter, field: str) -> int | None:
         query = self._checked(scope)
@@ -203,7 +205,9 @@ class Repository(Reader[D]):
         """The number of documents that matched."""
         query, change = self._checked(filter), self._change(set, unset, inc, operators, edits)
         result = await self._write(
-            lambda: self.collection.update_many(query, change, session=current_session()), retried=not inc
+            lambda: self.collection.update_many(query, change, session=current_session()),
+            retried=not inc,
+            limit_s=self._limit_s(query),
         )
         return result.matched_count
 
@@ -226,7 +230,9 @@ class Repository(Reader[D]):
 
     async def delete_many(self, filter: Filter) -> int:
         query = self._checked(filter)
-        result = await self._write(lambda: self.collection.delete_many(query, session=current_session()))
+        result = await self._write(
+            lambda: self.collection.delete_many(query, session=current_session()), limit_s=self._limit_s(query)
+        )
         return result.deleted_count
 
     # ------------------------------------------------------------------------------------------ within
@@ -251,9 +257,15 @@ class Repository(Reader[D]):
             self._checked(fields)
         return change
 
-    async def _write(self, operation: Callable[[], Awaitable[T]], retried: bool = True) -> T:
+    def _limit_s(self, query: Filter) -> float | None:
+        """One document takes no longer than any; what may be thousands may."""
+        return None if isinstance(query.get("_id"), str) else self._database.many_s
+
+    async def _write(
+        self, operation: Callable[[], Awaitable[T]], retried: bool = True, limit_s: float | None = None
+    ) -> T:
         try:
-            return await self._database.run(operation, retried)
+            return await self._database.run(operation, retried, limit_s)
         except DuplicateKeyError as error:
             self._refuse_duplicate(error)
 
@@ -261,11 +273,11 @@ class Repository(Reader[D]):
         fields = self._fields_of(error)
         shown = [name.removesuffix("Folded").removeprefix("_") for name in fields]
         code = f"{snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
-        raise Conflict(
-            code,
-            f"there is already a {self.words} with this {' and '.join(shown)}",
-            [FieldError(name, "is taken") for name in shown],
-        ) from error
+        # Whose it is says no body, so it is nothing that could be given otherwise.
+        owner = to_camel(self._document.owned_by or "")
+        given = [name for name in shown if name != owner] or shown
+        detail = f"there is already {with_article(self.words)} with this {' and '.join(given)}"
+        raise Conflict(code, detail, [FieldError(name, "is taken") for name in given]) from error
 
     def _fields_of(self, error: DuplicateKeyError) -> tuple[str, ...]:
         pattern = (error.details or {}).get("keyPattern")

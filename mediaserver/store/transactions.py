@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -24,6 +25,7 @@ from mediaserver.base.errors import Unavailable
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Limited = Callable[[], AbstractContextManager[None]]
 
 LONGEST_S: Final = 5.0
 ATTEMPTS: Final = 6
@@ -83,8 +85,11 @@ def when_committed(action: Callable[[], None]) -> None:
         transaction.afterwards.append(action)
 
 
-async def in_transaction(session: AsyncClientSession, work: Callable[[], Awaitable[T]]) -> T:
-    """Do `work` in a transaction of `session`, or after some attempts without one. Raises what `work` raises."""
+async def in_transaction(session: AsyncClientSession, work: Callable[[], Awaitable[T]], limited: Limited) -> T:
+    """Do `work` in a transaction of `session`, or after some attempts without one. Raises what `work` raises.
+
+    Within `limited()` the server has the time of one operation.
+    """
     now = asyncio.get_running_loop().time
     until, pause_s, failure = now() + LONGEST_S, _FIRST_PAUSE_S, None
     for _ in range(ATTEMPTS):
@@ -92,7 +97,7 @@ async def in_transaction(session: AsyncClientSession, work: Callable[[], Awaitab
             await asyncio.sleep(pause_s * random.random())
             pause_s = min(pause_s * _GROWTH, _LONGEST_PAUSE_S)
         transaction = Transaction(session)
-        result, failure = await _attempt(transaction, work, until)
+        result, failure = await _attempt(transaction, work, until, limited)
         if failure is None:
             for action in transaction.afterwards:
                 action()
@@ -104,7 +109,7 @@ async def in_transaction(session: AsyncClientSession, work: Callable[[], Awaitab
 
 
 async def _attempt(
-    transaction: Transaction, work: Callable[[], Awaitable[T]], until: float
+    transaction: Transaction, work: Callable[[], Awaitable[T]], until: float, limited: Limited
 ) -> tuple[T | None, PyMongoError | None]:
     """What `work` gives, committed; or the failure that ended the transaction."""
     session = transaction.session
@@ -113,27 +118,33 @@ async def _attempt(
     try:
         result = await work()
     except Exception:
-        await session.abort_transaction()
+        await _abort(session, limited)
         if transaction.failure is None:
             raise
         return None, transaction.failure
     except BaseException:
-        await session.abort_transaction()
+        await _abort(session, limited)
         raise
     finally:
         transaction.open = False
         _current.reset(token)
     if transaction.failure is not None:  # it was caught on its way
-        await session.abort_transaction()
+        await _abort(session, limited)
         return None, transaction.failure
-    return result, await _commit(session, until)
+    return result, await _commit(session, until, limited)
 
 
-async def _commit(session: AsyncClientSession, until: float) -> PyMongoError | None:
+async def _abort(session: AsyncClientSession, limited: Limited) -> None:
+    with limited():
+        await session.abort_transaction()
+
+
+async def _commit(session: AsyncClientSession, until: float, limited: Limited) -> PyMongoError | None:
     """The failure after which all may be tried again, if there is one. Committing twice is no harm."""
     while True:
         try:
-            await session.commit_transaction()
+            with limited():
+                await session.commit_transaction()
         except PyMongoError as error:
             expired = isinstance(error, OperationFailure) and error.code == _MAX_TIME_EXPIRED
             if error.has_error_label(_UNKNOWN_RESULT) and not expired:

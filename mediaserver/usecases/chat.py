@@ -10,7 +10,7 @@ from mediaserver.domain.actor import Actor
 from mediaserver.domain.messages import ChatMessage, ContentType, fits
 from mediaserver.domain.sessions import Session, SessionKind
 from mediaserver.domain.uploads import Upload, Use
-from mediaserver.usecases import sessions, uploads, users
+from mediaserver.usecases import references, sessions, uploads, users, viewing
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import MessageStored
 
@@ -71,6 +71,11 @@ async def send(
         if isinstance(error, Conflict) and (known := await _known(ctx, session, actor, client_id)):
             return known, False
         raise
+    if await references.lost(ctx, stored):  # whoever deleted the session just now may have overlooked it
+        await ctx.messages.delete_many({"_id": stored.id})
+        if upload:
+            await _let_go(ctx, session, upload)
+        raise sessions.missing(kind)
     ctx.events.publish(MessageStored(stored, actor.username, upload))
     return stored, True
 
@@ -130,14 +135,6 @@ async def _describe(
         _wire(ctx, reader, message, names[message.sender_user_id], by_id.get(message.content))
         for message in messages
     ]
-
-
-async def delete_of(ctx: Context, session: Session) -> None:
-    """Remove all messages of a session that is going; uploads that only they showed expire."""
-    use = Use(kind="session", id=session.id)
-    for upload in await ctx.uploads.find({"usedBy.id": session.id}):
-        await uploads.release(ctx, upload.id, use)
-    await ctx.messages.delete_many(_of(session))
 
 
 def to_wire(ctx: Context, reader: Actor, stored: MessageStored) -> Wire:

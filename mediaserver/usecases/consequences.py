@@ -15,6 +15,8 @@ from mediaserver.domain.follows import Follow
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
 from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.recordings import Recording
+from mediaserver.domain.sessions import Session
 from mediaserver.domain.submissions import Submission
 from mediaserver.domain.tweets import Tweet
 from mediaserver.domain.users import User
@@ -25,12 +27,14 @@ from mediaserver.usecases import (
     comments,
     conversations,
     courses,
+    deletion,
     enrollments,
     erasure,
     follows,
     lessons,
     likes,
     message_delivery,
+    recordings,
     submissions,
     tweets,
 )
@@ -42,6 +46,8 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Level: lessons.LEVEL_CONSEQUENCES,
     Lesson: lessons.CONSEQUENCES,
     Enrollment: enrollments.CONSEQUENCES,
+    Session: deletion.CONSEQUENCES,
+    Recording: recordings.CONSEQUENCES,
     DirectMessage: message_delivery.CONSEQUENCES,
     Conversation: conversations.CONSEQUENCES,
     Block: blocks.CONSEQUENCES,

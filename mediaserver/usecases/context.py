@@ -72,6 +72,10 @@ async def _true(ctx: "Context", document: Any) -> bool:
     return True
 
 
+async def _no_objection(ctx: "Context", document: Any, settled: bool) -> None:
+    pass
+
+
 Step = Callable[["Context", Any], Awaitable[None]]
 """Something that may be repeated: done twice it is done once."""
 
@@ -88,6 +92,9 @@ class Consequences:
     """`added` is also what follows from each edit: it does right at any later time."""
     stands: Callable[["Context", Any], Awaitable[bool]] = _true
     """Whether it may stay, asked once it is stored: what rules it out may have come at the same moment."""
+    forbids: Callable[["Context", Any, bool], Awaitable[None]] = _no_objection
+    """Conflict where it may not go now, beyond what references say: asked before it is marked as gone and after.
+    With True, documents that are not settled forbid nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
-"""Deleting what other documents refer to: what hangs on it goes first, it goes last.
+"""Deleting a session with all that happened in it: nobody sees it from the first step on, and all of it goes.
 
-There are no transactions: when something fails in between, deleting again finds the rest.
+Participants, messages and recordings hang on it by their references; here is what references do not say.
 """
 
 from mediaserver.base.errors import Conflict
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import chat, notifications, recordings, sessions
-from mediaserver.usecases.context import Context
+from mediaserver.domain.uploads import Use
+from mediaserver.usecases import notifications, recordings, sessions, settling, uploads
+from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import SessionDeleted
 
 
@@ -17,11 +18,20 @@ async def delete_session(ctx: Context, actor: Actor, session: Session) -> None:
     Forbidden; Conflict `live` while it runs, `busy` while a recording of it is being made.
     """
     sessions.require_moderator(actor, session)
+    await settling.remove(ctx, session)
+
+
+async def _forbids(ctx: Context, session: Session, settled: bool) -> None:
     if session.status == "live":
         raise Conflict("live", "a running session cannot be deleted; end it first")
-    await recordings.delete_of(ctx, session)
-    await chat.delete_of(ctx, session)
-    await ctx.participants.delete_many({"sessionKind": session.kind, "sessionId": session.id})
+    await recordings.require_none_in_making(ctx, session, settled)
+
+
+async def _removed(ctx: Context, session: Session) -> None:
+    """Its messages have gone before this; uploads that only they showed expire."""
+    await uploads.release_every(ctx, Use(kind="session", id=session.id))
     await notifications.forget(ctx, session.id)
-    await ctx.sessions.delete(session.id)
     ctx.events.publish(SessionDeleted(session))
+
+
+CONSEQUENCES = Consequences(removed=_removed, forbids=_forbids)

@@ -27,10 +27,13 @@ async def enroll(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Enrol
     if not course.published:
         raise Conflict("not_open", "this course takes no enrollments yet")
     stamp = ctx.stamp()
-    return await settling.add(
-        ctx,
-        Enrollment(**stamp, user_id=actor.user_id, course_id=course.id, enrollment_date=stamp["created_at"]),
-    )
+    begun = Enrollment(**stamp, user_id=actor.user_id, course_id=course.id, enrollment_date=stamp["created_at"])
+    try:
+        return await settling.add(ctx, begun)
+    except Conflict as conflict:
+        if conflict.code != "enrollment_exists":
+            raise
+        raise Conflict(conflict.code, "you are enrolled in this course already") from None
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[Enrollment]) -> list[Wire]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, TooMany, Unauthenticated
+from mediaserver.base.faults import in_words
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, beginnings, folded, is_login_email
@@ -68,7 +69,7 @@ def check_password(user: User, password: str, field: str = "password") -> None:
     try:
         _PASSWORD.validate_python(password)
     except ValidationError as error:
-        fault = FieldError(field, error.errors()[0]["msg"].removeprefix("Value error, "))
+        fault = FieldError(field, in_words(error.errors()[0]))
     else:
         if not user.refuses_password(password):
             return

@@ -8,7 +8,7 @@ from mediaserver.base.errors import Conflict, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.participants import Participant, ParticipantRole
 from mediaserver.domain.sessions import Session, SessionKind
-from mediaserver.usecases import describing
+from mediaserver.usecases import describing, references
 from mediaserver.usecases.context import Context
 
 
@@ -29,26 +29,41 @@ async def find(ctx: Context, kind: SessionKind, session_id: str, participant_id:
 async def enter(
     ctx: Context, actor: Actor, session: Session, role: ParticipantRole, now: datetime
 ) -> Participant:
-    """The participation of `actor`, in the session from `now` on; two at once get the same document."""
+    """The participation of `actor`, in the session from `now` on; two at once get the same document.
+
+    NotFound when the session was deleted meanwhile.
+    """
     known = await of(ctx, session, actor)
     if known is None:
+        first = Participant(
+            **ctx.stamp(),
+            session_kind=session.kind,
+            session_id=session.id,
+            user_id=actor.user_id,
+            role=role,
+            joined_at=now,
+            node=ctx.node,
+        )
         try:
-            return await ctx.participants.add(
-                Participant(
-                    **ctx.stamp(),
-                    session_kind=session.kind,
-                    session_id=session.id,
-                    user_id=actor.user_id,
-                    role=role,
-                    joined_at=now,
-                    node=ctx.node,
-                )
-            )
+            return await _added(ctx, first)
         except Conflict:  # the unique index: somebody was faster
             known = await of(ctx, session, actor)
-            assert known is not None, "a participant is never deleted while its session can be entered"
+            if known is None:
+                raise _over() from None
     again = {"joinedAt": now, "leftAt": None} if known.left_at is not None else {}
     return await ctx.participants.update(known.id, set={"role": role, "node": ctx.node, **again})
+
+
+async def _added(ctx: Context, first: Participant) -> Participant:
+    await ctx.participants.add(first)
+    if await references.lost(ctx, first):  # whoever deleted the session just now may have overlooked it
+        await ctx.participants.delete_many({"_id": first.id})
+        raise _over()
+    return first
+
+
+def _over() -> NotFound:
+    return NotFound("not_found", "this session has just been deleted")
 
 
 async def leave(ctx: Context, participant_id: str, now: datetime) -> Participant:

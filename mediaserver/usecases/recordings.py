@@ -1,23 +1,29 @@
-"""Recordings: begun, stopped, then ready or failed; whoever took part may play them."""
+"""Recordings: begun, stopped, then ready or failed; whoever took part may play them.
 
-from collections.abc import AsyncIterator, Sequence
+One that goes is marked first, then its objects go, then it: none is ever seen without its objects, and no object
+is left that nothing knows of.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden
+from mediaserver.base.errors import Conflict, Forbidden, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
-from mediaserver.usecases import describing, walls
-from mediaserver.usecases.context import Context
+from mediaserver.usecases import describing, settling, walls
+from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 from mediaserver.usecases.notifications import forget, notify
 
 Wire = dict[str, Any]
 
+_IN_MAKING = ["recording", "processing"]
+
 
 async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> Recording:
-    """A running recording of a live session. Forbidden, Conflict `not_live` or `already_recording`."""
+    """A running recording of a live session. Forbidden, Conflict `not_live`, `already_recording` or `gone`."""
     if not session.is_moderated_by(actor):
         raise Forbidden("forbidden", "only the moderator or an admin may record")
     if session.status != "live":
@@ -32,8 +38,11 @@ async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> 
         node=ctx.node,
     )
     try:
-        return await ctx.recordings.add(recording)
-    except Conflict:  # a unique index over those that are running
+        return await settling.add(ctx, recording)
+    except Conflict as conflict:
+        if conflict.code == settling.GONE:
+            raise
+        # The unique index over those that are running.
         raise Conflict("already_recording", "this session is being recorded") from None
 
 
@@ -67,7 +76,7 @@ async def ready(
         "tracks": list(tracks),
         "failure": None,
     }
-    recording = await ctx.recordings.update(recording_id, set=changes)
+    recording = await _change(ctx, recording_id, changes)
     session = await ctx.sessions.find_one({"_id": recording.session_id})
     about = {
         "recordingId": recording.id,
@@ -91,14 +100,22 @@ async def _audience(ctx: Context, recording: Recording) -> AsyncIterator[str]:
 
 async def failed(ctx: Context, recording_id: str, reason: str) -> Recording:
     """It cannot be composed; publishes `RecordingFailed`. NotFound when it was deleted."""
-    recording = await ctx.recordings.update(recording_id, set={"status": "failed", "failure": reason})
+    recording = await _change(ctx, recording_id, {"status": "failed", "failure": reason})
     ctx.events.publish(RecordingFailed(recording))
     return recording
 
 
+async def _change(ctx: Context, recording_id: str, changes: Mapping[str, Any]) -> Recording:
+    """NotFound too when it is just going: whoever has stored something for it removes that again."""
+    there = {"_id": recording_id, "gone": {"$ne": True}}
+    if changed := await ctx.recordings.update_one(there, set=changes):
+        return changed
+    raise NotFound("recording_not_found", "there is no such recording")
+
+
 async def unfinished(ctx: Context) -> list[Recording]:
     """Those recording or processing on this node: after a start, captures to be finished."""
-    return await ctx.recordings.find({"status": {"$in": ["recording", "processing"]}} | ctx.own)
+    return await ctx.recordings.find({"status": {"$in": _IN_MAKING}} | ctx.own)
 
 
 async def running(ctx: Context, session: Session) -> Recording | None:
@@ -157,24 +174,33 @@ async def delete(ctx: Context, actor: Actor, recording: Recording) -> None:
     """Remove a finished recording and its objects. Forbidden, Conflict `busy`."""
     if not (actor.is_admin or actor.user_id == recording.moderator_user_id):
         raise Forbidden("forbidden", "only the moderator or an admin may delete a recording")
-    await _delete(ctx, recording)
+    await settling.remove(ctx, recording)
 
 
-async def delete_of(ctx: Context, session: Session) -> None:
-    """Remove all recordings of a session that is going. Conflict `busy` while one is being processed."""
-    for recording in await ctx.recordings.find({"sessionKind": session.kind, "sessionId": session.id}):
-        await _delete(ctx, recording)
+async def require_none_in_making(ctx: Context, session: Session, settled: bool = False) -> None:
+    """Conflict `busy` while a recording of it is being made. `settled`: what is not settled does not count."""
+    where: dict[str, Any] = {"sessionId": session.id, "status": {"$in": _IN_MAKING}}
+    if settled:
+        where["settled"] = {"$ne": False}
+    if await ctx.recordings.exists(where):
+        raise _busy()
 
 
-async def _delete(ctx: Context, recording: Recording) -> None:
-    if recording.status in ("recording", "processing"):
-        raise Conflict("busy", "a recording is still being made; try again when it is ready")
-    keys = [track.object_key for track in recording.tracks]
-    for key in [*keys, recording.object_key] if recording.object_key else keys:
+async def _forbids(ctx: Context, recording: Recording, settled: bool) -> None:
+    if recording.status in _IN_MAKING:
+        raise _busy()
+
+
+def _busy() -> Conflict:
+    return Conflict("busy", "a recording is still being made; try again when it is ready")
+
+
+async def _removed(ctx: Context, recording: Recording) -> None:
+    """All its objects, also those that were stored before it was known to be ready."""
+    keys = [listed.key async for listed in ctx.objects.list(f"recordings/{recording.id}/")]
+    for key in keys:
         await ctx.objects.delete(key)
-    # The document goes last: when an object could not be deleted, trying again finds the rest.
     await forget(ctx, recording.id)
-    await ctx.recordings.delete(recording.id)
 
 
 def _add_links(ctx: Context, actor: Actor, recording: Recording, wire: Wire) -> None:
@@ -188,3 +214,6 @@ def _add_links(ctx: Context, actor: Actor, recording: Recording, wire: Wire) -> 
     for track, shown in zip(recording.tracks, wire["tracks"], strict=True):
         shown["username"] = shown["user"]["username"]
         shown["url"] = url(track.object_key, f"{track.source}-{day}.{track.object_key.rpartition('.')[2]}")
+
+
+CONSEQUENCES = Consequences(removed=_removed, forbids=_forbids)

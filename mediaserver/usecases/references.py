@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from typing import Any, TypeVar
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid
+from mediaserver.base.nouns import with_article
 from mediaserver.domain.document import Consequential, Document, Reference
 from mediaserver.domain.policy import Filter
 from mediaserver.usecases.context import Context
@@ -37,15 +38,15 @@ async def refuse_if_needed(ctx: Context, document: Document, settled: bool = Fal
     settled.
     """
     if found := await _forbidding(ctx, document, document, settled):
-        kind, ids = found
-        detail = f"a {ctx.of(kind).words} still refers to it: change or delete that first"
+        kind, reference, ids = found
+        detail = f"{with_article(ctx.of(kind).words)} still refers to it: {reference.remedy}"
         named = [FieldError(f"{kind.collection}.{id}", "refers to it") for id in ids]
         raise Conflict("in_use", detail, named)
 
 
 async def _forbidding(
     ctx: Context, root: Document, document: Document, settled: bool
-) -> tuple[type[Document], list[str]] | None:
+) -> tuple[type[Document], Reference, list[str]] | None:
     """The first documents of one class that forbid that `document` goes, which it does along with `root`."""
     for kind, reference in referring(ctx, type(document)):
         apart = _apart_from(root, kind) if document is not root else {}
@@ -55,7 +56,7 @@ async def _forbidding(
         if reference.on_delete == "refuse" and (ids := await ctx.of(kind).values(where, "_id")):
             standing = await _standing(ctx, kind, ids)
             if forbidding := [id for id in ids if id in standing]:
-                return kind, forbidding[:_NAMED]
+                return kind, reference, forbidding[:_NAMED]
         if reference.on_delete == "cascade" and _may_be_refused(ctx, kind):
             for child in await ctx.of(kind).find(where):
                 if found := await _forbidding(ctx, root, child, settled):

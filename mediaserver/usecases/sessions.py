@@ -66,8 +66,12 @@ async def find(ctx: Context, kind: SessionKind, session_id: str) -> Session:
     """The session, or NotFound: also when it is one of another kind."""
     session = await ctx.sessions.find_one({"_id": session_id, "kind": kind})
     if session is None:
-        raise NotFound("not_found", f"there is no such {kind} session")
+        raise missing(kind)
     return session
+
+
+def missing(kind: SessionKind) -> NotFound:
+    return NotFound("not_found", f"there is no such {kind} session")
 
 
 async def start(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Session:
@@ -156,7 +160,8 @@ async def _start(ctx: Context, session: Session) -> Session:
     fields = {"status": "live", "startedAt": now, "startTime": session.start_time or now}
     if session.course_id:
         fields["announced"] = False
-    started = await ctx.sessions.update_one({"_id": session.id, "status": "scheduled"}, set=fields)
+    coming = {"_id": session.id, "status": "scheduled", "gone": {"$ne": True}}
+    started = await ctx.sessions.update_one(coming, set=fields)
     if started is None:  # it is live already, or somebody was faster
         return await find(ctx, session.kind, session.id)
     ctx.events.publish(SessionStarted(started))

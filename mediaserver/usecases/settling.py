@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Set
-from datetime import timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from mediaserver.domain.document import Consequential, Document
@@ -31,7 +31,9 @@ _LEASE_S = 30.0
 _WAIT_S = 5.0
 _POLL_S = 0.02
 _BATCH = 200
-_GONE, _BUSY = "gone", "busy"
+GONE: Final = "gone"
+"""Code of the Conflict when what a document refers to was deleted just as it was stored."""
+_BUSY = "busy"
 
 
 async def add(ctx: Context, document: D, owner: str = "") -> D:
@@ -135,7 +137,7 @@ async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:
         try:
             return await add(ctx, document), True
         except Conflict as conflict:
-            if conflict.code == _GONE:
+            if conflict.code == GONE:
                 raise
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(_BUSY, "this is just being removed; try again in a moment") from None
@@ -143,8 +145,8 @@ async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:
 
 
 async def remove(ctx: Context, document: Document) -> None:
-    """Delete a document with what hangs on it. NotFound; Conflict `in_use` when something forbids it."""
-    await references.refuse_if_needed(ctx, document)
+    """Delete a document with what hangs on it. NotFound; Conflict (`in_use`, say) when something forbids it."""
+    await _refuse_if_needed(ctx, document)
     if not isinstance(document, Consequential):
         await _clear_away(ctx, document)
         return
@@ -164,11 +166,15 @@ async def resume(ctx: Context) -> int:
     # What goes waits for what hangs on it to be settled: that comes first.
     for gone in (False, True):
         for kind in kinds:
-            before = ctx.clock() - timedelta(seconds=_LEASE_S)
-            left = {"settled": False, "gone": gone, "updatedAt": {"$lt": before}}
+            left = {"settled": False, "gone": gone, "updatedAt": {"$lt": _lease_began(ctx)}}
             for document in await ctx.of(kind).find(left, limit=_BATCH):
                 done += await _resume_one(ctx, document)
     return done
+
+
+def _lease_began(ctx: Context) -> datetime:
+    """What was begun before is nobody's any more."""
+    return ctx.clock() - timedelta(seconds=_LEASE_S)
 
 
 async def settle(ctx: Context, document: Consequential) -> bool:
@@ -214,7 +220,12 @@ async def _still_refers(ctx: Context, document: Document) -> bool:
 
 
 def _gone() -> Conflict:
-    return Conflict(_GONE, "what this refers to has just been deleted")
+    return Conflict(GONE, "what this refers to has just been deleted")
+
+
+async def _refuse_if_needed(ctx: Context, document: Document, settled: bool = False) -> None:
+    await references.refuse_if_needed(ctx, document, settled)
+    await consequences_of(ctx, type(document)).forbids(ctx, document, settled)
 
 
 async def _reconsider(ctx: Context, document: Consequential, settled: bool = False) -> None:
@@ -223,7 +234,7 @@ async def _reconsider(ctx: Context, document: Consequential, settled: bool = Fal
     `settled`: after such a time what is not settled forbids nothing: it saw the mark and will go.
     """
     try:
-        await references.refuse_if_needed(ctx, document, settled)
+        await _refuse_if_needed(ctx, document, settled)
     except Conflict:
         back = {"gone": False, "settled": True}
         await ctx.of(type(document)).update_one({"_id": document.id, "gone": True}, set=back, edits=False)
@@ -243,7 +254,7 @@ async def _claim(ctx: Context, document: C) -> C:
         if claimed := await repository.update_one(settled, set={"settled": False, "gone": True}):
             return claimed
         if not await repository.exists({"_id": document.id}):
-            raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.noun}")
+            raise NotFound(f"{repository.noun}_not_found", f"there is no such {repository.words}")
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable(_BUSY, "this has just been made; try again in a moment")
         await asyncio.sleep(_POLL_S)
@@ -289,8 +300,8 @@ async def _cascade(ctx: Context, kind: type[Document], where: dict[str, Any]) ->
 async def _take_along(ctx: Context, child: Document) -> bool:
     """False when it is somebody else's to remove: two would undo its consequences twice."""
     if isinstance(child, Consequential):
-        if child.gone:
-            return False
+        if child.gone:  # by somebody who may have died over it
+            return child.updated_at < _lease_began(ctx) and await _resume_one(ctx, child)
         try:
             child = await _claim(ctx, child)
         except NotFound:  # somebody was faster

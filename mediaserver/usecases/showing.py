@@ -21,7 +21,7 @@ async def used(
 
     Those that `before`, the version that it replaces, showed already stay as they are, and are let go afterwards
     where it alone showed them. Invalid names each place with an upload that is not there, or not its owner's
-    (`owner`, else the document's `user_id` or the like).
+    (`owner`, else whose the document is: `owned_by`).
     """
     had = {id for _, id in shown_uploads(before)} if before else set()
     dropped = had - {id for _, id in shown_uploads(document)}
@@ -96,10 +96,6 @@ def _fresh(document: Document, before: Document | None) -> tuple[list[str], list
 
 
 def _owner(document: Document) -> str:
-    for field in _OWNERS:
-        if hasattr(document, field):
-            return str(getattr(document, field))
-    raise AssertionError(f"{type(document).__name__} shows uploads but has no owner")
-
-
-_OWNERS = ("user_id", "sender_user_id", "moderator_user_id", "instructor_user_id")
+    kind = type(document)
+    assert kind.owned_by, f"{kind.__name__} shows uploads, but nobody says whose: declare `owned_by`"
+    return str(getattr(document, kind.owned_by))

@@ -174,6 +174,16 @@ async def release_all(ctx: Context, upload_ids: Sequence[str], by: Use) -> None:
         await release(ctx, upload_id, by)
 
 
+async def release_every(ctx: Context, by: Use) -> None:
+    """`by` refers to no upload any more, however many it referred to."""
+    use = to_stored(by)
+    while await ctx.uploads.exists({"usedBy": use}):
+        # As with one: each step is whole by itself. What another use lets go of in between is found next time.
+        await ctx.uploads.update_many({"usedBy": [use]}, set={"used": False, "usedBy": []})
+        several = {"usedBy": use, "usedBy.1": {"$exists": True}}
+        await ctx.uploads.update_many(several, operators={"$pull": {"usedBy": use}})
+
+
 def _refuse_missing(ids: Sequence[str], found: Mapping[str, Upload], locs: Sequence[str] | None) -> None:
     places = locs or [f"uploads.{position}" for position in range(len(ids))]
     faults = [

@@ -21,7 +21,9 @@ from mediaserver.domain.notifications import Notification
 from mediaserver.domain.text import Line, Prose, text_pattern
 from mediaserver.domain.tweets import Content
 from mediaserver.usecases import tweets
+from tests.api.cases.everything import everything
 from tests.api.conftest import Client, bearer, rooms_of
+from tests.api.writing import WRITING, Calls
 from tests.usecases.test_recordings import recorded
 from tests.usecases.world import World
 
@@ -52,10 +54,76 @@ def test_operations_have_ids_of_their_own() -> None:
     assert len(ids) == len(set(ids))
 
 
+def operations(document: Any) -> Iterator[tuple[str, Any]]:
+    """`(method and path, operation)` of each."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path.removeprefix('/api/v1')}", operation
+
+
+def test_each_operation_says_what_it_does_and_no_two_say_the_same() -> None:
+    said = {name: operation["summary"] for name, operation in operations(description())}
+    assert [name for name, summary in said.items() if list(said.values()).count(summary) > 1] == []
+    assert said["GET /tweets"] == "List tweets" and said["GET /tweets/{id}"] == "Read one tweet"
+    assert said["PATCH /lessons/{id}"] == "Change a lesson" and said["DELETE /clips/{id}"] == "Delete a clip"
+    assert said["GET /users/{id}/following"] == "List whom a user follows"
+    assert said["GET /assignments/{id}/submissions"] == "List the submissions of an assignment"
+    assert said["POST /audio-sessions"] == "Create an audio session"
+
+
+def test_each_parameter_says_what_it_is() -> None:
+    document = description()
+    shared = document["components"]["parameters"]
+    silent = [
+        f"{name} {parameter['name']}"
+        for name, operation in operations(document)
+        for one in operation.get("parameters", ())
+        for parameter in [shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one]
+        if not parameter.get("description")
+    ]
+    assert silent == []
+    (course,) = [one for one in document["paths"]["/api/v1/courses/{id}"]["get"]["parameters"] if "name" in one]
+    assert course["description"] == "Id of the course."
+
+
+def test_fields_are_described_as_their_documents_say() -> None:
+    schemas = description()["components"]["schemas"]
+    assert schemas["UsersPatch"]["properties"]["skills"]["description"] == "The first is the main one."
+    assert "fill it when absent" in schemas["VideoSessionsCreate"]["properties"]["startTime"]["description"]
+
+
+def test_examples_are_such_as_real_ones_are() -> None:
+    document = description()
+    empty = [where for where, _, example in content_of(document) if '""' in json.dumps(example)]
+    assert empty == []
+    found = {where.replace("/api/v1", ""): example for where, _, example in content_of(document)}
+    assert found["post /skills body"]["name"] == found["get /users/{id} 200"]["skills"][0]["name"] == "Algebra"
+    assert found["patch /messages/{id} body"] == {"isRead": True}
+    told = found["get /notifications/{id} 200"]["content"]
+    assert (told["type"], set(told)) == ("followed", {"type", "actors", "actorCount", "count", "userId"})
+
+
+async def test_the_answers_that_have_a_tag_are_those_that_are_said_to(client: Client, world: World) -> None:
+    headers = {"ada": bearer(await world.token("ada", "admin")), "bob": bearer(await world.token("bob"))}
+    calls = Calls(world, await everything(world), headers)
+    document, told = description(), 0
+    for name in WRITING:
+        if "/auth/" in name:  # among these is what ends logins
+            continue
+        good = await calls.good(name)
+        method, path = name.split()
+        async with client.request(method, good.path, json=good.body, headers=good.headers) as answer:
+            if answer.status < 300:
+                said = document["paths"][f"/api/v1{path}"][method.lower()]["responses"][str(answer.status)]
+                assert ("ETag" in said.get("headers", {})) == ("ETag" in answer.headers), (name, answer.status)
+                told += 1
+    assert told >= 40
+
+
 def content_of(document: Any) -> Iterator[tuple[str, Any, Any]]:
     """`(where, schema, example)` of every body and every answer that has a schema."""
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
             parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
             for name, part in parts.items():
                 for kind, content in part.get("content", {}).items():

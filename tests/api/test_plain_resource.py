@@ -26,6 +26,7 @@ MINE = any_of(owner("user_id"), admin)
 class Note(Document):
     collection: ClassVar[str] = "notes"
     indexes: ClassVar[tuple[Index, ...]] = (Index(("name",), unique=True),)
+    owned_by: ClassVar[str | None] = "user_id"
     policy: ClassVar[Policy] = Policy(create=anyone, read=MINE, update=MINE, delete=MINE)
 
     user_id: str
@@ -41,7 +42,6 @@ NOTES = Resource(
     update=("name", "pages", "due"),
     filters=("pages",),
     deletable=True,
-    owner="user_id",
 )
 
 

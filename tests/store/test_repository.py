@@ -2,13 +2,15 @@
 
 import asyncio
 import gc
+import signal
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pymongo import _csot
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound, StartError, Unavailable
 from mediaserver.base.ids import new_id
@@ -149,7 +151,7 @@ async def test_add_if_absent_adds_once(database: Database, lines: Repository[Cha
 @pytest.mark.slow
 async def test_a_lost_server_is_unavailable_and_comes_back(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as server:
-        database = await Database.open(server.uri, "t", start_timeout_s=1)
+        database = await Database.open(server.uri, "t", timeout_s=1)
         lines = Repository(database, ChatLine)
         added = await lines.add(line(1))
         await server.kill()
@@ -160,12 +162,68 @@ async def test_a_lost_server_is_unavailable_and_comes_back(tmp_path: Path) -> No
         await database.close()
 
 
+async def test_a_server_that_hangs_is_waited_for_no_longer_than_the_setting_says(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path) as server:
+        database = await Database.open(server.uri, "t", timeout_s=1)
+        lines, now = Repository(database, ChatLine), asyncio.get_running_loop().time
+        added = await lines.add(line(1))
+        operations: list[Callable[[], Awaitable[object]]] = [
+            lambda: lines.get(added.id),
+            lambda: lines.find({}),
+            lambda: lines.add(line(2)),
+            lambda: lines.update(added.id, set={"rank": 1}),
+            lambda: lines.update_one({"_id": added.id}, inc={"rank": 1}),
+            lambda: lines.delete_many({"_id": added.id}),
+            database.ping,
+        ]
+
+        async def refused(operation: Callable[[], Awaitable[object]]) -> float:
+            began = now()
+            with pytest.raises(Unavailable):
+                await operation()
+            return now() - began
+
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            together = await asyncio.gather(*(refused(one) for one in operations))
+            afterwards = [await refused(one) for one in operations[:3]]
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert max(*together, *afterwards) < 1.6
+        assert (await lines.get(added.id)).sequence == 1
+        answers = await asyncio.gather(*(lines.find({"sequence": 1}) for _ in range(50)))
+        assert [len(found) for found in answers] == [1] * 50
+        await database.close()
+
+
+async def test_what_changes_many_documents_has_more_time(lines: Repository[ChatLine], database: Database) -> None:
+    """A slow one, as the driver asks the server to see it: by the limit that the command carries."""
+    limits: dict[str, float] = {}
+    run = Database.run
+
+    async def seen(operation: Any, retried: bool = True, limit_s: float | None = None) -> Any:
+        with database.limited(limit_s):
+            left = _csot.remaining()
+        assert left is not None
+        limits[asyncio.current_task().get_name()] = left  # type: ignore[union-attr]
+        return await run(database, operation, retried, limit_s)
+
+    database.run = seen  # type: ignore[method-assign]
+    tasks = {
+        "one": lines.delete_many({"_id": new_id()}),
+        "many": lines.delete_many({"sessionId": "s"}),
+        "all": lines.update_many({}, set={"rank": 1}),
+    }
+    await asyncio.gather(*(asyncio.create_task(work, name=name) for name, work in tasks.items()))
+    assert limits["one"] <= database.timeout_s < limits["many"] and limits["all"] > database.timeout_s
+
+
 async def test_no_server_at_the_start_is_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"no MongoDB answers at mongodb://ann@127\.0\.0\.1:1/"):
-        await Database.open("mongodb://ann:secret@127.0.0.1:1/", "t", start_timeout_s=0.2)
+        await Database.open("mongodb://ann:secret@127.0.0.1:1/", "t", timeout_s=0.2)
     _collect_what_pymongo_left()
     with pytest.raises(StartError, match="embedded document server"):
-        await Database.open("embedded", "t", tmp_path, start_timeout_s=0.2)
+        await Database.open("embedded", "t", tmp_path, timeout_s=0.2)
     assert embedded_configuration(tmp_path)["socket"] == str(embedded_socket(tmp_path))
     assert len(str(embedded_socket(tmp_path / ("x" * 200)))) < 107
 

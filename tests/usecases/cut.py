@@ -23,12 +23,12 @@ def cut_after(ctx: Context, operations: int) -> Iterator[Cut]:
     database, cut = ctx.repositories.database, Cut(operations)
     run = database.run
 
-    async def counted(operation: Callable[[], Awaitable[Any]], retried: bool = True) -> Any:
+    async def counted(operation: Callable[[], Awaitable[Any]], *how: Any, **further: Any) -> Any:
         if cut.done >= cut.after:
             cut.happened = True
             raise Unavailable("store_unavailable", "the document store does not answer")
         cut.done += 1
-        return await run(operation, retried)
+        return await run(operation, *how, **further)
 
     database.run = counted  # type: ignore[method-assign, assignment]
     try:

@@ -77,10 +77,10 @@ async def _counted(ctx: Context) -> AsyncIterator[None]:
     database = ctx.repositories.database
     run = database.run
 
-    async def counted(operation: Callable[[], Awaitable[Any]], retried: bool = True) -> Any:
+    async def counted(operation: Callable[[], Awaitable[Any]], *how: Any, **further: Any) -> Any:
         if pause := _counting.get():
             await pause.pass_by()
-        return await run(operation, retried)
+        return await run(operation, *how, **further)
 
     database.run = counted  # type: ignore[method-assign, assignment]
     try:

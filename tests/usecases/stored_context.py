@@ -97,6 +97,7 @@ async def add_session(ctx: Context, moderator: Actor) -> Session:
         kind="video",
         title="Talk",
         moderator_user_id=moderator.user_id,
+        settled=True,
     )
     return await ctx.sessions.add(session)
 

@@ -63,6 +63,7 @@ class Poster(Document):
     """Refers to something and shows uploads."""
 
     collection: ClassVar[str] = "posters"
+    owned_by: ClassVar[str | None] = "user_id"
     references: ClassVar[tuple[Reference, ...]] = (Reference("skill_id", "skills", "refuse"),)
 
     user_id: Id

@@ -31,6 +31,7 @@ class Book(Consequential):
     collection: ClassVar[str] = "books"
     indexes: ClassVar[tuple[Index, ...]] = (Index(("shelf_id",)), Index(("title",), unique=True))
     references: ClassVar[tuple[Reference, ...]] = (Reference("shelf_id", "shelves", "cascade"),)
+    owned_by: ClassVar[str | None] = "user_id"
     policy: ClassVar[Policy] = FREE
 
     user_id: Id

@@ -11,6 +11,7 @@ CLIP_VIEW = view_of(VideoClip)
 CLIPS = Resource(
     path="/clips",
     document=VideoClip,
+    noun="clip",
     view=CLIP_VIEW,
     listed=False,
     within=(

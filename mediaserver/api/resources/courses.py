@@ -41,7 +41,6 @@ COURSES = Resource(
     update=(*_COURSE, "instructor_user_id"),
     filters=("published", "instructor_user_id", "skill_id"),
     sorts=("title", "created_at"),
-    owner="instructor_user_id",
     deletable=True,
     updates=courses.update,
 )
@@ -106,4 +105,6 @@ ENROLLMENTS = Resource(
 
 PROGRESS_VIEW = view_of(StudentProgress)
 
-PROGRESS = Resource(path="/progress", document=StudentProgress, view=PROGRESS_VIEW, listed=False)
+PROGRESS = Resource(
+    path="/progress", document=StudentProgress, noun="record of progress", view=PROGRESS_VIEW, listed=False
+)

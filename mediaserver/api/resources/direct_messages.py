@@ -31,6 +31,7 @@ class DirectMessageView(Body):
 DIRECT_MESSAGES = Resource(
     path="/messages",
     tag="Messages",
+    noun="private message",
     document=DirectMessage,
     listed=False,
     create=("receiver_user_id", "content_type", "content", "client_id"),

@@ -12,7 +12,12 @@ FOLLOWS = Resource(
     filters=("follower_user_id", "following_user_id"),
     within=(
         Within(path="/users/{id}/followers", parent=User, field="following_user_id"),
-        Within(path="/users/{id}/following", parent=User, field="follower_user_id"),
+        Within(
+            path="/users/{id}/following",
+            parent=User,
+            field="follower_user_id",
+            summary="List whom a user follows",
+        ),
     ),
     deletable=True,
     creates=follows.follow,

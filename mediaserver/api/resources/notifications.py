@@ -1,10 +1,11 @@
 """`/notifications`: what others did that concerns one; the server writes them, their owner throws them away."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from mediaserver.api.bodies import Body
+from mediaserver.api.examples import example_id
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import PersonView
 from mediaserver.domain.document import Id, Moment
@@ -15,8 +16,19 @@ from mediaserver.usecases import inbox
 _Words = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 
 
+_EXAMPLE: Final[dict[str, JsonValue]] = {
+    "type": "followed",
+    "actors": [{"id": example_id("userId"), "username": "ada", "profileImage": None}],
+    "actorCount": 1,
+    "count": 1,
+    "userId": example_id("userId"),
+}
+
+
 class NotificationContent(Body):
     """What happened. Of the ids those that apply are there, of the newest act: earlier ones may have others."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     type: Kind
     actors: list[PersonView] = Field(

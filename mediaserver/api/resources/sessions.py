@@ -27,6 +27,7 @@ def _resource(kind: SessionKind) -> Resource[Session]:
     return Resource(
         path=rules.path,
         tag=f"{kind.title()} sessions",
+        noun=f"{kind} session",
         document=Session,
         scope={"kind": kind},
         create=fields,

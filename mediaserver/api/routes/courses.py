@@ -39,7 +39,9 @@ OutlineView: Any = create_model(
 
 class CourseSessionsQuery(PageQuery):
     status: Status | None = None
+    """Only those with this `status`."""
     lesson_id: Id | None = None
+    """Only those of this lesson."""
 
 
 class LevelOrder(Body):
@@ -98,11 +100,11 @@ ENDPOINTS = [
         query=CourseSessionsQuery, answer=AnySessionView, listed=True, errors=(403, 404),
     ),
     Endpoint(
-        "PUT", "/courses/{id}/levels/order", "Number the levels anew", _order_levels, "Level",
+        "PUT", "/courses/{id}/levels/order", "Number the levels of a course anew", _order_levels, "Level",
         body=LevelOrder, status=204, errors=(403, 404),
     ),
     Endpoint(
-        "PUT", "/levels/{id}/lessons/order", "Number the lessons anew", _order_lessons, "Lesson",
+        "PUT", "/levels/{id}/lessons/order", "Number the lessons of a level anew", _order_lessons, "Lesson",
         body=LessonOrder, status=204, errors=(403, 404),
     ),
 ]  # fmt: skip

@@ -22,10 +22,11 @@ async def _read_all(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/notifications/unread-count", "How many one has not read", _unread, "Notification",
+        "GET", "/notifications/unread-count", "How many notifications one has not read", _unread, "Notification",
         answer=UnreadView,
     ),
     Endpoint(
-        "POST", "/notifications/read-all", "Mark all of them read", _read_all, "Notification", status=204,
+        "POST", "/notifications/read-all", "Mark all notifications as read", _read_all, "Notification",
+        status=204,
     ),
 ]  # fmt: skip

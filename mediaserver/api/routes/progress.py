@@ -25,10 +25,12 @@ class ProgressPut(Body):
 
 class ProgressQuery(PageQuery):
     course_id: Id | None = None
+    """Only in this course."""
 
 
 class StudentsQuery(PageQuery):
     user_id: Id | None = None
+    """Only of this student."""
 
 
 OwnProgressView: Any = create_model(
@@ -80,7 +82,10 @@ ENDPOINTS = [
         "PUT", "/progress", "Say how far one is with a lesson", _put, _TAG,
         body=ProgressPut, answer=PROGRESS_VIEW, errors=(403, 409),
     ),
-    Endpoint("GET", "/progress", "One's own", _own, _TAG, query=ProgressQuery, answer=OwnProgressView),
+    Endpoint(
+        "GET", "/progress", "List one's own progress", _own, _TAG,
+        query=ProgressQuery, answer=OwnProgressView,
+    ),
     Endpoint(
         "GET", "/courses/{id}/progress", "How far each student of a course is", _of_students, _TAG,
         query=StudentsQuery, answer=StudentReachedView, listed=True, errors=(403, 404),

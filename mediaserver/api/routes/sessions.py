@@ -12,7 +12,9 @@ from mediaserver.api.pagination import Limit, PageQuery, page
 from mediaserver.api.resources.sessions import SESSIONS
 from mediaserver.api.shapes import patched, view_of
 from mediaserver.api.views import MessageView, RecordedTrackView
+from mediaserver.base.faults import form
 from mediaserver.base.ids import new_id
+from mediaserver.base.nouns import with_article
 from mediaserver.domain.messages import ChatMessage, ClientId, Content, ContentType
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import Recording
@@ -33,7 +35,14 @@ class MessageQuery(Body):
     """Without a bound the latest; items are by sequence, ascending; the cursor goes on in the same direction."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,15}$")] | None = None
+    cursor: (
+        Annotated[
+            str,
+            form(r"^(after|before):[0-9]{1,15}$", "must be the `nextCursor` of a page: `after:N` or `before:N`"),
+            Field(description="The `nextCursor` of the page before."),
+        ]
+        | None
+    ) = None
     after_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The next ones after this.")] | None = None
     before_sequence: Annotated[int, Field(ge=0, lt=2**53, description="The latest before this.")] | None = None
 
@@ -171,7 +180,7 @@ async def _delete_recording(call: Call) -> Answer:
 
 def _of_kind(kind: SessionKind) -> list[Endpoint]:
     view, one = SESSIONS[kind].view, KINDS[kind].path + "/{id}"
-    tag = SESSIONS[kind].tag
+    tag, session = SESSIONS[kind].tag, with_article(f"{kind} session")
 
     def get(path: str, summary: str, handler: KindHandler, **more: Any) -> Endpoint:
         return Endpoint("GET", one + path, summary, partial(handler, kind=kind), tag, errors=(403, 404), **more)
@@ -184,17 +193,33 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
     people, person = "/participants", "/participants/{participantId}"
     listed: dict[str, Any] = {"query": PageQuery, "listed": True}
     return [
-        act("POST", "/start", "Start a session", _start, answer=view),
-        act("POST", "/end", "End a session for good", _end, answer=view),
-        get(people, "Who takes or took part", _participants, answer=PARTICIPANT_VIEW, **listed),
-        get(person, "One participant", _participant, answer=PARTICIPANT_VIEW),
-        act("PATCH", person, "Act on the running room", _patch_participant, patch=patch, answer=PARTICIPANT_VIEW),
-        get("/messages", "Chat", _messages, query=MessageQuery, listed=True, answer=MessageView),
-        get("/messages/{messageId}", "One message", _message, answer=MessageView),
+        act("POST", "/start", f"Start {session}", _start, answer=view),
+        act("POST", "/end", f"End {session} for good", _end, answer=view),
+        get(
+            people, f"List who takes or took part in {session}", _participants, answer=PARTICIPANT_VIEW, **listed
+        ),
+        get(person, f"Read one participant of {session}", _participant, answer=PARTICIPANT_VIEW),
+        act(
+            "PATCH",
+            person,
+            f"Switch what a participant of {session} sends, in the running room",
+            _patch_participant,
+            patch=patch,
+            answer=PARTICIPANT_VIEW,
+        ),
+        get(
+            "/messages",
+            f"List the chat of {session}",
+            _messages,
+            query=MessageQuery,
+            listed=True,
+            answer=MessageView,
+        ),
+        get("/messages/{messageId}", f"Read one message of the chat of {session}", _message, answer=MessageView),
         act(
             "POST",
             "/messages",
-            "Send to the chat",
+            f"Send to the chat of {session}",
             _send,
             body=NewMessage,
             answer=MessageView,
@@ -202,14 +227,14 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
             also=(200,),
             recover=partial(_recover_message, kind=kind),
         ),
-        get("/recordings", "Recordings of a session", _recordings, answer=RECORDING_VIEW, **listed),
+        get("/recordings", f"List the recordings of {session}", _recordings, answer=RECORDING_VIEW, **listed),
     ]
 
 
 ENDPOINTS = [
     *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
     Endpoint(
-        "GET", "/recordings/{id}", "One recording", _recording, "Recordings",
+        "GET", "/recordings/{id}", "Read one recording", _recording, "Recordings",
         answer=RECORDING_VIEW, errors=(403, 404),
     ),
     Endpoint(

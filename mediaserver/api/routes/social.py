@@ -56,10 +56,12 @@ def _of_likes(kind: type[Tweet] | type[Comment], stem: str, view: type[BaseModel
     path = stem + "/{id}/like"
     return (
         Endpoint(
-            "PUT", path, f"Like a {word}, once or more often", acts.like, tag, answer=view, errors=(404, 409),
+            "PUT", path, f"Like a {word}, once or more often", acts.like, tag,
+            answer=view, revised=True, errors=(404, 409),
         ),
         Endpoint(
-            "DELETE", path, f"Do not like a {word} any more", acts.unlike, tag, answer=view, errors=(404,),
+            "DELETE", path, f"Do not like a {word} any more", acts.unlike, tag,
+            answer=view, revised=True, errors=(404,),
         ),
         Endpoint(
             "GET", path + "s", f"Those who like a {word}", acts.list, tag,

@@ -51,20 +51,13 @@ export function sentence(error) {
   return BY_CODE[error?.code] ?? asSentence(error?.message || 'Something went wrong.');
 }
 
-/** The rules that the server states as patterns, as people say them. */
-const RULES = {
-  username: 'Use letters, digits, dots, hyphens and underscores, and no spaces.',
-  email: 'This is no email address.',
-};
-
 /** Fields whose names are several words. */
 const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline' };
 
-/** What is wrong with one field. */
+/** What is wrong with one field: the server's words go on after its name. */
 export function fieldSentence(loc, msg) {
   const name = NAMES[String(loc).split('.').pop()] ?? String(loc).split('.').pop();
-  if (/match pattern/.test(msg)) return RULES[name] ?? `${capital(name)} has characters that are not allowed.`;
-  return asSentence(`${capital(name)} ${msg.replace(/^string should have/, 'needs')}`);
+  return asSentence(`${capital(name)} ${msg}`);
 }
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

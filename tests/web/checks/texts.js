@@ -18,8 +18,8 @@ check('since today needs no day', () => {
 });
 
 check('errors are sentences, never patterns', () => {
-  equal(fieldSentence('username', "string should match pattern '^x$'"), 'Use letters, digits, dots, hyphens and underscores, and no spaces.');
-  equal(fieldSentence('password', 'string should have at least 8 characters'), 'Password needs at least 8 characters.');
+  equal(fieldSentence('email', 'must be an email address such as ada@example.org'), 'Email must be an email address such as ada@example.org.');
+  equal(fieldSentence('password', 'must have at least 8 characters'), 'Password must have at least 8 characters.');
   equal(sentence({ code: 'username_taken', errors: [{ loc: 'username', msg: 'is taken' }] }), 'Username is taken.');
   equal(sentence({ code: 'wrong_password', errors: [{ loc: 'currentPassword', msg: 'is wrong' }] }), 'This is wrong.');
   equal(fieldSentence('newPassword', 'must not be the username or the email'), 'The new password must not be the username or the email.');
