@@ -16,6 +16,7 @@ class Participant(Document):
     indexes: ClassVar[tuple[Index, ...]] = (
         Index(("session_kind", "session_id", "user_id"), unique=True),
         Index(("session_id", "left_at")),
+        Index(("user_id",)),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("session_id", "sessions", "cascade"),

@@ -32,11 +32,13 @@ class Recording(Consequential):
         Index(("session_kind", "session_id", "start_time")),
         Index(("session_id",)),
         Index(("status",)),
+        Index(("moderator_user_id",)),
+        Index(("started_by_user_id",)),
         # One running recording a session.
         Index(("session_kind", "session_id"), unique=True, partial={"status": "recording"}),
     )
     references: ClassVar[tuple[Reference, ...]] = (
-        Reference("session_id", "sessions", "cascade"),
+        Reference("session_id", "sessions", "cascade", shown="session"),
         Reference("moderator_user_id", "users", "keep", shown="moderator"),
         Reference("started_by_user_id", "users", "keep", shown="started_by"),
         Reference("tracks.user_id", "users", "keep", shown="user"),

@@ -78,6 +78,8 @@ class Session(Consequential):
         Reference("course_id", "courses", "refuse", shown="course"),
     )
 
+    summary: ClassVar[tuple[str, ...]] = ("kind", "title")
+
     kind: SessionKind
     type: SessionType | None = None
     """Live sessions only: in a broadcast only moderators and those they promote publish."""

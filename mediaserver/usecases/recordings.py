@@ -12,6 +12,7 @@ from mediaserver.base.errors import Conflict, Forbidden, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
+from mediaserver.store.reader import Page
 from mediaserver.usecases import describing, settling, walls
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
@@ -148,6 +149,20 @@ async def may_play(ctx: Context, actor: Actor, recording: Recording) -> bool:
         and await ctx.participants.exists(part)
         and await walls.passes(ctx, actor.user_id, session)
     )
+
+
+async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Page[Recording]:
+    """Those that `actor` may play, of all sessions, the latest first. Invalid `bad_cursor`."""
+    return await ctx.recordings.page(await _playable(ctx, actor), [("_id", -1)], limit, cursor)
+
+
+async def _playable(ctx: Context, actor: Actor) -> dict[str, Any]:
+    """The filter of what `may_play` allows."""
+    if actor.is_admin:
+        return {}
+    took_part = await ctx.participants.values({"userId": actor.user_id, "removedAt": None}, "sessionId")
+    sessions = {"sessionId": {"$in": await walls.passed(ctx, actor.user_id, took_part)}}
+    return {"$or": [sessions, {"moderatorUserId": actor.user_id}, {"startedByUserId": actor.user_id}]}
 
 
 async def may_read(ctx: Context, user_id: str, recording_id: str) -> bool:

@@ -1,5 +1,7 @@
 """Who may be in sessions of courses: those who take the course, its instructor, the moderator, admins."""
 
+from collections.abc import Sequence
+
 from mediaserver.base.errors import Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
@@ -16,6 +18,16 @@ async def passes(ctx: Context, user_id: str, session: Session) -> bool:
     return await takes(ctx, user_id, session.course_id) or await ctx.of(Course).exists(
         {"_id": session.course_id, "instructorUserId": user_id}
     )
+
+
+async def passed(ctx: Context, user_id: str, session_ids: Sequence[str]) -> list[str]:
+    """Those of these sessions that this person `passes`."""
+    courses = [
+        *await ctx.of(Enrollment).values({"userId": user_id}, "courseId"),
+        *await ctx.of(Course).values({"instructorUserId": user_id}, "_id"),
+    ]
+    open_ = [{"courseId": {"$in": [None, *courses]}}, {"moderatorUserId": user_id}]
+    return await ctx.sessions.values({"_id": {"$in": list(session_ids)}, "$or": open_}, "_id")
 
 
 async def takes(ctx: Context, user_id: str, course_id: str) -> bool:

@@ -212,6 +212,10 @@ async def test_recordings_are_for_those_who_took_part(video: Class, client: Clie
     bob, eve, ada = (bearer(video.tokens[name]) for name in ("bob", "eve", "ada"))
     assert await (await client.get(path, headers=bob)).json() == shown
     assert (await client.get(path, headers=eve)).status == 403
+    assert shown["session"] == {"id": video.session.id, "kind": "video", "title": video.session.title}
+    for who, found in ((bob, [shown]), (eve, [])):
+        own = await (await client.get("/api/v1/recordings?limit=1", headers=who)).json()
+        assert own == {"items": found, "nextCursor": None}
 
     part = await client.get(shown["videoFileUrl"], headers={"Range": "bytes=2-4"})
     assert (part.status, await part.read(), part.content_type) == (206, b"234", "video/mp4")

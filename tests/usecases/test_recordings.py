@@ -9,14 +9,19 @@ from mediaserver.base.errors import Conflict, Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.recordings import RecordedTrack, Recording
-from mediaserver.usecases import identity, inbox, participants, recordings, sessions
+from mediaserver.domain.sessions import Session
+from mediaserver.usecases import identity, inbox, participants, recordings, sessions, settling
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
+from tests.usecases import school
 from tests.usecases.world import World
 
 
 async def recorded(world: World, moderator: Actor, *guests: Actor) -> Recording:
     """A finished recording of a session with these people."""
-    session = await world.live_session(moderator)
+    return await recorded_in(world, await world.live_session(moderator), moderator, *guests)
+
+
+async def recorded_in(world: World, session: Session, moderator: Actor, *guests: Actor) -> Recording:
     for guest in guests:
         await participants.enter(world.ctx, guest, session, "participant", world.clock.now)
     begun = await recordings.begin(world.ctx, moderator, session, world.clock.now)
@@ -126,6 +131,31 @@ async def test_who_was_removed_from_the_session_plays_nothing_of_it(world: World
     assert not await recordings.may_read(world.ctx, bob.user_id, recording.id)
     with pytest.raises(Forbidden):
         await recordings.find(world.ctx, bob, recording.id)
+
+
+async def test_one_lists_what_one_may_play_and_nothing_else(world: World) -> None:
+    ctx = world.ctx
+    ada, nora = await world.person("ada"), await world.person("nora", "instructor")
+    root, eve = await world.person("root", "admin"), await world.person("eve")
+    course = await school.course(world, nora)
+    of_course = await world.live_session(nora, course_id=course.id)
+    enrollments = [await school.enroll(world, who, course) for who in (ada, eve)]
+    mine, hers = await recorded(world, ada, eve), await recorded(world, nora, ada)
+    others, lecture = await recorded(world, nora), await recorded_in(world, of_course, nora, ada, eve)
+    stay = await ctx.participants.find_one({"sessionId": hers.session_id, "userId": ada.user_id})
+    assert stay is not None
+    await participants.remove(ctx, stay.id, world.clock.now)
+    await settling.remove(ctx, enrollments[1])
+    everything = [mine, hers, others, lecture]
+    for who, many in ((ada, 2), (eve, 1), (nora, 3), (root, 4), (await world.person("stranger"), 0)):
+        listed, cursor = list[str](), None
+        while True:
+            page = await recordings.page(ctx, who, 1, cursor)
+            listed, cursor = [*listed, *(one.id for one in page.items)], page.next_cursor
+            if cursor is None:
+                break
+        may = [one.id for one in everything if await recordings.may_play(ctx, who, one)]
+        assert listed == sorted(may, reverse=True) and len(may) == many, who.username
 
 
 async def test_deleting_takes_the_objects_along(world: World) -> None:

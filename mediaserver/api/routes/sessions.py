@@ -167,6 +167,11 @@ async def _recordings(call: Call, kind: SessionKind) -> Answer:
     return page(await recordings.describe(call.context, call.actor, found.items), found.next_cursor)
 
 
+async def _own_recordings(call: Call) -> Answer:
+    found = await recordings.page(call.context, call.actor, call.query.limit, call.query.cursor)
+    return page(await recordings.describe(call.context, call.actor, found.items), found.next_cursor)
+
+
 async def _recording(call: Call) -> Answer:
     recording = await recordings.find(call.context, call.actor, call.id())
     return Answer((await recordings.describe(call.context, call.actor, [recording]))[0])
@@ -233,6 +238,10 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
 
 ENDPOINTS = [
     *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
+    Endpoint(
+        "GET", "/recordings", "List the recordings that one may play, of all sessions", _own_recordings,
+        "Recordings", query=PageQuery, listed=True, answer=RECORDING_VIEW,
+    ),
     Endpoint(
         "GET", "/recordings/{id}", "Read one recording", _recording, "Recordings",
         answer=RECORDING_VIEW, errors=(403, 404),

@@ -139,6 +139,11 @@ export class Client extends Emitter {
     return this.rest.request('GET', `/${kind}-sessions/${seg(id)}/messages`, { query });
   }
 
+  /** Those that one may play, of all sessions, the latest first. */
+  ownRecordings(query = {}) {
+    return this.rest.request('GET', '/recordings', { query });
+  }
+
   recordings(kind, id, query = {}) {
     return this.rest.request('GET', `/${kind}-sessions/${seg(id)}/recordings`, { query });
   }

@@ -5,7 +5,6 @@ import { icon } from '../icons.js';
 import { confirmDialog, empty, spinner } from '../parts.js';
 import { sentence } from '../sentences.js';
 import { toast } from '../toast.js';
-import { KIND_NAMES } from './sessions.js';
 
 const STATUS = { recording: 'Recording now', processing: 'Being prepared', failed: 'Failed' };
 const POLL_MS = 3000;
@@ -16,11 +15,11 @@ export function recordingsView(app, kind = null, id = null) {
   const view = { closed: false, timer: null };
   const load = async () => {
     try {
-      const found = kind ? await ofSession(app.client, await app.client.session(kind, id)) : await ofAll(app.client);
+      const found = kind ? await ofSession(app.client, { kind, id }) : await ofAll(app.client);
       if (view.closed) return;
       fill(list, ...(found.length ? [h('ul', { class: 'cards' }, found.map((each) => card(app, each, player, load)))]
         : [empty('play', 'No recordings yet', 'When a moderator records a session, it can be watched here afterwards.')]));
-      if (found.some(({ recording }) => recording.status === 'processing')) view.timer = setTimeout(load, POLL_MS);
+      if (found.some(({ status }) => status === 'processing')) view.timer = setTimeout(load, POLL_MS);
     } catch (error) {
       if (!view.closed) fill(list, empty('warn', 'That did not work', sentence(error)));
     }
@@ -32,23 +31,19 @@ export function recordingsView(app, kind = null, id = null) {
   return { title: 'Recordings', element, close() { view.closed = true; clearTimeout(view.timer); } };
 }
 
-async function ofSession(client, session) {
-  const { items } = await client.recordings(session.kind, session.id, { limit: 100 });
-  return items.map((recording) => ({ recording, session }));
+async function ofSession(client, { kind, id }) {
+  return (await client.recordings(kind, id, { limit: 100 })).items;
 }
 
 async function ofAll(client) {
-  const lists = Object.keys(KIND_NAMES).flatMap((kind) => ['live', 'ended'].map((status) => client.sessions(kind, { status, limit: 30 })));
-  const sessions = (await Promise.all(lists)).flatMap(({ items }) => items);
-  // One session whose recordings one may not see must not hide the others.
-  const found = await Promise.all(sessions.map((session) => ofSession(client, session).catch(() => [])));
-  return found.flat().sort((a, b) => b.recording.startTime.localeCompare(a.recording.startTime));
+  return (await client.ownRecordings({ limit: 100 })).items;
 }
 
-function card(app, { recording, session }, player, reload) {
+function card(app, recording, player, reload) {
   const seconds = recording.duration ?? (recording.endTime ? (Date.parse(recording.endTime) - Date.parse(recording.startTime)) / 1000 : 0);
   const ready = recording.status === 'ready';
-  const may = app.client.user?.id === session.moderatorUserId || app.client.user?.role === 'admin';
+  const { session } = recording;
+  const may = app.client.user?.id === recording.moderatorUserId || app.client.user?.role === 'admin';
   const remove = async () => {
     const sure = await confirmDialog({ title: 'Delete this recording?', text: 'Nobody can watch it afterwards.', confirm: 'Delete' });
     if (!sure) return;
@@ -71,16 +66,13 @@ async function play(app, { id }, session, player) {
   const tracks = h('div', { class: 'track-list', role: 'group', 'aria-label': 'Downloads' });
   player.hidden = false;
   fill(player, h('h2', { text: session.title }), video, tracks);
-  // Whose track it is: the list of participants knows the names; without it the sources must do.
-  const people = await app.client.participants(session.kind, session.id, { limit: 100 }).catch(() => ({ items: [] }));
-  const names = new Map(people.items.map((each) => [each.userId, each.username]));
   let renewed = false;
   const start = async () => {
     const at = video.currentTime;
     const recording = await app.client.recording(id);
     video.src = recording.videoFileUrl;
     if (at) video.currentTime = at;
-    fill(tracks, ...downloads(recording, names));
+    fill(tracks, ...downloads(recording));
     await video.play().catch(() => {});
   };
   video.addEventListener('error', () => {
@@ -93,11 +85,11 @@ async function play(app, { id }, session, player) {
   await start().catch((error) => toast(sentence(error), { error: true }));
 }
 
-function downloads(recording, names) {
+function downloads(recording) {
   const link = (url, label, size) => h('a', { class: 'button small', href: url, download: true }, icon('download', 16),
     h('span', { text: label }), Boolean(size) && h('span', { class: 'hint', text: bytes(size) }));
   const tracks = (recording.tracks ?? []).filter(({ url }) => url);
-  const name = (track) => [SOURCE_NAMES[track.source] ?? track.source, names.get(track.userId)].filter(Boolean).join(' · ');
+  const name = (track) => [SOURCE_NAMES[track.source] ?? track.source, track.username].filter(Boolean).join(' · ');
   return [link(recording.videoFileUrl, 'Whole recording', recording.size), ...tracks.map((track) => link(track.url, name(track), track.size))];
 }
 
