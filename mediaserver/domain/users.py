@@ -1,8 +1,9 @@
 """People and their logins: names are unique without regard to case; secrets are stored as hashes only."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -85,6 +86,17 @@ class User(Counted):
     reset_hash: str | None = Field(default=None, exclude=True, repr=False)
     """Of the token with which the person may set a new password; a newer one takes its place."""
     reset_until: Moment | None = Field(default=None, exclude=True)
+
+    @classmethod
+    def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The forms in which names are compared and found."""
+        found: dict[str, Any] = {}
+        if "username" in fields:
+            name = fields["username"]
+            found |= {"username_folded": folded(name), "beginnings": beginnings(name)}
+        if "email" in fields:
+            found["email_folded"] = folded(fields["email"])
+        return found
 
     def refuses_password(self, password: str) -> bool:
         """Whether it is one that everybody would try."""

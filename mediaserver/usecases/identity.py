@@ -11,7 +11,7 @@ from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, To
 from mediaserver.base.faults import in_words
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, beginnings, folded, is_login_email
+from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, folded, is_login_email
 from mediaserver.store.counters import Verdict
 from mediaserver.usecases import revocations, tokens
 from mediaserver.usecases.context import Context
@@ -45,14 +45,11 @@ async def register(
 async def create_user(ctx: Context, username: str, email: str, password: str, role: Role) -> User:
     """An account with any role: for the command line, and for `register` underneath."""
     await _refuse_taken(ctx, username, email)  # before the costly hash, and naming both
-    stamp = ctx.stamp()
+    stamp, names = ctx.stamp(), {"username": username, "email": email}
     user = User(
         **stamp,
-        username=username,
-        username_folded=folded(username),
-        beginnings=beginnings(username),
-        email=email,
-        email_folded=folded(email),
+        **names,
+        **User.derived(names),
         password_hash="",
         role=role,
         join_date=stamp["created_at"],
@@ -75,6 +72,18 @@ def check_password(user: User, password: str, field: str = "password") -> None:
             return
         fault = FieldError(field, "must not be the username or the email")
     raise Invalid("invalid", "this password cannot be used", [fault])
+
+
+async def require_password(ctx: Context, user: User, given: str, field: str) -> None:
+    """Within a turn of the passwords, for what a stolen access token must not do. Guesses are limited.
+
+    Forbidden `wrong_password` naming `field`; TooMany.
+    """
+    key, limit = f"password:{user.id}", ctx.settings.auth.attempts_per_minute
+    refuse_hurry(await ctx.counters.peek(key, limit, MINUTE_S))
+    if not await ctx.passwords.matches(user.password_hash, given):
+        await ctx.counters.hit(key, limit, MINUTE_S)
+        raise Forbidden("wrong_password", "the present password is wrong", [FieldError(field, "is wrong")])
 
 
 async def login(ctx: Context, name: str, password: str, address: str, user_agent: str = "") -> SignedIn:

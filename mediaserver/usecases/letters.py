@@ -37,6 +37,20 @@ If that was not you, choose a new password now:
     )
 
 
+def address_changed(settings: Settings, before: User, email: str, now: datetime) -> Letter:
+    """To the old address."""
+    return Letter(
+        before.email,
+        "Your email address was changed",
+        f"""Hello {before.username},
+
+the address of your account was changed to {email} on {now:%d %B %Y at %H:%M} UTC. Letters go there from now on.
+
+If that was not you, somebody knows your password: ask whoever runs {_address(settings)} for help.
+""",
+    )
+
+
 def _address(settings: Settings) -> str:
     """Never what a request says of its host: whoever sends it chooses that, and would get the link."""
     if settings.http.public_url:

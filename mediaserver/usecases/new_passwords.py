@@ -6,7 +6,7 @@ The password, the end of the other logins and the use of a letter's token are on
 from datetime import timedelta
 from typing import Any
 
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, Gone
+from mediaserver.base.errors import Conflict, Gone
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.users import User, folded, is_login_email
 from mediaserver.store.mail import Letter
@@ -23,15 +23,10 @@ async def change(ctx: Context, actor: Actor, current: str, new: str) -> None:
 
     Forbidden `wrong_password`, Invalid, TooMany; Conflict when the password was changed meanwhile.
     """
-    key, limit = f"password:{actor.user_id}", ctx.settings.auth.attempts_per_minute
     user = await ctx.users.get(actor.user_id)
     identity.check_password(user, new, "newPassword")
     async with ctx.passwords.turn():
-        identity.refuse_hurry(await ctx.counters.peek(key, limit, identity.MINUTE_S))
-        if not await ctx.passwords.matches(user.password_hash, current):
-            await ctx.counters.hit(key, limit, identity.MINUTE_S)
-            fault = FieldError("currentPassword", "is wrong")
-            raise Forbidden("wrong_password", "the present password is wrong", [fault])
+        await identity.require_password(ctx, user, current, "currentPassword")
         password_hash = await ctx.passwords.hash(new)
     # First this login goes over into the epoch that the change begins, so that it is never over in between.
     this, following = {"_id": actor.login_id, "revokedAt": None}, user.login_epoch + 1

@@ -16,7 +16,14 @@ import jwt
 from mediaserver.base.errors import Unauthenticated
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
-from mediaserver.usecases.events import BusInterrupted, Events, LoginRevoked, RoleChanged, UserDeactivated
+from mediaserver.usecases.events import (
+    BusInterrupted,
+    Events,
+    LoginRevoked,
+    RoleChanged,
+    UserDeactivated,
+    UserUpdated,
+)
 
 _ALGORITHM = "HS256"
 _REMEMBERED = 50_000
@@ -39,6 +46,7 @@ class AccessTokens:
         """Forget what the events speak against, also those of other nodes."""
         events.subscribe(LoginRevoked, lambda event: self.forget_login(event.user_id, event.login_id))
         events.subscribe(RoleChanged, lambda event: self.forget_user(event.user_id))
+        events.subscribe(UserUpdated, lambda event: self.forget_user(event.user_id))
         events.subscribe(UserDeactivated, lambda event: self.forget_user(event.user_id))
         events.subscribe(BusInterrupted, lambda event: self.forget_all())
 

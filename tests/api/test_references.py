@@ -187,7 +187,7 @@ async def _stored(world: World, calls: Calls, name: str) -> dict[str, Any]:
 
 def test_the_fields_that_only_the_server_writes_are_known() -> None:
     assert {"userId", "likesCount", "mentions", "author", "liked", "marks", "gone"} <= owned("POST /tweets")
-    assert {"passwordHash", "username", "email", "loginEpoch", "following"} <= owned("PATCH /users/{id}")
+    assert {"passwordHash", "email", "loginEpoch", "following"} <= owned("PATCH /users/{id}")
     assert {"instructorUserId", "enrolledCount", "courseCodeFolded", "course_code"} <= owned("POST /courses")
     assert {"grade", "late", "userId", "deadline"} <= owned("PATCH /submissions/{id}")
     assert {"status", "kind", "moderatorUserId", "lessonId"} <= owned("POST /video-sessions")

@@ -8,7 +8,7 @@ from mediaserver.usecases import erasure, profiles, users
 USERS = Resource(
     path="/users",
     document=User,
-    update=("profile", "profile_image", "skills", "role", "active"),
+    update=("username", "profile", "profile_image", "skills", "role", "active"),
     filters=("role", "active", ("skill", "skills")),
     view=UserView,
     deletable=True,

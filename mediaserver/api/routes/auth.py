@@ -10,7 +10,7 @@ from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.views import LoginView, SignedInView, UserView
 from mediaserver.domain.users import Email, Password, Username
 from mediaserver.domain.users import Login as LoginDocument
-from mediaserver.usecases import identity, logins, new_passwords, profiles
+from mediaserver.usecases import addresses, identity, logins, new_passwords, profiles
 
 _TAG = "Identity"
 _AGENT_CHARS = 200
@@ -36,6 +36,11 @@ class Refresh(Body):
 class ChangePassword(Body):
     current_password: Annotated[str, Field(min_length=1, max_length=256)]
     new_password: Password
+
+
+class ChangeEmail(Body):
+    password: Annotated[str, Field(min_length=1, max_length=256, description="The present one.")]
+    email: Email
 
 
 class AskReset(Body):
@@ -91,6 +96,12 @@ async def _change_password(call: Call) -> Answer:
     body: ChangePassword = call.body
     await new_passwords.change(call.context, call.actor, body.current_password, body.new_password)
     return Answer()
+
+
+async def _change_email(call: Call) -> Answer:
+    body: ChangeEmail = call.body
+    user = await addresses.change(call.context, call.actor, body.password, body.email)
+    return Answer((await profiles.describe(call.context, call.actor, [user]))[0])
 
 
 async def _ask_reset(call: Call) -> Answer:
@@ -156,6 +167,10 @@ ENDPOINTS = [
     Endpoint(
         "POST", "/auth/password", "Change the password; ends all other logins", _change_password, _TAG,
         body=ChangePassword, status=204, errors=(403, 409, 429),
+    ),
+    Endpoint(
+        "POST", "/auth/email", "Change the email address; the old one is told", _change_email, _TAG,
+        body=ChangeEmail, answer=UserView, errors=(403, 409, 429),
     ),
     Endpoint(
         "POST", "/auth/password-reset", "Send a letter with a link for a new password, if there is such a person",

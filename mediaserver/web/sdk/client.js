@@ -86,6 +86,13 @@ export class Client extends Emitter {
     return this.rest.request('POST', '/auth/password', { body: { currentPassword, newPassword } });
   }
 
+  /** @returns {Promise<object>} the account, which `user` is from then on */
+  async changeEmail({ password, email }) {
+    const user = await this.rest.request('POST', '/auth/email', { body: { password, email } });
+    this.tokens.learn(user);
+    return user;
+  }
+
   /** Have a link for a new password sent, if there is such a person. @param {string} login the username or the email */
   requestPasswordReset(login) {
     return this.rest.request('POST', '/auth/password-reset', { body: { login }, anonymous: true });

@@ -1,4 +1,4 @@
-/** Parts of the profile: the devices on which one is signed in, and the password. */
+/** Parts of the profile: the devices on which one is signed in, the address and the password. */
 import { fill, h } from '../dom.js';
 import { deviceName, since } from '../format.js';
 import { icon } from '../icons.js';
@@ -42,6 +42,21 @@ export function devicesCard(app) {
   load().catch(failed);
   return h('section', { class: 'card' }, h('h2', { text: 'Where you are signed in' }), list,
     h('div', { class: 'row wrap' }, h('button', { class: 'button', onclick: everywhere, text: 'Sign out everywhere' }), more));
+}
+
+export function emailCard(app) {
+  const error = h('p', { class: 'form-error', role: 'alert' });
+  const email = h('input', { class: 'input', name: 'email', type: 'email', required: true, maxlength: 254, autocomplete: 'email' });
+  const password = h('input', { class: 'input', name: 'password', type: 'password', required: true, maxlength: 256, autocomplete: 'current-password' });
+  const form = h('form', { class: 'stack' },
+    field('New address', email, 'Letters for a new password go there. The old address is told.'), field('Your password', password), error,
+    h('div', { class: 'row' }, h('button', { class: 'button', type: 'submit', text: 'Change address' })));
+  submitting(form, error, async (given) => {
+    await app.client.changeEmail({ password: given.password, email: given.email.trim() });
+    form.reset();
+    toast('Your address is changed.');
+  });
+  return h('section', { class: 'card stack' }, h('h2', { text: 'Email' }), form);
 }
 
 export function passwordCard(app) {

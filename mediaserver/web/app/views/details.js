@@ -22,15 +22,17 @@ function form(app, user) {
   const links = h('textarea', { class: 'input', name: 'links', rows: 2, value: user.profile.links.join('\n'), placeholder: 'https://…', spellcheck: 'false' });
   const element = h('form', { class: 'stack' },
     pictureField(app, user),
+    field('Username', h('input', { class: 'input', name: 'username', required: true, minlength: 3, maxlength: 32, autocomplete: 'username', value: user.username }),
+      'Others mention you by it, and you sign in with it.'),
     field('About you', h('textarea', { class: 'input', name: 'bio', rows: 4, maxlength: 2000, value: user.profile.bio })),
     field('Place', h('input', { class: 'input', name: 'location', maxlength: 200, value: user.profile.location })),
     field('Links', links, 'One in each line.'),
     skills.element, error,
     h('div', { class: 'row' }, h('button', { class: 'button primary', type: 'submit', text: 'Save' })));
-  submitting(element, error, async ({ bio, location: where }) => {
+  submitting(element, error, async ({ username, bio, location: where }) => {
     const addresses = links.value.split('\n').map((each) => each.trim()).filter(Boolean).slice(0, MAX_LINKS);
     const profile = { bio: bio.trim(), location: where.trim(), links: addresses };
-    app.client.tokens.learn(await app.client.people.update(user.id, { profile, skills: skills.ids() }));
+    app.client.tokens.learn(await app.client.people.update(user.id, { username: username.trim(), profile, skills: skills.ids() }));
     toast('Your profile is saved.');
   });
   return element;

@@ -1,0 +1,25 @@
+"""Another email address: changed by who knows the password, since letters for a new password go there."""
+
+from mediaserver.base.errors import Conflict
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.users import User
+from mediaserver.usecases import identity, letters
+from mediaserver.usecases.context import Context, stored_names
+
+
+async def change(ctx: Context, actor: Actor, password: str, email: str) -> User:
+    """The old address is told; a letter for a new password that is under way there is good for nothing any more.
+
+    Forbidden `wrong_password`, TooMany; Conflict `email_taken`, or `password_changed` when that was so meanwhile.
+    """
+    before = await ctx.users.get(actor.user_id)
+    async with ctx.passwords.turn():
+        await identity.require_password(ctx, before, password, "password")
+    fields = {"email": email, **User.derived({"email": email}), "reset_hash": None}
+    same = {"_id": before.id, "passwordHash": before.password_hash}
+    after = await ctx.users.update_one(same, set=stored_names(User, fields))
+    if after is None:
+        raise Conflict("password_changed", "the password was changed meanwhile")
+    if after.email != before.email:
+        ctx.mail.send(letters.address_changed(ctx.settings, before, email, ctx.clock()))
+    return after
