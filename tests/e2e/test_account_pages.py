@@ -125,3 +125,22 @@ async def test_ending_a_device_and_signing_out_everywhere(
         await ann.page.goto(f"{server.url}/#/{path}")
         await ann.page.get_by_role("heading", level=1).wait_for()
         await fits(ann, path)
+
+
+async def test_another_name_and_another_address(visit: Visit, server: Server) -> None:
+    ann = await visit()
+    await ann.register("before")
+    await ann.page.goto(f"{server.url}/#/profile")
+    await ann.page.get_by_role("textbox", name="Username").fill("afterwards")
+    await ann.button("Save").click()
+    await ann.page.get_by_role("heading", name="afterwards").wait_for()
+    await ann.page.get_by_label("New address").fill("afterwards@example.org")
+    await ann.page.get_by_label("Your password").fill("not the one")
+    await ann.button("Change address").click()
+    await ann.page.get_by_text("is wrong.").wait_for()
+    complained_of(ann, 403)
+    await ann.page.get_by_label("Your password").fill(PASSWORD)
+    await ann.button("Change address").click()
+    await ann.page.get_by_text("Your address is changed.").wait_for()
+    await ann.page.get_by_role("definition").get_by_text("afterwards@example.org").wait_for()
+    await wait_until(lambda: bool(letters(server, "before@example.org")), 10, "the old address is told")

@@ -49,7 +49,7 @@ export function emailCard(app) {
   const email = h('input', { class: 'input', name: 'email', type: 'email', required: true, maxlength: 254, autocomplete: 'email' });
   const password = h('input', { class: 'input', name: 'password', type: 'password', required: true, maxlength: 256, autocomplete: 'current-password' });
   const form = h('form', { class: 'stack' },
-    field('New address', email, 'Letters for a new password go there. The old address is told.'), field('Your password', password), error,
+    field('New address', email, 'Letters go there from then on; the old one is told.'), field('Your password', password), error,
     h('div', { class: 'row' }, h('button', { class: 'button', type: 'submit', text: 'Change address' })));
   submitting(form, error, async (given) => {
     await app.client.changeEmail({ password: given.password, email: given.email.trim() });
