@@ -4,9 +4,12 @@ Nobody sees them from the first step on, and their sockets end; the rest is sett
 finished though the server dies on the way.
 """
 
-from mediaserver.base.errors import Conflict
+import contextlib
+
+from mediaserver.base.errors import Conflict, NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
+from mediaserver.domain.sessions import Session
 from mediaserver.domain.uploads import Use
 from mediaserver.domain.users import User
 from mediaserver.usecases import burying, deletion, identity, references, sessions, settling, uploads
@@ -38,16 +41,20 @@ async def _removed(ctx: Context, user: User) -> None:
 async def _leave_no_session_behind(ctx: Context, user: User) -> None:
     """Nobody could run them: what runs ends, what was planned goes to who teaches the course or is deleted."""
     moderator = Actor(user.id, user.username, user.role, login_id="")
-    async for session in ctx.sessions.each(
-        {"moderatorUserId": user.id, "status": {"$in": ["live", "scheduled"]}}
-    ):
-        if session.status == "live":
-            await sessions.end(ctx, moderator, session.kind, session.id)
-        elif course := await ctx.of(Course).find_one({"_id": session.course_id}):
-            its = {"_id": session.id, "moderatorUserId": user.id}
-            await ctx.sessions.update_one(its, set={"moderatorUserId": course.instructor_user_id})
-        else:
-            await deletion.delete_session(ctx, moderator, session)
+    theirs = {"moderatorUserId": user.id, "status": {"$in": ["live", "scheduled"]}}
+    async for session in ctx.sessions.each(theirs):
+        with contextlib.suppress(NotFound):  # it went meanwhile
+            await _leave(ctx, moderator, session)
+
+
+async def _leave(ctx: Context, moderator: Actor, session: Session) -> None:
+    if session.status == "live":
+        await sessions.end(ctx, moderator, session.kind, session.id)
+    elif course := await ctx.of(Course).find_one({"_id": session.course_id}):
+        its = {"_id": session.id, "moderatorUserId": moderator.user_id}
+        await ctx.sessions.update_one(its, set={"moderatorUserId": course.instructor_user_id})
+    else:
+        await deletion.delete_session(ctx, moderator, session)
 
 
 CONSEQUENCES = Consequences(removed=_removed)
