@@ -27,6 +27,16 @@ _PART = f"[^@{CONTROL}{SPACE}]+"
 Email = Annotated[
     str, form(rf"^{_PART}@{_PART}\.{_PART}$", "must be an email address such as ada@example.org", max_length=254)
 ]
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+NewEmail = Annotated[
+    str,
+    form(
+        rf"^[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(\.{_LABEL})+$",
+        "must be an email address such as ada@example.org",
+        max_length=254,
+    ),
+]
+"""One that every mail server can write to (RFC 5321 section 4.1.2, without quoted names and SMTPUTF8)."""
 Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]
 """As it is typed: spaces count, control characters are none (RFC 8265 section 4.2)."""
 

@@ -8,6 +8,7 @@ from mediaserver.base.errors import FieldError, Forbidden
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.courses import Course
 from mediaserver.domain.lessons import Lesson
+from mediaserver.usecases import viewing
 from mediaserver.usecases.context import Context
 
 FIELDS: Final = ("lesson_id", "course_id")
@@ -26,7 +27,9 @@ async def of(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Bound:
         lesson = await ctx.of(Lesson).find_one({"_id": lesson_id})
         if lesson is None:
             return Bound(faults=[FieldError("lessonId", "there is no such lesson")])
-        return await _to_course(ctx, actor, lesson.course_id, {"lesson_id": lesson.id})
+        bound = await _to_course(ctx, actor, lesson.course_id, {"lesson_id": lesson.id})
+        # Of a course that is not there for the actor no lesson is.
+        return Bound(faults=[FieldError("lessonId", "there is no such lesson")]) if bound.faults else bound
     if course_id := fields.get("course_id"):
         return await _to_course(ctx, actor, course_id, {})
     # The course of a lesson's session is the lesson's: both go together.
@@ -35,7 +38,7 @@ async def of(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Bound:
 
 async def _to_course(ctx: Context, actor: Actor, course_id: str, fields: dict[str, Any]) -> Bound:
     course = await ctx.of(Course).find_one({"_id": course_id})
-    if course is None:
+    if course is None or not await viewing.allows(ctx, actor, Course.policy.read, course):
         return Bound(faults=[FieldError("courseId", "there is no such course")])
     if not (actor.is_admin or course.instructor_user_id == actor.user_id):
         raise Forbidden("forbidden", "only its instructor or an admin makes sessions of a course")

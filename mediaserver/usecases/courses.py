@@ -69,8 +69,8 @@ async def _added(ctx: Context, course: Course) -> None:
     if enrollment := await ctx.of(Enrollment).find_one(own):
         with contextlib.suppress(NotFound):
             await settling.remove(ctx, enrollment)
-    # Who teaches it holds its coming sessions.
-    others = {"courseId": course.id, "status": "scheduled", "moderatorUserId": {"$ne": course.instructor_user_id}}
+    # Who teaches it holds its sessions, and may end and delete those that were held before.
+    others = {"courseId": course.id, "moderatorUserId": {"$ne": course.instructor_user_id}}
     await ctx.sessions.update_many(others, set={"moderatorUserId": course.instructor_user_id})
 
 

@@ -56,7 +56,8 @@ async def describe(ctx: Context, reader: Actor, found: Sequence[Report]) -> list
     """With what is reported in words as it reads now: for whoever may read it, and for admins, who judge it
     though they may not be able to read it elsewhere."""
     wires, targets = await describing.describe(ctx, reader, found), await _targets(ctx, reader, found)
-    people = await users.people(ctx, (_author(target) for target in targets.values()))
+    unseen = await viewing.unseen(ctx, reader)
+    people = await users.people(ctx, (_author(target) for target in targets.values()), unseen)
     for wire, one in zip(wires, found, strict=True):
         target = targets.get(one.target_id)
         wire["target"] = target and {"author": people[_author(target)], "text": _text(target)}

@@ -71,7 +71,7 @@ async def find(ctx: Context, kind: SessionKind, session_id: str) -> Session:
 
 
 def missing(kind: SessionKind) -> NotFound:
-    return NotFound("not_found", f"there is no such {kind} session")
+    return NotFound("not_found", "there is no such session")
 
 
 async def start(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Session:

@@ -13,7 +13,7 @@ from mediaserver.domain.messages import fits
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session, faults
-from mediaserver.domain.users import Email, Login, Profile, User, Username
+from mediaserver.domain.users import Email, Login, NewEmail, Profile, User, Username
 
 APART = {("idempotent_requests", "user_id"), ("comments", "tweet_user_id")}
 """Kept a day; and a copy of what the tweet says, with which it goes."""
@@ -94,6 +94,19 @@ def test_wrong_usernames(name: str) -> None:
 def test_wrong_addresses(address: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Email).validate_python(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["<a@b.cd>", "a,b@c.de", "a@b..c", "a..b@c.de", "\u202ea@b.cd", "ü@ö.de", "a@-b.cd", 'a"b@c.de']
+)
+def test_addresses_to_which_nobody_can_write(address: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(NewEmail).validate_python(address)
+
+
+@pytest.mark.parametrize("address", ["Ada.Lovelace+x@mail.example.org", "o'hara@example.co.uk", "a@b.cd"])
+def test_addresses_to_which_one_can_write(address: str) -> None:
+    assert TypeAdapter(NewEmail).validate_python(address) == address
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "ftp://example.org", "example.org", "https://"])

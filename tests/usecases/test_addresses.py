@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediaserver.base.errors import Conflict, Forbidden, Gone, TooMany, Unauthenticated
+from mediaserver.base.errors import Conflict, Forbidden, Gone, Invalid, TooMany, Unauthenticated
 from mediaserver.domain.users import User
 from mediaserver.usecases import addresses, identity, new_passwords, users
 from tests.usecases.test_new_passwords import HOME, NEW, refused, register, reset_token
@@ -37,6 +37,13 @@ async def test_an_address_belongs_to_one_person(world: World) -> None:
     assert (taken.code, [fault.loc for fault in taken.errors]) == ("email_taken", ["email"])
     await addresses.change(world.ctx, ada.actor, PASSWORD, "ADA@example.org")
     assert not [letter for letter in await world.letters() if letter.to != "Ada@example.org"]
+
+
+async def test_it_is_not_the_password(world: World) -> None:
+    ada = await register(world)
+    await new_passwords.change(world.ctx, ada.actor, PASSWORD, OTHER)
+    refusal = await refused(Invalid, addresses.change(world.ctx, ada.actor, OTHER, OTHER.upper()))
+    assert [fault.loc for fault in refusal.errors] == ["email"]
 
 
 async def test_a_letter_to_the_old_address_is_good_for_nothing_any_more(world: World) -> None:

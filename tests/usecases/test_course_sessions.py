@@ -8,12 +8,14 @@ import pytest
 from mediaserver.base.errors import Conflict, Forbidden, Invalid, Problem
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.courses import Course
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.sessions import Session
 from mediaserver.usecases import (
     announcing,
     chat,
     courses,
+    deletion,
     participants,
     recordings,
     sessions,
@@ -183,12 +185,20 @@ async def test_what_is_new_is_announced_as_it_comes(world: World) -> None:
         await asyncio.wait([running])
 
 
-async def test_coming_sessions_go_with_the_course_to_another_instructor(world: World) -> None:
+async def test_its_sessions_go_with_the_course_to_another_instructor_who_may_end_and_delete_them(
+    world: World,
+) -> None:
     ada, eve = await world.person("ada", "instructor"), await world.person("eve", "instructor")
     course = await school.course(world, ada)
     coming = await sessions.create(world.ctx, ada, "video", {"title": "x", "course_id": course.id})
     running = await world.live_session(ada, course_id=course.id)
+    over = await world.live_session(ada, course_id=course.id)
+    await sessions.end(world.ctx, ada, "video", over.id)
     root = await world.person("root", "admin")
     await courses.update(world.ctx, root, course, {"instructor_user_id": eve.user_id})
-    moderators = [(await world.ctx.sessions.get(one.id)).moderator_user_id for one in (coming, running)]
-    assert moderators == [eve.user_id, ada.user_id]
+    found = [await world.ctx.sessions.get(one.id) for one in (coming, running, over)]
+    assert [one.moderator_user_id for one in found] == [eve.user_id] * 3
+    await sessions.end(world.ctx, eve, "video", running.id)
+    for one in found:
+        await deletion.delete_session(world.ctx, eve, await world.ctx.sessions.get(one.id))
+    await settling.remove(world.ctx, await world.ctx.of(Course).get(course.id))

@@ -8,8 +8,8 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.views import LoginView, SignedInView, UserView
-from mediaserver.domain.users import Email, Password, Username
 from mediaserver.domain.users import Login as LoginDocument
+from mediaserver.domain.users import NewEmail, Password, Username
 from mediaserver.usecases import addresses, identity, logins, new_passwords, profiles
 
 _TAG = "Identity"
@@ -20,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=254, description="Username 
 
 class Register(Body):
     username: Username
-    email: Email
+    email: NewEmail
     password: Password
 
 
@@ -40,7 +40,7 @@ class ChangePassword(Body):
 
 class ChangeEmail(Body):
     password: Annotated[str, Field(min_length=1, max_length=256, description="The present one.")]
-    email: Email
+    email: NewEmail
 
 
 class AskReset(Body):

@@ -15,7 +15,6 @@ from mediaserver.api.learning_views import (
 )
 from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.resources.courses import COURSE_VIEW
-from mediaserver.base.errors import NotFound
 from mediaserver.domain.document import Id
 from mediaserver.domain.levels import Level
 from mediaserver.domain.sessions import Status
@@ -78,9 +77,7 @@ async def _order_levels(call: Call) -> Answer:
 
 
 async def _order_lessons(call: Call) -> Answer:
-    level = await call.context.of(Level).find_one({"_id": call.id()})
-    if level is None:
-        raise NotFound("not_found", "there is no such level")
+    level = await viewing.find(call.context, call.actor, Level, call.id())
     await viewing.require(call.context, call.actor, Level.policy.update, level)
     await ordering.reorder(call.context, level, call.body.lesson_ids, "lessonIds")
     return Answer()

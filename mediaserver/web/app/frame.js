@@ -71,8 +71,13 @@ function themeButton() {
 /** One's own picture, with the menu of what is one's own. */
 function mine(app) {
   const { user } = app.client;
-  const button = h('button', { class: 'me', 'aria-label': `Your account: ${user.username}`, title: user.username });
-  const face = () => fill(button, avatar(user.username, { size: 'small', imageUrl: app.client.user?.profileImage?.url ?? null }));
+  const button = h('button', { class: 'me' });
+  const face = () => {
+    const { username } = app.client.user ?? user;
+    button.setAttribute('aria-label', `Your account: ${username}`);
+    button.title = username;
+    fill(button, avatar(username, { size: 'small', imageUrl: app.client.user?.profileImage?.url ?? null }));
+  };
   face();
   app.client.on('user', (now) => now?.id === user.id && face());
   const menu = menuOf(button, () => [

@@ -27,7 +27,7 @@ const BY_CODE = {
   password_changed: 'The password was changed by somebody else meanwhile.',
   report_exists: 'You reported this before.',
   not_oneself: 'Not yourself.',
-  blocked: 'One of you has blocked the other.',
+  blocked: 'You have blocked this person.',
   inactive: 'This account is not active any more.',
   not_enrolled: 'This is for those who take the course.',
   not_open: 'This course takes no enrollments yet.',
@@ -45,7 +45,8 @@ const BY_CODE = {
 
 /** What to tell about an error of the server or the network. */
 export function sentence(error) {
-  if (error?.errors?.length && error.code !== 'codec_unsupported') {
+  // What is in the way of something is no field of a form: the whole sentence says it.
+  if (error?.errors?.length && error.status !== 409 && error.code !== 'codec_unsupported') {
     return error.errors.map(({ loc, msg }) => fieldSentence(loc, msg)).join(' ');
   }
   return BY_CODE[error?.code] ?? asSentence(error?.message || 'Something went wrong.');

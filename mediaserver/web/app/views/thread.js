@@ -63,7 +63,9 @@ export function threadPane(app, userId) {
     show(offline, !live.connected);
     fill(offline, h('span', { class: 'spinner' }), h('span', { text: 'Connection lost. Reconnecting…' }));
   };
-  const undo = [thread.on('change', draw), live.on('up', drawOffline), live.on('down', drawOffline)];
+  let lost = false;
+  const drawLost = () => lost && fillHead(head, thread.messages.length ? otherOf(thread.messages[0], userId) : null);
+  const undo = [thread.on('change', draw), thread.on('change', drawLost), live.on('up', drawOffline), live.on('down', drawOffline)];
   document.addEventListener('visibilitychange', read);
   open();
   client.people.get(userId).then((person) => {
@@ -71,7 +73,8 @@ export function threadPane(app, userId) {
     fillHead(head, person);
     compose.label(`Write to ${person.username}`);
   }, () => { // gone, or a block: what was written can still be read
-    fillHead(head, thread.messages.length ? otherOf(thread.messages[0], userId) : null);
+    lost = true;
+    drawLost();
     compose.element.hidden = true;
   });
   if (!matchMedia('(pointer: coarse)').matches) queueMicrotask(() => compose.focus());
