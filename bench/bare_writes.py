@@ -1,6 +1,7 @@
 """What fan-out is compared with: `transport.write` of one ready frame to every connection, and nothing else.
 
 `python -m bench.bare_writes` prints its port; each line on stdin, `SIZE`, is one round over all connections.
+A connection gets one byte first, when it is among them.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ class _Connection(asyncio.Protocol):
 
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class
         self._open.add(self._transport)
+        self._transport.write(b"!")  # from now on it gets what is written
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open.discard(self._transport)

@@ -175,11 +175,12 @@ async def _bare_us(size: int) -> float:
     assert process.stdin and process.stdout
     port, loop = int(await process.stdout.readline()), asyncio.get_running_loop()
     pairs = [await loop.create_connection(Counter, "127.0.0.1", port) for _ in range(CLIENTS)]
+    await _wait(lambda: all(counter.received == 1 for _, counter in pairs))
     before = cpu_s(process.pid)[process.pid]
     for _ in range(MESSAGES):
         process.stdin.write(b"%d\n" % size)
         await asyncio.sleep(EVERY_S)
-    await _wait(lambda: all(counter.received == MESSAGES * size for _, counter in pairs))
+    await _wait(lambda: all(counter.received == 1 + MESSAGES * size for _, counter in pairs))
     spent = cpu_s(process.pid)[process.pid] - before
     for transport, _ in pairs:
         transport.close()
