@@ -68,3 +68,11 @@ def configure_logging(level: str, style: Literal["text", "json"]) -> None:
         "aiortc",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_no_bad_request)
+
+
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    """What is no HTTP is answered with 400; a trace of each would let anybody fill the log."""
+    # By its name: processes without HTTP log, too, and need not load it.
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__module__ != "aiohttp.http_exceptions"

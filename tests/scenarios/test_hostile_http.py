@@ -110,6 +110,7 @@ async def test_bytes_that_are_no_http(server: Server, http: aiohttp.ClientSessio
         assert b"Traceback" not in answer and b".py" not in answer
     async with http.get(f"{server.url}/healthz") as fine:
         assert fine.status == 200
+    assert not [line for line in server.log if "Error handling request" in line], "nobody fills our log"
 
 
 async def test_many_requests_that_never_end(server: Server, http: aiohttp.ClientSession) -> None:
