@@ -1,6 +1,5 @@
 """Reading one typed collection: documents come out as their class; filters use wire names."""
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -186,4 +185,4 @@ class Reader(Generic[D]):
 
 
 def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return words(name).replace(" ", "_")

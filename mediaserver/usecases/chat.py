@@ -75,7 +75,7 @@ async def send(
         await ctx.messages.delete_many({"_id": stored.id})
         if upload:
             await _let_go(ctx, session, upload)
-        raise sessions.missing(kind)
+        raise viewing.missing(ctx, Session)
     ctx.events.publish(MessageStored(stored, actor.username, upload))
     return stored, True
 

@@ -161,7 +161,7 @@ async def _playable(ctx: Context, actor: Actor) -> dict[str, Any]:
     if actor.is_admin:
         return {}
     took_part = await ctx.participants.values({"userId": actor.user_id, "removedAt": None}, "sessionId")
-    sessions = {"sessionId": {"$in": await walls.passed(ctx, actor.user_id, took_part)}}
+    sessions = {"sessionId": {"$in": await walls.passed(ctx, actor, took_part)}}
     return {"$or": [sessions, {"moderatorUserId": actor.user_id}, {"startedByUserId": actor.user_id}]}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, SessionType, faults
-from mediaserver.usecases import binding, describing, participants, settling, walls
+from mediaserver.usecases import binding, describing, participants, settling, viewing, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import NewsCame, SessionEnded, SessionStarted, SessionUpdated
 
@@ -66,12 +66,8 @@ async def find(ctx: Context, kind: SessionKind, session_id: str) -> Session:
     """The session, or NotFound: also when it is one of another kind."""
     session = await ctx.sessions.find_one({"_id": session_id, "kind": kind})
     if session is None:
-        raise missing(kind)
+        raise viewing.missing(ctx, Session)
     return session
-
-
-def missing(kind: SessionKind) -> NotFound:
-    return NotFound("not_found", "there is no such session")
 
 
 async def start(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) -> Session:

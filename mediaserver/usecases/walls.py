@@ -8,6 +8,7 @@ from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.lessons import NOT_ENROLLED
 from mediaserver.domain.sessions import Session
+from mediaserver.usecases import viewing
 from mediaserver.usecases.context import Context
 
 
@@ -20,13 +21,10 @@ async def passes(ctx: Context, user_id: str, session: Session) -> bool:
     )
 
 
-async def passed(ctx: Context, user_id: str, session_ids: Sequence[str]) -> list[str]:
+async def passed(ctx: Context, actor: Actor, session_ids: Sequence[str]) -> list[str]:
     """Those of these sessions that this person `passes`."""
-    courses = [
-        *await ctx.of(Enrollment).values({"userId": user_id}, "courseId"),
-        *await ctx.of(Course).values({"instructorUserId": user_id}, "_id"),
-    ]
-    open_ = [{"courseId": {"$in": [None, *courses]}}, {"moderatorUserId": user_id}]
+    who = await viewing.viewer(ctx, actor, {"courses"})
+    open_ = [{"courseId": {"$in": [None, *who.enrolled, *who.teaches]}}, {"moderatorUserId": who.user_id}]
     return await ctx.sessions.values({"_id": {"$in": list(session_ids)}, "$or": open_}, "_id")
 
 

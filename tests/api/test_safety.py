@@ -2,30 +2,15 @@
 
 from typing import Any
 
-import pytest
-
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from tests.api.conftest import Client
-from tests.api.test_social import Person, person
+from tests.api.test_social import Person, ada, eve, root
 from tests.usecases.world import World
 
 Wire = dict[str, Any]
 
 
-@pytest.fixture
-async def ada(client: Client, world: World) -> Person:
-    return await person(client, world, "ada")
-
-
-@pytest.fixture
-async def eve(client: Client, world: World) -> Person:
-    return await person(client, world, "eve")
-
-
-@pytest.fixture
-async def root(client: Client, world: World) -> Person:
-    return await person(client, world, "root", "admin")
+__all__ = ["ada", "eve", "root"]
 
 
 async def block(who: Person, whom: Person) -> Wire:
