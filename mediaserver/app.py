@@ -9,7 +9,7 @@ import gc
 import logging
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,11 +19,12 @@ from prometheus_client import CollectorRegistry
 from mediaserver.api import RESOURCES, Services, build_api
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
-from mediaserver.base.errors import Problem, StartError, Unavailable
+from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.base.runtime import lock_data, node_name
 from mediaserver.base.secrets import Secrets, private_directory
 from mediaserver.base.settings import Settings
 from mediaserver.base.signing import UrlSigner
+from mediaserver.base.supervision import periodic, supervise
 from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
 from mediaserver.domain import documents as builtin
 from mediaserver.gauges import Gauges
@@ -116,7 +117,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         if settings.mongodb.uri == EMBEDDED and not await is_running(directory):
             private_directory(directory)
             server = EmbeddedDocuments(directory)
-            await stack.enter_async_context(_running("document server", server.run()))
+            await stack.enter_async_context(_running("document server", server.run))
             await server.ready()
         database = await Database.open(
             settings.mongodb.uri, settings.mongodb.database, directory, settings.mongodb.timeout_s
@@ -169,7 +170,7 @@ async def _bus(settings: Settings, context: Context) -> AsyncIterator[RedisBus |
         settings.redis.url, f"mediaserver:{settings.mongodb.database}:events", relay.received, relay.interrupted
     )
     relay.connect(bus.send)
-    async with _running("bus", bus.run()):
+    async with _running("bus", bus.run):
         yield bus
         await bus.drain(_LAST_EVENTS_S)
 
@@ -184,31 +185,31 @@ async def _start(
     """Everything above the documents, in order; `stack` ends it in reverse. Answers the URL."""
     await participants.close_stays(context, utc_now())
     workers = _media_workers(settings)
-    await stack.enter_async_context(_running("media workers", workers.run()))
+    await stack.enter_async_context(_running("media workers", workers.run))
     ledger = Documents(context)
     jobs = Jobs(captures_dir(settings), settings.recording, context.objects, ledger)
     await recover(captures_dir(settings), ledger)
     recorder = EgressRecorder(
         settings, lambda _: jobs.wake(), lambda recording, why: rooms.recording_lost(recording, why)
     )
-    await stack.enter_async_context(_running("composing", jobs.run()))
-    await stack.enter_async_context(_running("egress", recorder.run()))
+    await stack.enter_async_context(_running("composing", jobs.run))
+    await stack.enter_async_context(_running("egress", recorder.run))
     socket_server.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
     rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
     signalling.serve(rooms)
-    await stack.enter_async_context(_running("pushes", signalling.run()))
-    await stack.enter_async_context(_running("rooms", rooms.run()))
-    await stack.enter_async_context(_running("revocations", revocations.Watch(context).run()))
-    await stack.enter_async_context(_running("housekeeping", _housekeeping(context)))
-    await stack.enter_async_context(_running("settling", _settling(context)))
-    await stack.enter_async_context(_running("announcing", announcing.run(context)))
+    await stack.enter_async_context(_running("pushes", signalling.run))
+    await stack.enter_async_context(_running("rooms", rooms.run))
+    await stack.enter_async_context(_running("revocations", revocations.Watch(context).run))
+    await stack.enter_async_context(_running("housekeeping", lambda: _housekeeping(context)))
+    await stack.enter_async_context(_running("settling", lambda: _settling(context)))
+    await stack.enter_async_context(_running("announcing", lambda: announcing.run(context)))
 
     metrics = CollectorRegistry()
     gauges = Gauges(rooms, signalling, workers, bus)
     metrics.register(gauges)
-    await stack.enter_async_context(_running("gauges", gauges.run()))
+    await stack.enter_async_context(_running("gauges", gauges.run))
     app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
     build_api(
@@ -309,29 +310,19 @@ def _readiness(
 
 
 async def _housekeeping(context: Context) -> None:
-    while True:
-        try:
-            await expire_unused(context, utc_now())
-        except Problem as problem:
-            log.warning("housekeeping waits", extra={"why": problem.detail})
-        await asyncio.sleep(_HOUSEKEEPING_S)
+    await periodic("housekeeping", lambda: expire_unused(context, utc_now()), _HOUSEKEEPING_S)
 
 
 async def _settling(context: Context) -> None:
     """Finish what a killed server or a lost store left unfinished."""
-    while True:
-        try:
-            await settling.resume(context)
-        except Problem as problem:
-            log.warning("settling waits", extra={"why": problem.detail})
-        await asyncio.sleep(_SETTLING_S)
+    await periodic("settling", lambda: settling.resume(context), _SETTLING_S)
 
 
 @contextlib.asynccontextmanager
 async def _mail(settings: Settings) -> AsyncIterator[Mail]:
     """Letters are carried while this is open, and those under way for a moment after."""
     mail = open_mail(settings.mail, settings.data.dir)
-    async with _running("mail", mail.run()):
+    async with _running("mail", mail.run):
         try:
             yield mail
             await mail.settle(_LAST_LETTERS_S)
@@ -340,11 +331,14 @@ async def _mail(settings: Settings) -> AsyncIterator[Mail]:
 
 
 @contextlib.asynccontextmanager
-async def _running(name: str, run: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Own an endless task: when it fails the block is cancelled with its error; it ends with the block."""
+async def _running(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Own a service for as long as the block runs: it is restarted when it fails.
+
+    Only a `StartError` of the service cancels the block and comes out of it.
+    """
     try:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(run, name=name)
+            task = group.create_task(supervise(name, run), name=name)
             try:
                 yield
             finally:

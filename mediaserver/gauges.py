@@ -1,6 +1,5 @@
 """Numbers of the running server for `/metrics`: read when asked for, those of media workers every 2 s."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mediaserver.base.errors import Problem
+from mediaserver.base.supervision import periodic
 from mediaserver.media.client import MediaWorkers
 from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
@@ -28,13 +28,14 @@ class Gauges(Collector):
 
     async def run(self) -> None:
         """Ask the media workers for their counters again and again, until cancelled."""
-        while True:
-            for worker in self._workers.workers:
-                try:
-                    self._stats[worker.index] = await worker.get_stats()
-                except (Problem, TimeoutError):  # it is being restarted; its counters begin again
-                    self._stats.pop(worker.index, None)
-            await asyncio.sleep(_EVERY_S)
+        await periodic("gauges", self._ask_workers, _EVERY_S)
+
+    async def _ask_workers(self) -> None:
+        for worker in self._workers.workers:
+            try:
+                self._stats[worker.index] = await worker.get_stats()
+            except (Problem, TimeoutError):  # it is being restarted; its counters begin again
+                self._stats.pop(worker.index, None)
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("mediaserver_rooms", "Rooms that are open", self._rooms.rooms)

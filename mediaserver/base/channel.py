@@ -106,8 +106,7 @@ class Channel:
         if "op" in frame:
             await self._answer(frame)
         elif "event" in frame:
-            if self._on_event:
-                self._on_event(frame["event"], frame["body"])
+            self._tell(frame["event"], frame["body"])
         elif (future := self._pending.get(frame["id"])) and not future.done():
             if "error" in frame:
                 future.set_exception(
@@ -115,6 +114,13 @@ class Channel:
                 )
             else:
                 future.set_result(frame["reply"])
+
+    def _tell(self, name: str, body: Body) -> None:
+        try:
+            if self._on_event:
+                self._on_event(name, body)
+        except Exception:  # a bug in one handler must not end the connection, and the child with it
+            log.exception("an event of a child was not handled", extra={"event": name})
 
     async def _answer(self, frame: dict[str, Any]) -> None:
         assert self._on_request is not None, "this end takes no requests"

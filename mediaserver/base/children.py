@@ -46,21 +46,38 @@ class Child:
         failures = 0
         while True:
             started = loop.time()
-            await self._once()
+            try:
+                await self._once()
+            except OSError as error:  # no descriptors or no memory just now
+                log.error("child cannot be started", extra={"child": self.name, "why": str(error)})
+            else:
+                self.restarts += 1
+                log.error("child died, restarting", extra={"child": self.name, "restarts": self.restarts})
             failures = 1 if loop.time() - started > _STABLE_S else failures + 1
-            self.restarts += 1
-            log.error("child died, restarting", extra={"child": self.name, "restarts": self.restarts})
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
 
-    async def _once(self) -> None:
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process, Channel]:
+        """Start the process. Raises `OSError` when the system refuses something; nothing is left behind then."""
         ours, theirs = socket.socketpair()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", self.module, str(theirs.fileno()),
-            pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
-        theirs.close()
-        channel = await Channel.open(ours, on_event=self._on_event)
+        with theirs:  # the child has a copy of its own
+            try:
+                channel = await Channel.open(ours, on_event=self._on_event)
+            except OSError:
+                ours.close()
+                raise
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", self.module, str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                )  # fmt: skip
+            except BaseException:
+                channel.close()
+                raise
+        return process, channel
+
+    async def _once(self) -> None:
+        process, channel = await self._spawn()
         self.pid = process.pid
         reading = asyncio.create_task(channel.run(), name=f"{self.name} channel")
         try:

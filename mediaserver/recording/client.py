@@ -59,7 +59,11 @@ class EgressRecorder:
     async def run(self) -> None:
         """Keep egress alive until cancelled; it then ends its journals in order."""
         # Unix socket paths are limited to 107 bytes, a data directory's is not.
-        with tempfile.TemporaryDirectory(prefix="mediaserver-egress-", ignore_cleanup_errors=True) as directory:
+        try:
+            made = tempfile.TemporaryDirectory(prefix="mediaserver-egress-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise StartError(f"there is no room for temporary files: {error}") from error
+        with made as directory:
             self._socket = Path(directory) / "taps"
             await self._child.run()
 

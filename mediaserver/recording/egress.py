@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from mediaserver.base.channel import Body, Channel
 from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.base.logs import configure_logging
+from mediaserver.base.supervision import periodic
 from mediaserver.media import tapframe
 from mediaserver.recording import journal
 from mediaserver.recording.capture import NO_SPACE, Capture, Manifest
@@ -213,13 +214,16 @@ class Egress:
     async def _flush_forever(self, every_s: float) -> None:
         loop = asyncio.get_running_loop()
         synced = loop.time()
-        while True:
-            await asyncio.sleep(every_s)
+
+        async def flush() -> None:
+            nonlocal synced
             sync = loop.time() - synced >= _SYNC_EVERY_S
             await self._flush(sync)
             if sync:
                 synced = loop.time()
                 await self._disk.run(_leave_signs, list(self._recordings.values()))
+
+        await periodic("flushing", flush, every_s)
 
     async def _flush(self, sync: bool) -> None:
         async with self._flush_lock:  # a file is never closed while another flush holds it

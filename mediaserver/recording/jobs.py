@@ -17,6 +17,7 @@ from typing import Final
 
 from mediaserver.base.errors import NotFound, Problem
 from mediaserver.base.settings import RecordingSettings
+from mediaserver.base.supervision import periodic
 from mediaserver.domain.recordings import RecordedTrack
 from mediaserver.recording.capture import EXIT_NO_SPACE, Capture, OutputFile, State, captures_in
 from mediaserver.recording.ledger import Ledger
@@ -69,11 +70,12 @@ class Jobs:
         self._wake.set()
 
     async def run(self) -> None:
-        while True:
-            self._wake.clear()
-            if not await self._round():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._pause_s())
+        """Compose and store what there is, whenever there is something, until cancelled."""
+        await periodic("composing", self._work, self._pause_s, self._wake)
+
+    async def _work(self) -> None:
+        while await self._round():
+            pass
 
     async def _round(self) -> bool:
         """One step for every capture that needs one and whose time has come; whether there was any."""

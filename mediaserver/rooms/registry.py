@@ -13,6 +13,7 @@ from typing import Any
 from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem
 from mediaserver.base.ids import new_id
 from mediaserver.base.logs import log_context
+from mediaserver.base.supervision import periodic
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session, SessionKind
@@ -137,11 +138,12 @@ class Rooms:
     async def run(self) -> None:
         """Close rooms that are over or long empty, until cancelled."""
         kept_s = self.ctx.settings.rooms.empty_s
-        while True:
-            await asyncio.sleep(min(_SWEEP_S, max(0.05, kept_s)))
-            for host in list(self._hosts.values()):
-                if host.room.empty_since is not None:
-                    self._close_if_empty(host, kept_s)
+        await periodic("rooms", self._close_empty, min(_SWEEP_S, max(0.05, kept_s)))
+
+    async def _close_empty(self) -> None:
+        for host in list(self._hosts.values()):
+            if host.room.empty_since is not None:
+                self._close_if_empty(host, self.ctx.settings.rooms.empty_s)
 
     def _close_if_empty(self, host: Host, kept_s: float) -> None:
         """The room's task decides: who joins before stays, who joins after enters a new room."""

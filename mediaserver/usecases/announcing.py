@@ -5,12 +5,10 @@ announcing it twice tells nobody twice (`notifications`).
 """
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from mediaserver.base.errors import Problem
+from mediaserver.base.supervision import periodic
 from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
@@ -20,8 +18,6 @@ from mediaserver.domain.sessions import Session
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import NewsCame
 from mediaserver.usecases.notifications import notify
-
-_log = logging.getLogger(__name__)
 
 _POLL_S = 10.0
 _BATCH = 500
@@ -37,15 +33,7 @@ async def run(ctx: Context) -> None:
     wake = asyncio.Event()
     unsubscribe = ctx.events.subscribe(NewsCame, lambda _: wake.set())
     try:
-        while True:
-            wake.clear()
-            try:
-                await announce(ctx)
-            except Problem as problem:
-                _log.warning("announcing waits", extra={"why": problem.detail})
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
-                    await wake.wait()
+        await periodic("announcing", lambda: announce(ctx), _POLL_S, wake)
     finally:
         unsubscribe()
 

@@ -5,18 +5,14 @@ change itself. So nothing is lost when a process dies in between, and what any o
 line too, is noticed by asking for the latest of both. Telling the same twice does nothing.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-from mediaserver.base.errors import Problem
+from mediaserver.base.supervision import periodic
 from mediaserver.domain.users import Login, User
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Event, LoginRevoked, RoleChanged, UserDeactivated
-
-log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 0.4
 """With the round trip and the last words to a socket, everything is over within a second."""
@@ -62,19 +58,11 @@ class Watch:
         """Of whose end we told or heard, and when."""
         self._users: dict[str, datetime | None] = {}
         """Of whose rights we told, as of when."""
-        self._away = False
         ctx.events.subscribe(LoginRevoked, self._heard)
 
     async def run(self) -> NoReturn:
-        while True:
-            try:
-                await self.look()
-                self._away = False
-            except Problem as problem:
-                if not self._away:
-                    log.warning("revocations elsewhere are not seen", extra={"why": problem.detail})
-                self._away = True
-            await asyncio.sleep(INTERVAL_S)
+        """Look for revocations all the time, until cancelled."""
+        await periodic("revocations", self.look, INTERVAL_S)
 
     async def look(self) -> None:
         """Tell what was not told yet. Unavailable: the next time looks back as far as this one would have."""

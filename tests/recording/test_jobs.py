@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -224,3 +225,20 @@ async def test_recovery_repeats_a_failure_that_the_document_missed(tmp_path: Pat
     documents = Documents(waiting=[Unfinished("REC", False)])
     await recover(tmp_path, documents)
     assert documents.failed_ == {"REC": "it crashed"}
+
+
+async def test_directories_that_cannot_be_read_now_are_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of descriptors: listing the captures fails, and composing goes on when it works again."""
+    looks = asyncio.Queue[None]()
+
+    def unreadable(directory: Path) -> list[Capture]:
+        looks.put_nowait(None)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(jobs, "captures_in", unreadable)
+    async with working(Jobs(tmp_path, SETTINGS, Objects(), Documents())) as made:
+        await asyncio.wait_for(looks.get(), 5)
+        made.wake()
+        await asyncio.wait_for(looks.get(), 5)

@@ -15,6 +15,7 @@ from collections import deque
 
 import uvloop
 
+from mediaserver.base.supervision import periodic
 from mediaserver.store.embedded import admin, reads, writes
 from mediaserver.store.embedded.commands import run
 from mediaserver.store.embedded.connection import Connection, Waiting
@@ -73,7 +74,7 @@ class Engine:
             return
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         self._owner.call_soon_threadsafe(self._opened.set_result, None)
-        sweeper = asyncio.create_task(self._sweep_now_and_then(), name="sweep")
+        sweeper = asyncio.create_task(periodic("sweeping", self._sweep, self._sweep_s), name="sweep")
         await self._ending.wait()
         sweeper.cancel()
         while self._waiting:
@@ -131,21 +132,18 @@ class Engine:
             log.exception("command failed", extra={"command": request.command})
             return write_reply(request, CommandError(8, f"{request.command} failed unexpectedly").reply())
 
-    async def _sweep_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(self._sweep_s)
-            sql = self._storage.sql
-            try:
-                sql.execute("BEGIN")
-                self._sweep()
-                sql.execute("COMMIT")
-            except sqlite3.Error as error:
-                log.error("sweeping failed", extra={"error": str(error)})
-                self._undo()
-
-    def _sweep(self) -> None:
+    async def _sweep(self) -> None:
         """Delete expired documents and forget idle cursors."""
         self._cursors.expire()
+        self._storage.sql.execute("BEGIN")
+        try:
+            self._expire()
+            self._storage.sql.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+
+    def _expire(self) -> None:
         now_ms = time.time_ns() // 1_000_000
         for collection in list(self._storage.collections.values()):
             for index in collection.indexes:

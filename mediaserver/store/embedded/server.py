@@ -20,6 +20,7 @@ from mediaserver.store.embedded.wire import ProtocolError, read_request, take_fr
 log = logging.getLogger(__name__)
 
 _BACKLOG, _CHUNK, _LONGEST_HELLO = 128, 1 << 16, 1 << 12
+_ACCEPT_RETRY_S = 0.1
 
 
 class Server:
@@ -59,8 +60,13 @@ class Server:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._listener)
-            self._keep(self._greet(connection))
+            try:
+                connection, _ = await loop.sock_accept(self._listener)
+            except OSError as error:  # no descriptors just now; the client waits in the backlog
+                log.warning("a connection cannot be accepted", extra={"why": str(error)})
+                await asyncio.sleep(_ACCEPT_RETRY_S)
+            else:
+                self._keep(self._greet(connection))
 
     async def _greet(self, connection: socket.socket) -> None:
         """Answer hellos until there is something else to do, which is the engine's."""
