@@ -106,21 +106,27 @@ async def login(ctx: Context, name: str, password: str, address: str, user_agent
 
 
 async def refresh(ctx: Context, token: str) -> SignedIn:
-    """A new pair of tokens for the newest refresh token of a login; it is used up by that.
+    """Return a new pair of tokens for the newest refresh token of a login, which is used up by that.
 
-    The one before it is taken again for a minute, while its successor is unused: the answer may have been lost.
-    That successor is void then. An older one, or one that comes later, means that two hold the login: it is
-    revoked then, and its sockets end.
+    The one before it is accepted again for a minute while its successor is unused, because the answer may have
+    been lost; that successor becomes void. Any other token that was issued for this login earlier means that two
+    clients hold the login, so it is revoked and its sockets end. A token that was never issued changes nothing: a
+    login's id is no secret. Tokens from before they carried a MAC are recognised while their hash is stored.
+
+    Raises: Unauthenticated("bad_refresh_token" | "deactivated" | "refresh_token_reused").
     """
-    now = ctx.clock()
+    now, used = ctx.clock(), tokens.hash_token(token)
     login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
-    user = await ctx.users.find_one({"_id": login.user_id}) if login else None
+    known = login is not None and used in (login.token_hash, login.previous_hash)
+    if login is None or not (known or tokens.was_issued(ctx.secrets.jwt_key, token)):
+        raise _login_over()
+    user = await ctx.users.find_one({"_id": login.user_id})
     if user is not None and not user.active:
         raise Unauthenticated("deactivated", "this account was deactivated")
-    if login is None or user is None or not login.alive(user, now):
-        raise Unauthenticated("bad_refresh_token", "this login is over; sign in again")
-    new_token, new_hash = tokens.new_token(login.id)
-    if not await _rotate(ctx, login, tokens.hash_token(token), new_hash):
+    if user is None or not login.alive(user, now):
+        raise _login_over()
+    new_token, new_hash = tokens.new_refresh_token(ctx.secrets.jwt_key, login.id)
+    if not await _rotate(ctx, login, used, new_hash):
         await end_login(ctx, login)
         raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
     return _signed_in(ctx, user, login, new_token)
@@ -187,7 +193,7 @@ async def _sign_in(ctx: Context, user: User, user_agent: str) -> SignedIn:
     now, login_id = ctx.clock(), new_id()
     if not user.active:
         raise Forbidden("deactivated", "this account was deactivated")
-    token, token_hash = tokens.new_token(login_id)
+    token, token_hash = tokens.new_refresh_token(ctx.secrets.jwt_key, login_id)
     login = Login(
         id=login_id,
         created_at=now,
@@ -236,6 +242,10 @@ async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
 def refuse_hurry(verdict: Verdict) -> None:
     if not verdict.allowed:
         raise TooMany("too_many", "too many attempts; try again later", verdict.retry_after_s)
+
+
+def _login_over() -> Unauthenticated:
+    return Unauthenticated("bad_refresh_token", "this login is over; sign in again")
 
 
 def _life(ctx: Context) -> timedelta:

@@ -5,7 +5,9 @@ A verified access token is remembered for a moment, or until its login, user or 
 a dictionary lookup. `revocations` tells within a second what changed elsewhere; the moment is for the rest.
 """
 
+import base64
 import hashlib
+import hmac
 import re
 import secrets
 from collections import OrderedDict
@@ -114,6 +116,31 @@ class AccessTokens:
         others.discard(token)
         if not others:
             del self._of_user[actor.user_id]
+
+
+def new_refresh_token(key: bytes, login_id: str) -> tuple[str, str]:
+    """Return `(token, hash)` of a new refresh token: `{login id}.{256 random bits}.{MAC over both}`.
+
+    The MAC, made with a key derived from `key`, lets the server recognise every token that it ever issued for a
+    login without storing them all: only such a token can prove that a used one came again.
+    """
+    unsigned, _ = new_token(login_id)
+    token = f"{unsigned}.{_issuing_mac(key, unsigned)}"
+    return token, hash_token(token)
+
+
+def was_issued(key: bytes, token: str) -> bool:
+    """Whether `new_refresh_token` made this token. False for tokens from before they had a MAC."""
+    unsigned, _, mac = token.rpartition(".")
+    given = mac.encode("utf-8", "surrogatepass")
+    return hmac.compare_digest(given, _issuing_mac(key, unsigned).encode())
+
+
+def _issuing_mac(key: bytes, unsigned: str) -> str:
+    # No other text that is signed with the server's key begins with NUL.
+    own = hmac.digest(key, b"\0refresh tokens", "sha256")
+    digest = hmac.digest(own, unsigned.encode("utf-8", "surrogatepass"), "sha256")
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
 def new_token(about: str) -> tuple[str, str]:

@@ -165,6 +165,50 @@ async def test_of_refreshes_at_once_one_successor_is_good(world: World) -> None:
     assert len({one.refresh_token for one in results}) == 5
 
 
+@pytest.mark.parametrize("rest", ["garbage", "", "x" * 43, "x" * 43 + "." + "y" * 22, "\ud800", "é.ü"])
+async def test_garbage_with_the_id_of_a_login_ends_nothing(world: World, rest: str) -> None:
+    ada = await register(world)
+    with pytest.raises(Unauthenticated) as refused:
+        await identity.refresh(world.ctx, f"{ada.actor.login_id}.{rest}")
+    assert refused.value.code == "bad_refresh_token" and world.happened(LoginRevoked) == []
+    await identity.logout(world.ctx, f"{ada.actor.login_id}.{rest}")
+    await identity.refresh(world.ctx, ada.refresh_token)
+
+
+async def test_the_token_of_one_login_proves_nothing_about_another(world: World) -> None:
+    ada, eve = await register(world), await register(world, "Eve")
+    await identity.refresh(world.ctx, eve.refresh_token)
+    forged = eve.refresh_token.replace(eve.actor.login_id, ada.actor.login_id)
+    with pytest.raises(Unauthenticated) as refused:
+        await identity.refresh(world.ctx, forged)
+    assert refused.value.code == "bad_refresh_token" and world.happened(LoginRevoked) == []
+
+
+async def test_without_the_secret_nobody_learns_that_an_account_is_deactivated(world: World) -> None:
+    ada = await register(world)
+    await identity.set_active(world.ctx, ada.user.id, False)
+    for token, code in (
+        (f"{ada.actor.login_id}.garbage", "bad_refresh_token"),
+        (ada.refresh_token, "deactivated"),
+    ):
+        with pytest.raises(Unauthenticated) as refused:
+            await identity.refresh(world.ctx, token)
+        assert refused.value.code == code
+
+
+async def test_tokens_from_before_they_had_a_mac_work_once_more_and_are_replaced(world: World) -> None:
+    ada = await register(world)
+    old, old_hash = tokens.new_token(ada.actor.login_id)
+    await world.ctx.logins.update(ada.actor.login_id, set={"tokenHash": old_hash})
+    second = await identity.refresh(world.ctx, old)
+    third = await identity.refresh(world.ctx, second.refresh_token)
+    with pytest.raises(Unauthenticated) as forgotten:
+        await identity.refresh(world.ctx, old)
+    assert forgotten.value.code == "bad_refresh_token"
+    await identity.refresh(world.ctx, third.refresh_token)
+    await refused_as_reused(world, ada, second.refresh_token)
+
+
 async def refused_as_reused(world: World, signed_in: identity.SignedIn, token: str) -> None:
     with pytest.raises(Unauthenticated) as reused:
         await identity.refresh(world.ctx, token)
