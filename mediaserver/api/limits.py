@@ -1,7 +1,7 @@
 """How much anybody may ask in a minute, and the headers that say so (draft-ietf-httpapi-ratelimit-headers-10).
 
-Reads and writes of each person are counted apart; whoever did not sign in is counted by address. The limits keep
-others served, they guard no secret: when the counters are away, nobody is refused.
+Reads and writes of each person are counted apart; requests without signing in are counted by address (IPv6: /64).
+The limits keep others served, they guard no secret: when the counters are away, nobody is refused.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from aiohttp.typedefs import Middleware
 
 from mediaserver.api import auth
 from mediaserver.base.errors import TooMany, Unavailable
+from mediaserver.base.networks import client_network
 from mediaserver.base.settings import Limits
 from mediaserver.domain.actor import Actor
 from mediaserver.store.counters import Counters, Verdict
@@ -51,13 +52,13 @@ class RateLimits:
     async def count(self, request: web.Request, who: Actor | None) -> None:
         """Count one request of this person, or of its address. TooMany."""
         if who is None:
-            await self._count(request, "anonymous", auth.client_address(request))
+            await self._count(request, "anonymous", client_network(auth.client_address(request)))
         else:
             await self._count(request, "reads" if request.method in ("GET", "HEAD") else "writes", who.user_id)
 
     async def _count(self, request: web.Request, name: Name, whose: str) -> None:
         limit = self._limits[name]
-        if not limit or (verdict := await self._hit(f"rest:{name}:{whose}", limit)) is None:
+        if not limit or (verdict := await self._hit(f"rest-{name}:{whose}", limit)) is None:
             return
         request[_NOTED] = (
             self._policies[name],

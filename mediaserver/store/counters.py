@@ -1,19 +1,23 @@
 """Rate limits: how often something happened under a key within a window of time.
 
-The window begins with the first hit and ends for all its hits at once; a refused hit is not counted.
+The window begins with the first hit and ends for all its hits at once; a refused hit is not counted. The text
+before a key's first colon is its kind: kinds come from the code, what follows may come from strangers.
 """
 
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import redis.asyncio
 from redis.exceptions import RedisError
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.store.counting_windows import WindowTable
 
-_MAX_KEYS = 100_000
+_MAX_KEYS: Final = 50_000
+"""Of each kind. A window takes about 400 bytes, so a kind takes up to 20 MB."""
+_NO_LIMIT: Final = 2**31 - 1
 
 
 class Verdict(NamedTuple):
@@ -32,6 +36,9 @@ class Counters(Protocol):
     async def hit(self, key: str, limit: int, window_s: float) -> Verdict:
         """Count one more, if fewer than `limit` were counted in the present window."""
 
+    async def count(self, key: str, window_s: float) -> int:
+        """Count one more without a limit; return how many the present window holds."""
+
     async def peek(self, key: str, limit: int, window_s: float) -> Verdict:
         """What `hit` would say, counting nothing: so that only failures can be counted."""
 
@@ -40,39 +47,41 @@ class Counters(Protocol):
 
 
 class MemoryCounters:
-    """For one process. Windows that are over are swept when there are many keys."""
+    """For one process. Each kind of key has a bounded table of its own, so that no flood of one kind displaces
+    another; in a full table, keys with the fewest hits make room, and those that refuse hits go last."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, max_keys: int = _MAX_KEYS) -> None:
+        """`max_keys` bounds each kind."""
         self._clock, self._max_keys = clock, max_keys
-        self._windows: dict[str, tuple[float, int]] = {}
-        """The end of each key's window and the hits in it."""
+        self._tables: dict[str, WindowTable] = {}
 
     async def hit(self, key: str, limit: int, window_s: float) -> Verdict:
-        now = self._clock()
-        end, count = self._current(key, now, window_s)
-        if count >= limit:
-            return _verdict(False, 0, end - now)
-        if key not in self._windows and len(self._windows) >= self._max_keys:
-            self._sweep(now)
-        self._windows[key] = (end, count + 1)
-        return _verdict(True, limit - count - 1, end - now)
+        now, table = self._clock(), self._table(key)
+        window = table.find(key, now)
+        if limit <= 0 or (window is not None and window.count >= limit):
+            return _verdict(False, 0, window.end_s - now if window else window_s)
+        window = table.hit(key, window_s, limit, now)
+        return _verdict(True, limit - window.count, window.end_s - now)
+
+    async def count(self, key: str, window_s: float) -> int:
+        return self._table(key).hit(key, window_s, math.inf, self._clock()).count
 
     async def peek(self, key: str, limit: int, window_s: float) -> Verdict:
         now = self._clock()
-        end, count = self._current(key, now, window_s)
-        return _verdict(count < limit, max(0, limit - count), end - now)
+        window = self._table(key).find(key, now)
+        if window is None:
+            return _verdict(limit > 0, max(0, limit), window_s)
+        return _verdict(window.count < limit, max(0, limit - window.count), window.end_s - now)
 
     async def reset(self, key: str) -> None:
-        self._windows.pop(key, None)
+        self._table(key).forget(key)
 
-    def _current(self, key: str, now: float, window_s: float) -> tuple[float, int]:
-        end, count = self._windows.get(key, (0.0, 0))
-        return (end, count) if end > now else (now + window_s, 0)
-
-    def _sweep(self, now: float) -> None:
-        self._windows = {key: window for key, window in self._windows.items() if window[0] > now}
-        while len(self._windows) >= self._max_keys:  # a flood of keys: the oldest windows go
-            del self._windows[next(iter(self._windows))]
+    def _table(self, key: str) -> WindowTable:
+        kind = key[: key.find(":") + 1]
+        table = self._tables.get(kind)
+        if table is None:
+            table = self._tables[kind] = WindowTable(self._max_keys)
+        return table
 
 
 def _verdict(allowed: bool, remaining: int, reset_s: float) -> Verdict:
@@ -103,6 +112,9 @@ class RedisCounters:
 
     async def hit(self, key: str, limit: int, window_s: float) -> Verdict:
         return await self._ask(key, limit, window_s, count=True)
+
+    async def count(self, key: str, window_s: float) -> int:
+        return _NO_LIMIT - (await self._ask(key, _NO_LIMIT, window_s, count=True)).remaining
 
     async def peek(self, key: str, limit: int, window_s: float) -> Verdict:
         return await self._ask(key, limit, window_s, count=False)

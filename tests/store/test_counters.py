@@ -1,6 +1,7 @@
 """Hits are counted and limited, in memory and in a real Redis."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -69,4 +70,47 @@ async def test_a_window_ends() -> None:
     assert (await counters.hit("k", 1, 10)).allowed
     for key in "abcd":
         await counters.hit(key, 1, 10)
-    assert len(counters._windows) == 2
+    assert not (await counters.peek("d", 1, 10)).allowed
+    assert (await counters.peek("a", 1, 10)).allowed, "the oldest of equal ones made room"
+
+
+async def test_hits_are_counted_without_a_limit(counters: Counters) -> None:
+    assert [await counters.count("k", 60) for _ in range(3)] == [1, 2, 3]
+    assert not (await counters.peek("k", 3, 60)).allowed and (await counters.peek("k", 4, 60)).allowed
+
+
+async def test_a_flood_of_keys_does_not_forget_a_lockout() -> None:
+    counters = MemoryCounters(clock=lambda: 0.0, max_keys=100)
+    for _ in range(3):
+        await counters.hit("login:victim", 3, 60)
+    for number in range(1000):
+        await counters.hit(f"login:junk{number}", 3, 60)
+        await counters.count(f"login:more{number}", 60)
+    assert not (await counters.hit("login:victim", 3, 60)).allowed
+
+
+async def test_a_flood_of_one_kind_of_key_displaces_no_other_kind() -> None:
+    counters = MemoryCounters(clock=lambda: 0.0, max_keys=100)
+    await counters.hit("login:once", 3, 60)
+    for number in range(1000):
+        await counters.hit(f"rest:{number}", 1, 60)
+    assert (await counters.peek("login:once", 3, 60)).remaining == 2
+
+
+async def test_a_new_key_among_100_000_costs_microseconds() -> None:
+    """Measured as CPU time of this thread, with a full table in which every new key displaces another one."""
+    now = [0.0]
+    counters = MemoryCounters(clock=lambda: now[0], max_keys=100_000)
+    for number in range(100_000):
+        await counters.hit(f"k:{number}", 3, 60)
+    longest = 0.0
+    began = time.thread_time()
+    for number in range(20_000):
+        before = time.thread_time()
+        await counters.hit(f"k:more{number}", 3, 60)
+        longest = max(longest, time.thread_time() - before)
+    assert (time.thread_time() - began) / 20_000 < 0.000_2
+    now[0] = 61.0
+    before = time.thread_time()
+    await counters.hit("k:later", 3, 60)
+    assert max(longest, time.thread_time() - before) < 0.01, "there is no pause to sweep either"
