@@ -209,7 +209,14 @@ class Media(Section):
     gso: bool = True
     """Send runs of packets with UDP segmentation offload where the kernel has it."""
     max_bitrate_bps: int = Field(3_000_000, ge=100_000)
-    """Upper bound of what one participant is asked to send."""
+    """What one participant is asked to send at most. Packets beyond twice that, with bursts of a second, are
+    dropped."""
+    max_audio_bitrate_bps: int = Field(256_000, ge=16_000)
+    """What one audio track may send, redundancy included; packets beyond that are dropped."""
+    max_audio_packets_per_s: int = Field(200, ge=50)
+    """Packets that one audio track may send a second."""
+    excess_s: float = Field(10.0, ge=1)
+    """A track is ended when packets of it were dropped by these limits for this time."""
 
 
 class RecordingSettings(Section):

@@ -35,6 +35,9 @@ class WorkerSettings:
     """Of the first worker, the next ones follow; 0 takes free ones."""
     gso: bool = True
     max_bitrate_bps: int = 3_000_000
+    max_audio_bitrate_bps: int = 256_000
+    max_audio_packets_per_s: int = 200
+    excess_s: float = 10.0
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -162,6 +165,9 @@ class MediaWorker:
             certificate=str(settings.certificate),
             gso=settings.gso,
             max_bitrate_bps=settings.max_bitrate_bps,
+            max_audio_bitrate_bps=settings.max_audio_bitrate_bps,
+            max_audio_packets_per_s=settings.max_audio_packets_per_s,
+            excess_s=settings.excess_s,
             log_level=settings.log_level,
             log_format=settings.log_format,
         )

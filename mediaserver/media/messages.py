@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mediaserver.media.core.policer import PolicingLimits, Reason
+
 Kind = Literal["audio", "video"]
 TransportState = Literal["connecting", "connected", "disconnected", "closed"]
 
@@ -55,9 +57,18 @@ class Configure(Request):
     """Path of a PEM file with the DTLS private key and certificate."""
     gso: bool = True
     max_bitrate_bps: int = 3_000_000
-    """What one participant is asked to send at most (REMB)."""
+    """What one participant is asked to send at most (REMB); policing starts at twice that."""
+    max_audio_bitrate_bps: int = 256_000
+    max_audio_packets_per_s: int = 200
+    excess_s: float = 10.0
+    """How long a track may exceed these limits before `TrackLimited` says that it is over."""
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
+
+    def policing_limits(self) -> PolicingLimits:
+        return PolicingLimits(
+            self.max_bitrate_bps, self.max_audio_bitrate_bps, self.max_audio_packets_per_s, self.excess_s
+        )
 
 
 class Configured(Message):
@@ -255,6 +266,18 @@ class SpeakersChanged(Event):
     tracks: list[str]
 
 
+class TrackLimited(Event):
+    """Packets of the track are refused because it, or all video tracks of its publisher together, exceed a limit.
+    Sent once when that begins, then every second with `is_over` once it has lasted `Configure.excess_s`: the
+    track should be closed."""
+
+    name: ClassVar[str] = "track_limited"
+    transport: str
+    track: str
+    reason: Reason
+    is_over: bool
+
+
 class SlotUnsupported(Event):
     """The bound track's codec is not one that the slot can carry."""
 
@@ -271,4 +294,6 @@ REQUESTS: dict[str, type[Request]] = {
         SetSlot, BindSlot, ResumeSlot, PauseSlot, TapTrack, UntapTrack, GetStats,
     )
 }  # fmt: skip
-EVENTS: dict[str, type[Event]] = {cls.name: cls for cls in (TransportChanged, SpeakersChanged, SlotUnsupported)}
+EVENTS: dict[str, type[Event]] = {
+    cls.name: cls for cls in (TransportChanged, SpeakersChanged, TrackLimited, SlotUnsupported)
+}

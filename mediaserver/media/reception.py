@@ -26,9 +26,14 @@ class Reception:
         """By mid."""
         self._dropped = dropped
         self._unknown: set[int] = set()
+        self._retired: dict[int, str] = {}
+        """SSRCs of closed tracks by their mid. A sender may go on for a while: without its mid extension its
+        packets could be taken for another track's."""
         self._seen = 0
 
     def may_learn(self, ssrc: int) -> bool:
+        if ssrc in self._retired:
+            return False
         return ssrc in self._unknown or (len(self._unknown) < MAX_UNKNOWN and self._seen < MAX_STREAMS)
 
     def add_track(self, track: Track, ssrcs: list[int], rtx_ssrcs: dict[int, int]) -> None:
@@ -36,6 +41,7 @@ class Reception:
         if len(self.streams) + len(ssrcs) + len(rtx_ssrcs) > MAX_STREAMS:
             raise Invalid("too_many_ssrcs", "the offer names too many SSRCs")
         self.tracks[track.mid] = track
+        self._retired = {ssrc: mid for ssrc, mid in self._retired.items() if mid != track.mid}
         primary = [ssrc for ssrc in ssrcs if ssrc not in rtx_ssrcs]
         for layer, ssrc in enumerate(primary[: max(1, len(track.rids))]):
             if ssrc not in self.streams:
@@ -49,6 +55,7 @@ class Reception:
         self.tracks.pop(track.mid, None)
         for ssrc in [ssrc for ssrc, stream in self.streams.items() if stream.track is track]:
             del self.streams[ssrc]
+            self._retired[ssrc] = track.mid
 
     def learn(self, data: bytes, header: rtp.RtpHeader) -> Stream | None:
         """The stream of an authenticated packet with a new SSRC; None when it fits nothing."""

@@ -91,7 +91,7 @@ class Reports:
 
     def _repair_stream(self, transport: "Transport", stream: Stream, now: float) -> None:
         track = stream.track
-        if track.enabled and track.nack:
+        if track.enabled and track.nack and not track.policer.is_refusing(now):
             missing = stream.losses.due(now, transport.rtt_s)
             if missing:
                 transport.send_rtcp(rtcp.build_nack(SENDER_SSRC, stream.ssrc, missing))

@@ -42,7 +42,7 @@ class Sfu:
 
     def __init__(self, told: m.Configure, emit: Callable[[m.Event], None]) -> None:
         self._emit = emit
-        self._max_bitrate_bps = told.max_bitrate_bps
+        self._limits = told.policing_limits()
         self._loop = asyncio.get_running_loop()
         self._certificate = load_certificate(Path(told.certificate))
         self._clock = self._loop.time
@@ -87,7 +87,7 @@ class Sfu:
             raise Conflict("transport_exists", f"there is a transport {told.transport} already")
         transport = Transport(
             told.transport, told.room, self._port, self._agents, self._certificate, self, self._clock,
-            self._max_bitrate_bps,
+            self._limits,
         )  # fmt: skip
         self._transports[told.transport] = transport
         return _ice_parameters(transport)
@@ -116,7 +116,7 @@ class Sfu:
             holder = transport.reception.tracks.get(told.mid)
             if holder is not None:  # the m-line is used anew
                 self._close_track(holder)
-            track = self._router.tracks[told.track] = Track(transport, told)
+            track = self._router.tracks[told.track] = Track(transport, told, self._clock())
         elif track.transport is not transport or track.mid != told.mid:
             raise Conflict("track_elsewhere", f"track {told.track} belongs to another transport or mid")
         else:
@@ -247,10 +247,24 @@ class Sfu:
             for transport in transports:
                 transport.check_signs(now)
                 self._reports.report(transport, now)
+                self._report_excess(transport, now)
                 for stream in transport.reception.streams.values():
                     stream.measure(elapsed_s)
                 for slot in transport.slots.values():
                     self._router.aim(slot, now)
+
+    def _report_excess(self, transport: Transport, now: float) -> None:
+        """Say which tracks are refused packets; of an excess of several together the largest is to blame."""
+        tracks = transport.reception.tracks.values()
+        found = [(track, news) for track in tracks if (news := track.policer.own.news(now)) is not None]
+        if (shared := transport.policer.news(now)) is not None:
+            largest = max((t for t in tracks if t.kind == "video"), key=_bitrate_bps, default=None)
+            if largest is not None:
+                found.append((largest, shared))
+        for track, news in found:
+            self._emit(
+                m.TrackLimited(transport=transport.id, track=track.id, reason=news.reason, is_over=news.is_over)
+            )
 
     async def _remove(self, transport: Transport) -> None:
         if self._transports.pop(transport.id, None) is None:
@@ -289,6 +303,12 @@ class Sfu:
 def _ice_parameters(transport: Transport) -> m.IceParameters:
     credentials = transport.agent.credentials
     return m.IceParameters(ufrag=credentials.ufrag, pwd=credentials.password)
+
+
+def _bitrate_bps(track: Track) -> int:
+    """What the track's streams bring in, retransmissions included."""
+    streams = track.transport.reception.streams.values()
+    return sum(stream.bitrate_bps for stream in streams if stream.track is track)
 
 
 def _track_stats(track: Track) -> m.TrackStats:

@@ -11,6 +11,7 @@ from mediaserver.media.core.keyframes import KeyframeRequests
 from mediaserver.media.core.layers import Layer, LayerMeter, choose_layer
 from mediaserver.media.core.nack import LossTracker
 from mediaserver.media.core.packetcache import AUDIO_SLOTS, VIDEO_SLOTS, PacketCache
+from mediaserver.media.core.policer import TrackPolicer
 from mediaserver.media.core.sender_report import SenderClock
 from mediaserver.media.core.statistics import ReceiverStats
 from mediaserver.media.core.vp8 import Vp8Descriptor
@@ -94,9 +95,10 @@ class Tap:
 class Track:
     """What one participant publishes under one mid."""
 
-    def __init__(self, transport: "Transport", told: SetTrack) -> None:
+    def __init__(self, transport: "Transport", told: SetTrack, now: float) -> None:
         self.transport = transport
         self.id, self.mid, self.kind, self.source = told.track, told.mid, told.kind, told.source
+        self.policer = TrackPolicer(told.kind == "audio", transport.limits, transport.policer, now)
         self.streams: dict[int, Stream] = {}
         """By layer."""
         self.slots: set[Slot] = set()

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from mediaserver.base.token_bucket import TokenBucket
 from mediaserver.media import srtp
 from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.core.bandwidth import BandwidthEstimator
 from mediaserver.media.core.feedback import ArrivalRecorder
+from mediaserver.media.core.policer import Policer, PolicingLimits
 from mediaserver.media.dtls import Dtls
 from mediaserver.media.ice import CONSENT_S, SILENT_S, Agents
 from mediaserver.media.leg import Leg
@@ -30,6 +32,9 @@ log = logging.getLogger(__name__)
 FIRST_CHECK_S: Final = 60.0
 """A client that was answered but sends no valid check for so long is given up."""
 MAX_RTCP_SSRCS: Final = 256
+UNKNOWN_SSRCS_PER_S: Final = 200
+"""Packets with an SSRC that belongs to no stream (yet) which are decrypted to find out: with a spoofed source
+address anyone can send them."""
 
 
 class Listener(Protocol):
@@ -52,7 +57,7 @@ class Transport:
         certificate: "RTCCertificate",
         listener: Listener,
         clock: Callable[[], float],
-        max_bitrate_bps: int = 3_000_000,
+        limits: PolicingLimits,
     ) -> None:
         self.id, self.room = name, room
         self._port, self._agents, self._listener, self._clock = port, agents, listener, clock
@@ -75,7 +80,11 @@ class Transport:
         """When the client was last heard: a valid check or an authenticated packet."""
         self.has_transport_cc = False
         """The client numbers its packets transport-wide, so it estimates its uplink itself."""
-        self.bandwidth = BandwidthEstimator(maximum_bps=max_bitrate_bps)
+        self.limits = limits
+        self.policer = Policer(limits.publisher, limits.patience_s, clock())
+        """Of all tracks together; each track has one of its own as well."""
+        self._unknown_ssrcs = TokenBucket(UNKNOWN_SSRCS_PER_S, UNKNOWN_SSRCS_PER_S, clock())
+        self.bandwidth = BandwidthEstimator(maximum_bps=limits.max_bitrate_bps)
         self.last_feedback = 0.0
         self.rtt_s = 0.1
         self._opened = clock()
@@ -176,7 +185,12 @@ class Transport:
         ssrc = int.from_bytes(view[offset + 8 : offset + 12], "big")
         reception = self.reception
         stream = reception.streams.get(ssrc)
-        if stream is None and not reception.may_learn(ssrc):
+        now = self._clock()
+        if stream is not None:
+            if stream.track.policer.refuses_unseen(now):
+                self._dropped["policed"] += 1
+                return
+        elif not reception.may_learn(ssrc) or not self._unknown_ssrcs.take(1, now):
             self._dropped["unknown_ssrc"] += 1
             return
         length = self._length
@@ -189,11 +203,14 @@ class Transport:
         if header is None:
             self._dropped["rtp_malformed"] += 1
             return
-        self.last_sign = self._clock()
+        self.last_sign = now
         if stream is None:
             stream = reception.learn(data, header)
             if stream is None:
                 return
+        if not stream.track.policer.admit(size, now):
+            self._dropped["policed"] += 1
+            return
         self._listener.packet_arrived(stream, data, header)
 
     def _receive_rtcp(self, keys: srtp.Keys, offset: int, size: int) -> None:

@@ -251,6 +251,12 @@ class Host:
                 self.tell(lambda now: self.room.stage.speakers_changed(event.tracks, now))
             case m.SlotUnsupported():
                 self.tell(lambda now: self._unsupported(event))
+            case m.TrackLimited():
+                log.warning(
+                    "track exceeds its limit",
+                    extra={"track": event.track, "reason": event.reason, "ended": event.is_over},
+                )
+                self.tell(lambda now: self.room.track_limited(event.track, event.reason, event.is_over, now))
             case m.TransportChanged(state="closed"):
                 self.tell(lambda now: self._transport_closed(event, now))
             case m.TransportChanged():

@@ -227,6 +227,21 @@ class Room:
                 done.append(fx.Send(member.socket, "media.reset", {"generation": member.generation + 1}))
         return done
 
+    def track_limited(self, track_id: str, reason: str, is_over: bool, now: float) -> Effects:
+        """The worker refuses packets of a track that sends too much: its publisher is told, and when `is_over`
+        the track is ended for everyone."""
+        track = self.stage.tracks.get(track_id)
+        if track is None:
+            return []
+        member = self.members[track.participant_id]
+        if not is_over:
+            data = {"trackId": track_id, "reason": reason}
+            return [fx.Send(member.socket, "track.limited", data)] if member.socket is not None else []
+        done = self.stage.unpublish(member, track, now, reason)
+        if flag := FLAG_OF.get(track.source):
+            done += self._set_flags(member, {flag: False}, now)
+        return done + self.stage.rebalance(now)
+
     def _hide(self, member: Member, flag: str, now: float) -> Effects:
         member.hidden.add(flag)
         return self._set_flags(member, {flag: False}, now)

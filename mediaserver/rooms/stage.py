@@ -80,15 +80,16 @@ class Stage:
             done.append(fx.TrackBegun(track.id))
         return done
 
-    def unpublish(self, member: Member, track: Track, now: float) -> Effects:
-        """End one track; the slots that carried it become empty (automatic ones take another)."""
+    def unpublish(self, member: Member, track: Track, now: float, reason: str | None = None) -> Effects:
+        """End one track; the slots that carried it become empty (automatic ones take another). `reason` is given
+        when the server ends a track that its publisher goes on sending."""
         del self.tracks[track.id]
         if member.tracks.get(track.source) is track:
             del member.tracks[track.source]
         self.speakers = [speaker for speaker in self.speakers if speaker != track.id]
         done: Effects = [fx.TrackOver(track.id)] if self.recording else []
         done.append(fx.CloseTrack(track.id))
-        data = {"trackId": track.id, "participantId": member.id}
+        data = {"trackId": track.id, "participantId": member.id, **({"reason": reason} if reason else {})}
         done.append(fx.Broadcast("track.unpublished", self._log.append("track.unpublished", data)))
         for other in self._members.values():
             done += self._apply(other, other.slots.ended(track.id, now))

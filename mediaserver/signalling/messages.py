@@ -128,7 +128,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
 SERVER_EVENTS = frozenset(
     {
         "participant.joined", "participant.updated", "participant.left",
-        "track.published", "track.updated", "track.unpublished", "speaker.active",
+        "track.published", "track.updated", "track.unpublished", "track.limited", "speaker.active",
         "chat.message", "chat.typing",
         "recording.started", "recording.stopped", "recording.ready", "recording.failed",
         "session.updated", "session.ended", "session.replaced", "session.closing",

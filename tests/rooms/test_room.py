@@ -217,3 +217,28 @@ def test_a_version_of_the_session_that_comes_late_or_twice_is_passed_over() -> N
     assert events(r.session_updated(second, {}, 1.0)) == ["session.updated"]
     assert r.session_updated(second, {}, 2.0) == r.session_updated(first, {}, 3.0) == []
     assert r.session == second
+
+
+def test_a_publisher_is_told_that_a_track_is_limited() -> None:
+    r = room()
+    r.join(mia(), "s1", 0.0)
+    r.join(person("ben"), "s2", 0.0)
+    publish(r, "mia", "camera")
+    assert r.track_limited("mia/camera", "bitrate", False, 5.0) == [
+        fx.Send("s1", "track.limited", {"trackId": "mia/camera", "reason": "bitrate"})
+    ]
+    r.lost("s1", 6.0)
+    assert r.track_limited("mia/camera", "bitrate", False, 7.0) == []
+
+
+def test_a_track_that_exceeds_its_limit_for_too_long_is_ended_with_the_reason() -> None:
+    r = room()
+    r.join(mia(), "s1", 0.0)
+    publish(r, "mia", "microphone", "camera")
+    done = r.track_limited("mia/camera", "packet_rate", True, 15.0)
+    assert events(done) == ["track.unpublished", "participant.updated"]
+    told = of_type(done, fx.Broadcast)[0].data
+    assert (told["trackId"], told["reason"]) == ("mia/camera", "packet_rate")
+    assert fx.CloseTrack("mia/camera") in done
+    assert list(r.stage.tracks) == ["mia/microphone"] and not r.members["p-mia"].video_visible
+    assert r.track_limited("mia/camera", "packet_rate", True, 16.0) == []

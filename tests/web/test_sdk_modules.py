@@ -31,7 +31,7 @@ RUN = """async (file) => {
     [
         ("chat.js", 9),
         ("slots.js", 13),
-        ("room.js", 14),
+        ("room.js", 16),
         ("seat.js", 4),
         ("texts.js", 6),
         ("writing.js", 8),

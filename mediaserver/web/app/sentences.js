@@ -20,6 +20,8 @@ const BY_CODE = {
   too_many_connections: 'You have too many connections open. Close other tabs and try again.',
   codec_unsupported: 'This browser cannot send the video format of this session.',
   not_allowed: 'You may not publish this here.',
+  track_limited: 'You send more than this server allows, so a part of it is lost for the others.',
+  track_ended: 'You sent more than this server allows for too long, so it was switched off for everyone.',
   media_unavailable: 'The media server is starting again. This takes a moment.',
   already_recording: 'This session is already being recorded.',
   wrong_login: 'The name or the password is wrong.',
@@ -43,10 +45,13 @@ const BY_CODE = {
   not_recording: 'This session is not being recorded.',
 };
 
+/** Errors about media whose `errors` name no fields of a form. */
+const WHOLE = new Set(['codec_unsupported', 'track_limited']);
+
 /** What to tell about an error of the server or the network. */
 export function sentence(error) {
   // What is in the way of something is no field of a form: the whole sentence says it.
-  if (error?.errors?.length && error.status !== 409 && error.code !== 'codec_unsupported') {
+  if (error?.errors?.length && error.status !== 409 && !WHOLE.has(error.code)) {
     return error.errors.map(({ loc, msg }) => fieldSentence(loc, msg)).join(' ');
   }
   return BY_CODE[error?.code] ?? asSentence(error?.message || 'Something went wrong.');

@@ -16,8 +16,9 @@ export const REACTIONS = {
   'track.updated'({ track }, before) {
     if (track.enabled && before.get(track.id)?.enabled === false) this.subscriptions.pictureResumes(track.id);
   },
-  'track.unpublished'({ trackId }) {
-    trackLost(this, trackId);
+  'track.unpublished'({ trackId, reason }) {
+    if (reason) trackEnded(this, trackId);
+    else trackLost(this, trackId);
   },
   'session.ended'({ reason }) {
     this.seat.out(reason);
@@ -42,6 +43,10 @@ export const UNNUMBERED = {
   },
   'slot.unsupported'(data) {
     this.emit('problem', new SdkError('codec_unsupported', 'This browser cannot play one of the videos.', { errors: [data] }));
+  },
+  'track.limited'(data) {
+    const source = published(this, data.trackId)?.source;
+    if (source) this.emit('problem', new SdkError('track_limited', `The server drops a part of the ${source}: it exceeds the limit.`, { errors: [data] }));
   },
   'media.reset'({ generation }) {
     this.media.rebuild(generation);
@@ -73,10 +78,23 @@ export async function restoreMedia(session, answer, returned) {
  * `media.reset` follows and a new connection publishes it again, under another id.
  */
 async function trackLost(session, trackId) {
-  const mine = () => [...session.media.publications.values()].find((each) => each.trackId === trackId);
-  if (mine() && session.me?.canPublish) await sleep(RESET_FOLLOWS_MS);
-  const source = mine()?.source;
-  if (!source || session.state === 'left') return;
-  session.media.unpublish(source).catch((error) => session.emit('problem', error));
-  session.emit('unpublished', { source, error: null });
+  if (published(session, trackId) && session.me?.canPublish) await sleep(RESET_FOLLOWS_MS);
+  const source = published(session, trackId)?.source;
+  if (source && session.state !== 'left') withdraw(session, source, null);
+}
+
+/** The server ended a track of mine because it exceeded the server's limits: it must not be published again as it was. */
+function trackEnded(session, trackId) {
+  const source = published(session, trackId)?.source;
+  if (source) withdraw(session, source, new SdkError('track_ended', `The server ended the ${source}: it exceeded the limit for too long.`));
+}
+
+function withdraw(session, source, error) {
+  session.media.unpublish(source).catch((problem) => session.emit('problem', problem));
+  session.emit('unpublished', { source, error });
+}
+
+/** My publication with this track id. */
+function published(session, trackId) {
+  return [...session.media.publications.values()].find((each) => each.trackId === trackId);
 }

@@ -2,9 +2,11 @@ import { Backoff } from '/web/sdk/backoff.js';
 import { RoomState } from '/web/sdk/roomstate.js';
 import { Serial } from '/web/sdk/serial.js';
 import { SdkError } from '/web/sdk/errors.js';
+import { REACTIONS, UNNUMBERED } from '/web/sdk/reactions.js';
 import { Tokens } from '/web/sdk/tokens.js';
 import { parseAnswer } from '/web/sdk/rest.js';
 import { buildTiles, wantsOf } from '/web/sdk/tiles.js';
+import { sentence } from '/web/app/sentences.js';
 import { chooseTiles, gridFor, wantedSize } from '/web/app/room/layout.js';
 import { check, equal } from './expect.js';
 
@@ -151,4 +153,26 @@ check('who speaks gets a place on a full page', () => {
   const tile = (id, more = {}) => ({ id, me: false, speaking: false, hasCamera: true, participant: { handRaised: false }, ...more });
   const tiles = [tile(1, { me: true }), tile(2), tile(3), tile(4, { speaking: true })];
   equal(chooseTiles(tiles, 3).map((each) => each.id), [1, 2, 4]);
+});
+
+/** A session that publishes a camera as track `t1`, and what it emits. */
+function publishing() {
+  const told = [];
+  const media = { publications: new Map([['camera', { source: 'camera', trackId: 't1' }]]), unpublish: async (source) => { told.push(`unpublish ${source}`); } };
+  const session = { state: 'joined', me: { canPublish: true }, media, emit: (type, detail) => told.push([type, detail.source ?? null, detail.error?.code ?? detail.code]) };
+  return { session, told };
+}
+
+check('the publisher of a limited track hears of it in a sentence', () => {
+  const { session, told } = publishing();
+  UNNUMBERED['track.limited'].call(session, { trackId: 't1', reason: 'bitrate' });
+  UNNUMBERED['track.limited'].call(session, { trackId: 'another', reason: 'bitrate' });
+  equal(told, [['problem', null, 'track_limited']]);
+  equal(sentence(new SdkError('track_limited', '', { errors: [{ trackId: 't1' }] })).startsWith('You send more'), true);
+});
+
+check('a track that the server ended with a reason is withdrawn at once and not published again', () => {
+  const { session, told } = publishing();
+  REACTIONS['track.unpublished'].call(session, { trackId: 't1', participantId: 'me', reason: 'bitrate' });
+  equal(told, ['unpublish camera', ['unpublished', 'camera', 'track_ended']]);
 });

@@ -13,6 +13,9 @@ import { peoplePanel } from './people.js';
 import { shortcuts } from './shortcuts.js';
 import { Stage } from './stage.js';
 
+/** Problems of the session that concern the person in front of the page. */
+const SHOWN = new Set(['codec_unsupported', 'track_limited']);
+
 /**
  * @param {{session: import('../../sdk/index.js').Session, client: import('../../sdk/index.js').Client,
  *   local: import('./localmedia.js').LocalMedia, leave: () => void}} options
@@ -86,6 +89,6 @@ function announce(session, local) {
       muted = me.mute;
     }),
     local.on('problem', ({ text }) => toast(text, { error: true })),
-    session.on('problem', (error) => error.code === 'codec_unsupported' && toast(sentence(error), { error: true })),
+    session.on('problem', (error) => SHOWN.has(error.code) && toast(sentence(error), { error: true })),
   ];
 }
