@@ -11,10 +11,13 @@ from mediaserver.media.router import SENDER_SSRC, Router
 from mediaserver.media.track import Stream
 
 if TYPE_CHECKING:
+    from mediaserver.media.slot import Slot
     from mediaserver.media.transport import Transport
 
 FEEDBACK_S: Final = 0.06
 REPORT_S: Final = 1.0
+TAPPED_REPORT_S: Final = 0.1
+"""A recording gets sender reports at most this often: a flood of them must not fill its journal."""
 
 
 class Reports:
@@ -22,6 +25,7 @@ class Reports:
 
     def __init__(self, router: Router, clock: Callable[[], float], max_bitrate_bps: int) -> None:
         self._router, self._clock, self._max_bitrate_bps = router, clock, max_bitrate_bps
+        self._nacked: set[Slot] = set()
         self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
             rtcp.SenderReport: self._sender_report,
             rtcp.ReceiverReport: self._receiver_report,
@@ -41,7 +45,10 @@ class Reports:
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):
                 stream = transport.reception.streams.get(packet.ssrc)
-                if stream is not None and stream.primary is None and stream.track.taps:
+                if stream is None or stream.primary is not None or not stream.track.taps:
+                    continue
+                if now - stream.tapped_report_s >= TAPPED_REPORT_S:
+                    stream.tapped_report_s = now
                     self._router.tap_sender_report(stream, data)
 
     def _sender_report(self, transport: "Transport", packet: rtcp.SenderReport, now: float) -> None:
@@ -49,33 +56,49 @@ class Reports:
         if stream is not None:
             stream.stats.sender_report(packet.ntp, now)
             stream.clock.update(packet, now)
-        self._blocks(transport, packet.reports)
+        self._blocks(transport, packet.reports, now)
 
     def _receiver_report(self, transport: "Transport", packet: rtcp.ReceiverReport, now: float) -> None:
-        self._blocks(transport, packet.reports)
+        self._blocks(transport, packet.reports, now)
 
-    def _blocks(self, transport: "Transport", blocks: tuple[rtcp.ReportBlock, ...]) -> None:
+    def _blocks(self, transport: "Transport", blocks: tuple[rtcp.ReportBlock, ...], now: float) -> None:
         for block in blocks:
             slot = transport.slots_by_ssrc.get(block.ssrc)
             if slot is not None and slot.ssrc == block.ssrc:
                 slot.report(block)
+                round_trip_s = slot.reports_sent.round_trip_s(block, now)
+                if round_trip_s is not None:
+                    transport.rtt.sample(round_trip_s)
 
     def _nack(self, transport: "Transport", packet: rtcp.Nack, now: float) -> None:
         slot = transport.slots_by_ssrc.get(packet.media_ssrc)
         if slot is not None and slot.ssrc == packet.media_ssrc:
-            slot.resend(packet.sequences, now)
+            slot.nack(packet.sequences)
+            self._nacked.add(slot)
+
+    def answer_nacks(self) -> int:
+        """Send again what was asked for since the last call, audio first; returns how many packets were refused.
+
+        Called after packets that arrived were forwarded: first transmissions have precedence.
+        """
+        if not self._nacked:
+            return 0
+        now = self._clock()
+        slots = sorted(self._nacked, key=lambda slot: slot.kind)  # "audio" sorts before "video"
+        self._nacked.clear()
+        return sum(slot.resend(now) for slot in slots)
 
     def _pli(self, transport: "Transport", packet: rtcp.Pli, now: float) -> None:
         self._keyframe_for(transport, packet.media_ssrc)
 
     def _fir(self, transport: "Transport", packet: rtcp.Fir, now: float) -> None:
-        for ssrc, _ in packet.requests:
+        for ssrc in {ssrc for ssrc, _ in packet.requests}:
             self._keyframe_for(transport, ssrc)
 
     def _keyframe_for(self, transport: "Transport", ssrc: int) -> None:
         slot = transport.slots_by_ssrc.get(ssrc)
-        if slot is not None and slot.stream is not None:
-            self._router.want_keyframe(slot.stream)
+        if slot is not None:
+            self._router.keyframe_requested(slot)
 
     # ------------------------------------------------------------------------------------------ to clients
 
@@ -92,7 +115,7 @@ class Reports:
     def _repair_stream(self, transport: "Transport", stream: Stream, now: float) -> None:
         track = stream.track
         if track.enabled and track.nack and not track.policer.is_refusing(now):
-            missing = stream.losses.due(now, transport.rtt_s)
+            missing = stream.losses.due(now, transport.rtt.seconds)
             if missing:
                 transport.send_rtcp(rtcp.build_nack(SENDER_SSRC, stream.ssrc, missing))
         if stream.losses.take_keyframe_wish() and stream.is_wanted:
@@ -115,6 +138,7 @@ class Reports:
             report = slot.sender_report(now)
             if report is not None:
                 transport.send_rtcp(report)
+        transport.retransmissions.update(transport.forwarded_bps(now), None, transport.rtt.seconds, now)
 
     def _limit_bitrate(self, transport: "Transport", loss: float, now: float) -> None:
         """Tell the client what it may send: our estimate, or where it estimates itself the upper bound alone."""

@@ -169,6 +169,14 @@ class Router:
         if stream.track.kind == "video" and stream.keyframes.ask(self._clock()):
             self._send_pli(stream)
 
+    def keyframe_requested(self, slot: Slot) -> None:
+        """A subscriber asks for a keyframe of what its slot carries (PLI, FIR), within its own limit."""
+        stream = slot.stream
+        if stream is None or stream.track.kind != "video":
+            return
+        if stream.keyframes.ask_for(slot.transport.id, self._clock()):
+            self._send_pli(stream)
+
     def repeat_keyframe_wish(self, stream: Stream, now: float) -> None:
         if stream.track.enabled and stream.keyframes.due(now):
             self._send_pli(stream)

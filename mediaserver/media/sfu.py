@@ -218,6 +218,9 @@ class Sfu:
     def _drained(self) -> None:
         now = self._clock()
         self._router.flush(now)
+        refused = self._reports.answer_nacks()
+        if refused:
+            self._port.dropped["retransmission_budget"] += refused
         if now >= self._tick_due_s:
             self._tick_now()
 

@@ -4,11 +4,14 @@ Its sequence numbers, timestamps and VP8 picture ids only ever continue, whateve
 """
 
 import secrets
-from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.core import vp8 as vp8_payload
+from mediaserver.media.core.retransmission import RetransmissionHistory
+from mediaserver.media.core.round_trip import SentReports
+from mediaserver.media.core.rtcp import MAX_NACKED
 from mediaserver.media.core.sequence import SlotRewriter
 from mediaserver.media.core.vp8 import Vp8Descriptor, Vp8Rewriter
 from mediaserver.media.messages import SetSlot
@@ -18,19 +21,26 @@ if TYPE_CHECKING:
     from mediaserver.media.track import Stream, Track
     from mediaserver.media.transport import Transport
 
-_RESEND_INTERVAL_S: Final = 0.03
-"""The same packet is not sent again within a short round trip: one NACK for it was on its way already."""
 _CIPHERTEXTS: Final = 256
+MAX_REPORTED: Final = 50_000
+"""A report of more packets than this since the last one is a mistake."""
+
+
+class _Lost(NamedTuple):
+    """A packet to send again: the publisher's own, or without RTX (no offset) the datagram that was lost."""
+
+    data: bytes
+    timestamp_offset: int | None
 
 
 class Slot:
     """`track` is bound to it; `stream` is what it carries now, `target` what it will carry from a keyframe on."""
 
     __slots__ = (
-        "_last_vp8", "_resent", "cname", "codecs", "extensions", "fraction_lost", "kind", "max_height",
-        "max_width", "mid", "octets", "packets", "resumed", "retransmitted", "revision", "rewriter",
-        "rtt_s", "rtx_sequence", "rtx_ssrc", "sent", "special", "ssrc", "stream", "target", "track",
-        "transport", "vp8", "wiring",
+        "_last_vp8", "_resent", "cname", "codecs", "extensions", "fraction_lost", "highest_reported", "kind",
+        "max_height", "max_width", "mid", "nacked", "octets", "packets", "reports_sent", "resumed",
+        "retransmitted", "revision", "rewriter", "rtx_sequence", "rtx_ssrc", "sent", "special", "ssrc",
+        "stream", "target", "track", "transport", "vp8", "wiring",
     )  # fmt: skip
 
     def __init__(self, transport: "Transport", told: SetSlot) -> None:
@@ -56,10 +66,13 @@ class Slot:
         """Without RTX: what went out, by sequence, encrypted. To protect a number again with other bytes (a new
         TWCC number, say) would repeat a GCM nonce."""
         self._last_vp8: Vp8Descriptor | None = None
-        self._resent: deque[tuple[int, float]] = deque(maxlen=128)
+        self.nacked: dict[int, None] = {}
+        """Sequence numbers that the subscriber asks for; answered after what is to be forwarded first."""
+        self._resent = RetransmissionHistory()
+        self.reports_sent = SentReports()
         self.packets = self.octets = self.retransmitted = 0
         self.fraction_lost = 0.0
-        self.rtt_s = 0.1
+        self.highest_reported: int | None = None
         self.change(told)
 
     def change(self, told: SetSlot) -> None:
@@ -109,34 +122,53 @@ class Slot:
             if len(sent) > _CIPHERTEXTS:
                 del sent[next(iter(sent))]
 
-    def resend(self, sequences: tuple[int, ...], now: float) -> None:
-        """Answer a NACK: by RTX where negotiated (RFC 4588), else with the very datagram that was lost."""
-        self.book()
-        recent = {sequence for sequence, at in self._resent if now - at < _RESEND_INTERVAL_S}
-        for sequence in sequences:
-            if sequence not in recent and self._resend_one(sequence, now):
-                self._resent.append((sequence, now))
-                self.retransmitted += 1
+    def nack(self, sequences: Iterable[int]) -> None:
+        """Take note of what the subscriber misses; `resend` answers it."""
+        if len(self.nacked) < MAX_NACKED:
+            self.nacked.update(dict.fromkeys(sequences))
 
-    def _resend_one(self, sequence: int, now: float) -> bool:
+    def resend(self, now: float) -> int:
+        """Answer the NACKs: by RTX where negotiated (RFC 4588), else with the very datagram that was lost.
+
+        Returns how many packets were refused, since the subscriber's budget for retransmissions is used up.
+        """
+        if not self.nacked:
+            return 0
+        self.book()
+        due = self._resent.due(self.nacked, self.transport.rtt.seconds, now)
+        self.nacked.clear()
+        for index, sequence in enumerate(due):
+            lost = self._find(sequence, now)
+            if lost is None:
+                continue
+            if not self.transport.retransmissions.take(len(lost.data), now, audio=self.kind == "audio"):
+                return len(due) - index
+            if self._resend_one(sequence, lost, now):
+                self._resent.sent(sequence, now)
+                self.retransmitted += 1
+        return 0
+
+    def _find(self, sequence: int, now: float) -> "_Lost | None":
+        """The packet that went out as `sequence`, if it is still there."""
         if self.sent is not None:
             protected = self.sent.get(sequence)
-            if protected is not None:
-                self.transport.send_protected(protected)
-            return protected is not None
+            return None if protected is None else _Lost(protected, None)
         origin = self.rewriter.origin(sequence)
         if origin is None or origin.source is None or self.rtx_ssrc is None or self.wiring is None:
-            return False
-        original = origin.source.cache.get(origin.sequence, now)
-        if original is None:
-            return False
+            return None
         if self.vp8 is not None and origin.generation != self.rewriter.generation:
-            return False  # its picture ids belong to an earlier binding
-        packet = self._wrapped(original, sequence, origin.timestamp_offset, now)
-        if packet is None:
-            return False
-        self.transport.send_rtp(packet)
-        return True
+            return None  # its picture ids belong to an earlier binding
+        original = origin.source.cache.get(origin.sequence, now)
+        return None if original is None else _Lost(original, origin.timestamp_offset)
+
+    def _resend_one(self, sequence: int, lost: "_Lost", now: float) -> bool:
+        if lost.timestamp_offset is None:
+            self.transport.send_protected(lost.data)
+            return True
+        packet = self._wrapped(lost.data, sequence, lost.timestamp_offset, now)
+        if packet is not None:
+            self.transport.send_rtp(packet)
+        return packet is not None
 
     def _wrapped(self, original: bytes, sequence: int, timestamp_offset: int, now: float) -> bytearray | None:
         header = rtp.parse(original, len(original))
@@ -164,9 +196,14 @@ class Slot:
         )  # fmt: skip
         return out
 
-    def report(self, block: rtcp.ReportBlock) -> None:
-        """What the subscriber says about this slot's stream."""
+    def report(self, block: rtcp.ReportBlock) -> tuple[int, int]:
+        """Take a report on this slot's stream; return the packets (expected, lost) since the last one."""
         self.fraction_lost = block.fraction_lost / 256
+        before, self.highest_reported = self.highest_reported, block.highest_sequence
+        expected = 0 if before is None else block.highest_sequence - before
+        if not 0 < expected <= MAX_REPORTED:
+            return 0, 0
+        return expected, round(expected * self.fraction_lost)
 
     def sender_report(self, now: float) -> bytes | None:
         """A sender report by the publisher's clock, so that its tracks stay in step at the subscriber."""
@@ -175,4 +212,7 @@ class Slot:
         if stream is None or offset is None or not self.packets:
             return None
         report = stream.clock.build(self.ssrc, offset, self.packets, self.octets, now)
-        return None if report is None else report + rtcp.build_sdes(self.ssrc, self.cname)
+        if report is None:
+            return None
+        self.reports_sent.sent(int.from_bytes(report[10:14], "big"), now)
+        return report + rtcp.build_sdes(self.ssrc, self.cname)

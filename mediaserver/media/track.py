@@ -34,8 +34,8 @@ class Stream:
 
     __slots__ = (
         "bitrate_bps", "bytes_before", "cache", "clock", "groups", "is_new", "keyframes",
-        "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "steady", "track",
-        "waiting",
+        "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "steady",
+        "tapped_report_s", "track", "waiting",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
@@ -60,6 +60,8 @@ class Stream:
         """The newest packet's descriptor, from which a slot's numbering goes on after a rebinding."""
         self.bitrate_bps = 0
         self.bytes_before = 0
+        self.tapped_report_s = float("-inf")
+        """When a sender report last went to the taps."""
 
     @property
     def is_wanted(self) -> bool:

@@ -14,6 +14,9 @@ from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.core.bandwidth import BandwidthEstimator
 from mediaserver.media.core.feedback import ArrivalRecorder
 from mediaserver.media.core.policer import Policer, PolicingLimits
+from mediaserver.media.core.retransmission import RetransmissionBudget
+from mediaserver.media.core.round_trip import RoundTripTime
+from mediaserver.media.core.rtcp_budget import RtcpBudget
 from mediaserver.media.dtls import Dtls
 from mediaserver.media.ice import CONSENT_S, SILENT_S, Agents
 from mediaserver.media.leg import Leg
@@ -86,7 +89,9 @@ class Transport:
         self._unknown_ssrcs = TokenBucket(UNKNOWN_SSRCS_PER_S, UNKNOWN_SSRCS_PER_S, clock())
         self.bandwidth = BandwidthEstimator(maximum_bps=limits.max_bitrate_bps)
         self.last_feedback = 0.0
-        self.rtt_s = 0.1
+        self.rtt = RoundTripTime()
+        self.retransmissions = RetransmissionBudget(clock())
+        self._rtcp_budget = RtcpBudget(clock())
         self._opened = clock()
         self._rtcp_ssrcs: set[int] = set()
         self._transport_sequence = 0
@@ -226,16 +231,28 @@ class Transport:
             self._dropped["srtcp"] += 1
             return
         self._rtcp_ssrcs.add(ssrc)
-        self.last_sign = self._clock()
+        now = self.last_sign = self._clock()
+        # Only authenticated datagrams are charged, so that nobody else can use up the client's budget.
+        if not self._rtcp_budget.admit(length[0], now):
+            self._dropped["rtcp_flood"] += 1
+            return
         data = bytes(view[offset : offset + length[0]])
         try:
             packets = rtcp.parse(data)
+        except rtcp.Excessive:
+            self._dropped["rtcp_excessive"] += 1
+            return
         except rtcp.Malformed:
             self._dropped["rtcp_malformed"] += 1
             return
+        self._rtcp_budget.charge(packets, now)
         self._listener.rtcp_arrived(self, packets, data)
 
     # ------------------------------------------------------------------------------------------ sending
+
+    def forwarded_bps(self, now: float) -> int:
+        """The bitrate of all streams that are forwarded to this client."""
+        return sum(slot.stream.meter.measured(now).bitrate_bps for slot in self.slots.values() if slot.stream)
 
     def next_transport_sequence(self) -> int:
         """The next transport-wide sequence number (of the extension, not of RTP)."""

@@ -1,33 +1,64 @@
 """When to send a picture loss indication for a stream: at once, then at intervals until the keyframe is there.
 
-However many subscribers ask, at most one leaves per interval: encoders answer each with an expensive picture.
+However many subscribers ask, the publisher gets a bounded number of requests: encoders answer each with a
+picture that costs all other viewers quality. One subscriber's own requests (PLI, FIR) are limited further, so
+that a flood of one leaves the others theirs.
 """
 
+from collections.abc import Hashable
+from typing import Final
+
+from mediaserver.base.token_bucket import TokenBucket
+
 INTERVAL_S = 0.4
+LONG_RUN_PER_S: Final = 1.0
+"""Requests to one publisher's stream in the long run; `BURST` may follow each other at `INTERVAL_S`."""
+BURST: Final = 10
+REQUESTER_PER_S: Final = 0.5
+"""Requests of one subscriber that count, in the long run, and at once."""
+REQUESTER_BURST: Final = 5
+_MAX_REQUESTERS: Final = 64
+"""Beyond it, subscribers that did not ask lately are forgotten."""
 
 
 class KeyframeRequests:
     """The wishes for a keyframe of one incoming stream; True from `ask` or `due` means: send a PLI now."""
 
-    __slots__ = ("_interval_s", "_sent_s", "_wanted")
+    __slots__ = ("_bucket", "_interval_s", "_requesters", "_sent_s", "_wanted")
 
     def __init__(self, interval_s: float = INTERVAL_S) -> None:
         self._interval_s = interval_s
         self._sent_s: float | None = None
         self._wanted = False
+        self._bucket: TokenBucket | None = None
+        self._requesters: dict[Hashable, TokenBucket] = {}
 
     @property
     def wanted(self) -> bool:
         return self._wanted
 
     def ask(self, now: float) -> bool:
-        """Someone needs a keyframe."""
+        """The server needs a keyframe, for a new subscriber or a recording say."""
         self._wanted = True
         return self.due(now)
+
+    def ask_for(self, requester: Hashable, now: float) -> bool:
+        """A subscriber asks for a keyframe; beyond its own limit this changes nothing."""
+        bucket = self._requesters.get(requester)
+        if bucket is None:
+            self._forget_idle(now)
+            bucket = self._requesters[requester] = TokenBucket(REQUESTER_PER_S, REQUESTER_BURST, now)
+        if self._wanted or bucket.take(1, now):
+            return self.ask(now)
+        return False
 
     def due(self, now: float) -> bool:
         """Poll it every 50 ms or so: an unfulfilled wish is repeated (the PLI or its answer may be lost)."""
         if not self._wanted or (self._sent_s is not None and now - self._sent_s < self._interval_s):
+            return False
+        if self._bucket is None:
+            self._bucket = TokenBucket(LONG_RUN_PER_S, BURST, now)
+        if not self._bucket.take(1, now):
             return False
         self._sent_s = now
         return True
@@ -35,3 +66,9 @@ class KeyframeRequests:
     def arrived(self) -> None:
         """A keyframe came: all wishes are fulfilled."""
         self._wanted = False
+
+    def _forget_idle(self, now: float) -> None:
+        if len(self._requesters) >= _MAX_REQUESTERS:
+            idle = [requester for requester, bucket in self._requesters.items() if bucket.is_full(now)]
+            for requester in idle:
+                del self._requesters[requester]

@@ -5,6 +5,7 @@ Each missing packet is asked for a bounded number of times; what stays missing t
 
 from dataclasses import dataclass
 
+from mediaserver.base.token_bucket import TokenBucket
 from mediaserver.media.core.sequence import MAX_DROPOUT
 
 REORDER_S = 0.010
@@ -14,6 +15,9 @@ MIN_INTERVAL_S = 0.020
 MAX_TRIES = 10
 MAX_MISSING = 500
 """More than that cannot be mended by retransmission."""
+MAX_NOTICED_PER_S = 1000
+"""More missing packets a second are given up at once: a sender that leaves gaps on purpose would otherwise cause
+work for hundreds of numbers with each packet."""
 
 
 @dataclass(slots=True)
@@ -26,11 +30,12 @@ class _Missing:
 class LossTracker:
     """Feed every packet to `received` (padding and unwrapped retransmissions, too); poll `due` every 10–20 ms."""
 
-    __slots__ = ("_count", "_highest", "_missing", "_wants_keyframe", "given_up", "recovered")
+    __slots__ = ("_count", "_highest", "_missing", "_noticed", "_wants_keyframe", "given_up", "recovered")
 
     def __init__(self) -> None:
         self._highest: int | None = None
         self._count = 0
+        self._noticed: TokenBucket | None = None
         self._missing: dict[int, _Missing] = {}  # by unwrapped number, ascending: only higher ones are added
         self._wants_keyframe = False
         self.recovered = 0
@@ -99,6 +104,12 @@ class LossTracker:
         self._highest = number
         if number - highest > MAX_DROPOUT:
             self._restart(number)
+            return
+        if self._noticed is None:
+            self._noticed = TokenBucket(MAX_NOTICED_PER_S, MAX_NOTICED_PER_S, now)
+        if not self._noticed.take(min(number - highest - 1, MAX_MISSING), now):
+            self.given_up += number - highest - 1
+            self._wants_keyframe = True
             return
         for one in range(max(highest + 1, number - MAX_MISSING), number):
             self._missing[one] = _Missing(now + REORDER_S, self._count)

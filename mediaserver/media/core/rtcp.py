@@ -1,12 +1,13 @@
 """RTCP packets: compound and reduced-size ones read into tuples, and built from numbers.
 
-Bytes that are not RTCP raise `Malformed` and nothing else; packet types that we do not use are skipped.
+Bytes that are not RTCP raise `Malformed` and nothing else; packet types that we do not use are skipped. What one
+datagram may make its reader do is bounded (`Excessive`).
 Sources: RFC 3550 section 6, RFC 4585 section 6, RFC 5104 section 4.3, RFC 5506, draft-alvestrand-rmcat-remb-03.
 """
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mediaserver.media.core.buffers import Readable
 
@@ -25,8 +26,18 @@ _FIR_ITEM = struct.Struct("!IB3x")
 _REMB = struct.Struct("!4sI")
 
 
+MAX_PACKETS: Final = 32
+"""Packets in one datagram; senders of dozens of streams put fewer into one."""
+MAX_NACKED: Final = 1000
+"""Sequence numbers that the NACKs of one datagram may ask for; Chromium's list of losses holds as many."""
+
+
 class Malformed(ValueError):
     """The bytes are no RTCP; the message says where."""
+
+
+class Excessive(Malformed):
+    """A datagram exceeds `MAX_PACKETS` or `MAX_NACKED`; nothing of it was used."""
 
 
 class ReportBlock(NamedTuple):
@@ -75,6 +86,7 @@ class Nack(NamedTuple):
     sender_ssrc: int
     media_ssrc: int
     sequences: tuple[int, ...]
+    """Each number once, in the order of the packet."""
 
 
 class TransportFeedback(NamedTuple):
@@ -111,9 +123,12 @@ def parse(buf: Readable, length: int | None = None) -> list[Packet]:
     """The packets in the first `length` bytes of `buf` (all by default), in order; raises `Malformed`."""
     data = bytes(buf if length is None else buf[:length])
     packets: list[Packet] = []
-    position = 0
+    position = count = nacked = 0
     try:
         while position < len(data):
+            count += 1
+            if count > MAX_PACKETS or nacked > MAX_NACKED:
+                break
             first, kind, words = _HEADER.unpack_from(data, position)
             end = position + 4 + 4 * words
             if first >> 6 != 2 or end > len(data):
@@ -124,9 +139,15 @@ def parse(buf: Readable, length: int | None = None) -> list[Packet]:
                 packet = read(first & 31, body)
                 if packet is not None:
                     packets.append(packet)
+                if isinstance(packet, Nack):
+                    nacked += len(packet.sequences)
             position = end
     except struct.error as error:
         raise Malformed(f"too short at {position}") from error
+    if count > MAX_PACKETS:
+        raise Excessive(f"more than {MAX_PACKETS} packets in one datagram")
+    if nacked > MAX_NACKED:
+        raise Excessive(f"more than {MAX_NACKED} sequence numbers in one datagram")
     return packets
 
 
@@ -187,14 +208,21 @@ def _read_rtpfb(form: int, body: bytes) -> Nack | TransportFeedback | None:
 
 
 def _nack_sequences(body: bytes) -> tuple[int, ...]:
-    found: list[int] = []
+    found: dict[int, None] = {}
+    items = set()
     for position in range(8, len(body), 4):
-        packet_id, mask = _NACK_ITEM.unpack_from(body, position)
-        found.append(packet_id)
+        item = _NACK_ITEM.unpack_from(body, position)
+        if item in items:
+            continue
+        items.add(item)
+        packet_id, mask = item
+        found[packet_id] = None
         while mask:
             lowest = mask & -mask
-            found.append((packet_id + lowest.bit_length()) & 0xFFFF)
+            found[(packet_id + lowest.bit_length()) & 0xFFFF] = None
             mask ^= lowest
+        if len(found) > MAX_NACKED:
+            break  # `parse` refuses the datagram
     return tuple(found)
 
 

@@ -94,3 +94,23 @@ def test_exactly_what_is_lost_is_asked_for(first: int, lost: set[int], overtaken
     for number in [0, *arriving]:
         tracker.received(first + number & 0xFFFF, 0.0)
     assert set(tracker.due(1.0, 0.05)) == {first + n & 0xFFFF for n in lost if n < max(arriving)}
+
+
+def test_a_sender_that_leaves_gaps_on_purpose_causes_no_work_for_each_number() -> None:
+    tracker = LossTracker()
+    received(tracker, 0)
+    for packet in range(1, 200):
+        received(tracker, packet * 450 & 0xFFFF, now=packet / 1000)
+    assert tracker.missing <= 500
+    assert len(tracker.due(1.0, 0.05)) <= 500
+    assert tracker.take_keyframe_wish()
+    assert tracker.given_up >= 190 * 449
+
+
+def test_gaps_are_asked_for_again_after_a_storm() -> None:
+    tracker = LossTracker()
+    received(tracker, 0)
+    for packet in range(1, 5):
+        received(tracker, packet * 450, now=0.0)
+    received(tracker, 1900, now=2.0)
+    assert 1899 in tracker.due(2.1, 0.05)

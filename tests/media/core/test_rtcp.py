@@ -174,3 +174,28 @@ def test_a_remb_is_close_and_never_more(bitrate_bps: int) -> None:
     [remb] = rtcp.parse(rtcp.build_remb(1, bitrate_bps, []))
     assert isinstance(remb, rtcp.Remb)
     assert bitrate_bps * (1 - 2**-17) <= remb.bitrate_bps <= bitrate_bps
+
+
+def test_repeated_nack_items_name_each_number_once() -> None:
+    header, item = rtcp.build_nack(1, 2, [])[4:12], bytes.fromhex("fff0ffff")
+    data = bytes.fromhex("81cd0156") + header + item * 340
+    (nack,) = rtcp.parse(data)
+    assert isinstance(nack, rtcp.Nack)
+    assert nack.sequences == tuple(number & 0xFFFF for number in range(0xFFF0, 0x10001))
+
+
+def test_a_datagram_may_name_as_many_losses_as_a_browser_remembers() -> None:
+    most = list(range(rtcp.MAX_NACKED))
+    (nack,) = rtcp.parse(rtcp.build_nack(1, 2, most))
+    assert isinstance(nack, rtcp.Nack)
+    assert list(nack.sequences) == most
+    with pytest.raises(rtcp.Excessive):
+        rtcp.parse(rtcp.build_nack(1, 2, range(rtcp.MAX_NACKED + 1)))
+    with pytest.raises(rtcp.Excessive):
+        rtcp.parse(rtcp.build_nack(1, 2, most) + rtcp.build_nack(1, 3, [1]))
+
+
+def test_a_datagram_holds_at_most_32_packets() -> None:
+    assert len(rtcp.parse(rtcp.build_pli(1, 2) * rtcp.MAX_PACKETS)) == rtcp.MAX_PACKETS
+    with pytest.raises(rtcp.Excessive):
+        rtcp.parse(rtcp.build_pli(1, 2) * (rtcp.MAX_PACKETS + 1))
