@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from mediaserver.api import RESOURCES, Services, build_api
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.base.runtime import lock_data, node_name
 from mediaserver.base.secrets import Secrets, private_directory
@@ -155,6 +156,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             consequences=CONSEQUENCES,
             circles=Circles(events),
             mail=mail,
+            disk=DiskReserve(settings.data.dir, settings.data.reserve_bytes),
             node=node_name(settings.data.dir),
         )
 
@@ -246,7 +248,9 @@ def _media_workers(settings: Settings) -> MediaWorkers:
 
 async def _listen(settings: Settings, app: web.Application, stack: contextlib.AsyncExitStack) -> str:
     tls = _tls(settings)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True, auto_decompress=False
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     http = settings.http

@@ -135,7 +135,7 @@ async def _pictures(settings: Settings) -> Finding:
     with tempfile.TemporaryDirectory() as directory:
         picture = Path(directory, "picture")
         picture.write_bytes(base64.b64decode(_PICTURE))
-        seen = await probe_picture(picture, "image/gif", Path(directory, "thumbnail"))
+        seen = await probe_picture(picture, "image/gif", Path(directory, "thumbnail"), "doctor")
     if seen is None or seen.thumbnail is None:
         advice = "install the wheel of Pillow (pip install --only-binary=pillow pillow)"
         return Finding("problem", "pictures", "no thumbnail of an uploaded picture can be made", advice)

@@ -11,6 +11,7 @@ from mediaserver.api import errors, openapi
 from mediaserver.api.auth import PROXIES, TrustedProxies
 from mediaserver.api.bodies import Body
 from mediaserver.api.cors import Cors
+from mediaserver.api.encoded_bodies import refuse_encoded_bodies
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
@@ -138,6 +139,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     app[PROXIES] = TrustedProxies(settings.trusted_proxies)
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
+    app.middlewares.append(refuse_encoded_bodies)
     Cors(Origins(settings)).install(app)
     RateLimits(services.context.counters, services.context.settings.limits, PREFIX).install(app)
     endpoints = declared(resources)

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from mediaserver.base.errors import (
+    EncodedBody,
     InProgress,
     NotFound,
     Problem,
@@ -81,6 +82,8 @@ def _headers(problem: Problem) -> dict[str, str]:
     match problem:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
+        case EncodedBody():
+            return {"Accept-Encoding": "identity"}
         case TooMany() | Unavailable() | InProgress():
             return {"Retry-After": str(max(1, -int(-problem.retry_after_s // 1)))}
         case _:

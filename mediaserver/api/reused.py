@@ -82,6 +82,7 @@ _CODES = {
     401: ("unauthenticated", "the access token is not valid", "No access token, or one that does not hold."),
     403: ("forbidden", "you may not do that", "Not allowed for this person."),
     404: ("not_found", "there is nothing with this id", "There is no such thing."),
+    408: ("too_slow", "the file arrived at less than 8,000 bytes a second", "It took too long to send."),
     409: ("busy", "this is not possible as things are", "It collides with what there is; `code` says why."),
     410: ("expired", "this is over", "It was there and is no more."),
     412: ("changed", "somebody changed this meanwhile: read it again", "It is not what `If-Match` names."),
@@ -92,6 +93,7 @@ _CODES = {
     429: ("too_many", "at most 1200 reads a minute; try again later", "Too many requests."),
     500: ("internal", "something went wrong on our side (incident 5f1c2d3e4a5b6c7d)", "A fault of the server."),
     503: ("store_unavailable", "the document store does not answer", "Something is away; try again later."),
+    507: ("disk_reserve", "The server is short of disk space.", "Too little free disk for more files."),
 }
 _HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 

@@ -42,6 +42,12 @@ class NotFound(Problem):
     status, title = 404, "Not found"
 
 
+class TooSlow(Problem):
+    """The client took longer to send its request than it may."""
+
+    status, title = 408, "Request timeout"
+
+
 class Conflict(Problem):
     status, title = 409, "Conflict"
 
@@ -70,6 +76,10 @@ class UnsupportedMedia(Problem):
     status, title = 415, "Unsupported media type"
 
 
+class EncodedBody(UnsupportedMedia):
+    """The body, or a part of it, has a content coding; none is accepted."""
+
+
 class Invalid(Problem):
     """The request is understood but wrong; `errors` names every bad field."""
 
@@ -92,6 +102,12 @@ class Unavailable(Problem):
     def __init__(self, code: str, detail: str, retry_after_s: float = 2.0) -> None:
         super().__init__(code, detail)
         self.retry_after_s = retry_after_s
+
+
+class InsufficientStorage(Problem):
+    """Storing this would take disk space that is reserved for something else."""
+
+    status, title = 507, "Insufficient storage"
 
 
 class StartError(Exception):

@@ -60,6 +60,8 @@ class Tls(Section):
 class Data(Section):
     dir: Path = Path("data")
     """Where secrets, the embedded database, local objects and captures live."""
+    reserve_bytes: int = Field(512 * _MIB, ge=0)
+    """Free disk that uploads must leave for recordings and documents; below it they are refused."""
 
 
 class MongoDB(Section):
@@ -176,6 +178,18 @@ class Uploads(Section):
     """Largest other file."""
     max_bytes_per_person: int = Field(5 * 1024 * _MIB, ge=1)
     """All that one person may keep here."""
+    max_concurrent: int = Field(64, ge=1)
+    """Uploads under way at once. When all places are taken, a newcomer displaces one of whoever holds most."""
+    max_concurrent_per_person: int = Field(4, ge=1)
+    """Of them, those of one person."""
+    max_concurrent_per_address: int = Field(32, ge=1)
+    """Of them, those from one IPv4 address or one IPv6 /64."""
+    min_bytes_per_s: int = Field(8000, ge=1)
+    """An upload that is slower for longer than `slow_grace_s` is ended."""
+    slow_grace_s: float = Field(30.0, gt=0)
+    """How long an upload may pause, or stay below that rate."""
+    max_duration_s: float = Field(7200.0, gt=0)
+    """An upload that takes longer is ended."""
     presign_ttl_s: int = Field(900, ge=1, le=604_800)
     """With S3: how long after it was announced an upload may begin."""
     unused_ttl_s: int = Field(86400, ge=60)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 from mediaserver.base.clock import Clock
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.ids import new_id
 from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Settings
@@ -113,6 +114,7 @@ class Context:
     circles: Circles
     """Whom people follow and do not see, as far as it was asked for a moment ago."""
     mail: Mail
+    disk: DiskReserve
     consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)
     """By the class of documents that have any."""
     node: str = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import FieldError, Invalid, TooLarge, Unavailable
 from mediaserver.base.settings import Uploads
 from mediaserver.domain import media_types
@@ -32,21 +33,23 @@ def thumbnail_of(path: Path) -> Path:
     return path.with_name("thumbnail.webp")
 
 
-async def receive(chunks: AsyncIterator[bytes], path: Path, limits: Uploads, room: int) -> Arrived:
-    """Write `chunks` to `path`, at most `room` bytes (what its owner may still keep).
+async def receive(
+    chunks: AsyncIterator[bytes], path: Path, limits: Uploads, room: int, owner_id: str, disk: DiskReserve
+) -> Arrived:
+    """Write `chunks` to `path`, at most `room` bytes (what its owner may still keep), and look what they are.
 
-    TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable.
+    TooLarge naming the limit, Invalid for nothing or a bomb, InsufficientStorage, Unavailable.
     """
     try:
         with path.open("wb") as file:
-            size, head = await _write(chunks, file, limits, room)
+            size, head = await _write(chunks, file, limits, room, disk)
     except OSError as error:
         if isinstance(error, ConnectionError):  # the client, not the disk
             raise
         raise Unavailable("storage_failed", f"the upload cannot be kept: {error.strerror}") from error
     if not size:
         raise Invalid("invalid", "the file is empty", [FieldError("file", "is empty")])
-    arrived = await _look(path, size, head)
+    arrived = await _look(path, size, head, owner_id)
     refuse_too_large(arrived.content_type, size, limits)
     return arrived
 
@@ -65,7 +68,13 @@ def quota_exceeded(limits: Uploads) -> TooLarge:
     return TooLarge("quota_exceeded", f"there is no room for this file: {said}", [FieldError("file", said)])
 
 
-async def _write(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads, room: int) -> tuple[int, bytes]:
+async def _write(
+    chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads, room: int, disk: DiskReserve
+) -> tuple[int, bytes]:
+    def write(chunk: bytes) -> None:
+        disk.require(len(chunk))
+        file.write(chunk)
+
     head, size, content_type = bytearray(), 0, ""
     async for chunk in chunks:
         size += len(chunk)
@@ -76,17 +85,17 @@ async def _write(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Uploads, 
             content_type = media_types.sniff(bytes(head)) if len(head) == HEAD_BYTES else ""
         if content_type:
             refuse_too_large(content_type, size, limits)
-        await asyncio.to_thread(file.write, chunk)
+        await asyncio.to_thread(write, chunk)
     return size, bytes(head)
 
 
-async def _look(path: Path, size: int, head: bytes) -> Arrived:
+async def _look(path: Path, size: int, head: bytes, owner_id: str) -> Arrived:
     """What is not what it begins as is a plain file."""
     content_type = media_types.sniff(head)
     if content_type in media_types.PICTURE_FORMATS:
-        probed = await media_probe.probe_picture(path, content_type, thumbnail_of(path))
+        probed = await media_probe.probe_picture(path, content_type, thumbnail_of(path), owner_id)
     elif demuxer := media_types.DEMUXERS.get(content_type):
-        probed = await media_probe.probe_media(path, demuxer, thumbnail_of(path))
+        probed = await media_probe.probe_media(path, demuxer, thumbnail_of(path), owner_id)
     else:
         return Arrived(path, size, content_type)
     if probed is None:

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mediaserver.domain import media_types
 from mediaserver.domain.media_types import HEAD_BYTES, MAX_PIXELS, PICTURE_FORMATS
 from mediaserver.usecases import probe_process
+from mediaserver.usecases.fair_queue import FairQueue
 
 _WALL_S = 30.0
 _AT_ONCE = max(2, os.cpu_count() or 1)
-_PLACES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, FairQueue] = WeakKeyDictionary()
 _MAX_THUMBNAIL_BYTES = 4 << 20
 
 Pixels = Annotated[int, Field(gt=0, le=1 << 31)]
@@ -38,18 +39,22 @@ class Probed(BaseModel):
     """Width and height of the one that was written."""
 
 
-async def probe_picture(path: Path, content_type: str, thumbnail: Path) -> Probed | None:
-    """What the picture at `path` is, decoded; its thumbnail is written. None when it is damaged."""
-    return await _probe(probe_process.PICTURE + PICTURE_FORMATS[content_type], path, thumbnail)
+async def probe_picture(path: Path, content_type: str, thumbnail: Path, owner_id: str) -> Probed | None:
+    """What the picture at `path` is, decoded; its thumbnail is written. None when it is damaged.
+
+    The processes are shared fairly between owners of files, so nobody's bombs keep other people's files waiting.
+    """
+    return await _probe(probe_process.PICTURE + PICTURE_FORMATS[content_type], path, thumbnail, owner_id)
 
 
-async def probe_media(path: Path, demuxer: str, thumbnail: Path) -> Probed | None:
+async def probe_media(path: Path, demuxer: str, thumbnail: Path, owner_id: str) -> Probed | None:
     """What the sound or video file holds; a poster is written. None when it is not what it claims to be."""
-    return await _probe(demuxer, path, thumbnail)
+    return await _probe(demuxer, path, thumbnail, owner_id)
 
 
-async def _probe(form: str, path: Path, thumbnail: Path) -> Probed | None:
-    async with _PLACES.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)):
+async def _probe(form: str, path: Path, thumbnail: Path, owner_id: str) -> Probed | None:
+    queue = _QUEUES.setdefault(asyncio.get_running_loop(), FairQueue(_AT_ONCE, max(1, _AT_ONCE // 2)))
+    async with queue.turn(owner_id):
         said = await _last_line_of(form, str(path), str(thumbnail), str(MAX_PIXELS))
     try:
         probed = Probed.model_validate_json(said)

@@ -121,7 +121,7 @@ async def _fetch(ctx: Context, upload: Upload, path: Path) -> Arrived:
         said = f"is {there.size:,} bytes, not the {upload.size:,} that were announced"
         raise Invalid("invalid", f"the file {said}", [FieldError("size", said)])
     async with contextlib.aclosing(ctx.objects.read(upload.incoming_key)) as chunks:
-        return await receive(chunks, path, ctx.settings.uploads, upload.size)
+        return await receive(chunks, path, ctx.settings.uploads, upload.size, upload.owner_user_id, ctx.disk)
 
 
 async def _keep(ctx: Context, upload: Upload, arrived: Arrived) -> Upload:

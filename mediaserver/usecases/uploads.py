@@ -28,10 +28,14 @@ _FACE_TTL_S = 7 * 86400
 
 
 async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[bytes]) -> Upload:
-    """Store what `chunks` bring. TooLarge naming the limit, Invalid for nothing or a bomb, Unavailable."""
+    """Store what `chunks` bring.
+
+    TooLarge naming the limit, Invalid for nothing or a bomb, InsufficientStorage, Unavailable.
+    """
     directory, left = incoming(ctx), await room(ctx, actor.user_id)
     with tempfile.TemporaryDirectory(dir=directory, prefix="upload-", ignore_cleanup_errors=True) as own:
-        arrived = await receive(chunks, Path(own, "file"), ctx.settings.uploads, left)
+        path, limits = Path(own, "file"), ctx.settings.uploads
+        arrived = await receive(chunks, path, limits, left, actor.user_id, ctx.disk)
         return await store(ctx, actor, display_name(name), arrived)
 
 

@@ -63,7 +63,9 @@ def parts() -> dict[str, Any]:
 async def client(world: World, rooms: Rooms, parts: dict[str, Any]) -> AsyncIterator[Client]:
     app = web.Application()
     build_api(app, Services(world.ctx, rooms, parts))
-    async with TestClient(TestServer(app)) as client:
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)  # as `app.py` does
+    async with TestClient(server) as client:
         yield client
 
 

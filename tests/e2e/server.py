@@ -25,6 +25,7 @@ _CHEAP = {
     "limits.writes_per_minute": "1000000",
     "limits.anonymous_per_minute": "1000000",
     "recording.min_free_bytes": "0",
+    "data.reserve_bytes": "0",
 }
 
 

@@ -11,6 +11,7 @@ import socketio
 from aiohttp import web
 
 from mediaserver.base.clock import utc_now
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Settings, load_settings
 from mediaserver.base.signing import UrlSigner
@@ -53,7 +54,7 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
             circles=Circles(events),
-            consequences=CONSEQUENCES, mail=open_mail(settings.mail, data),
+            consequences=CONSEQUENCES, mail=open_mail(settings.mail, data), disk=DiskReserve(data, 0),
         )  # fmt: skip
     finally:
         passwords.close()

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.ids import new_id
 from mediaserver.base.settings import Data, Settings
 from mediaserver.base.signing import UrlSigner
@@ -48,7 +49,9 @@ class HandClock:
 
 
 @asynccontextmanager
-async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIterator[Context]:
+async def stored_context(
+    uri: str, data_dir: Path, disk: DiskReserve | None = None, **settings: Any
+) -> AsyncIterator[Context]:
     stack = AsyncExitStack()
     database = await stack.enter_async_context(empty_database(uri))
     chosen = Settings(data=Data(dir=data_dir), **settings)
@@ -61,6 +64,7 @@ async def stored_context(uri: str, data_dir: Path, **settings: Any) -> AsyncIter
         "signer": UrlSigner(b"k" * 32),
         "tokens": AccessTokens(b"t" * 32, 900),
         "circles": Circles(Events()),
+        "disk": disk or DiskReserve(data_dir, 0),
         "repositories": Repositories(database, DOCUMENTS, clock),
     }
     try:

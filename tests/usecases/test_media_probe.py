@@ -25,7 +25,7 @@ def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def probe(script: Path, *lines: str) -> Probed | None:
     script.write_text("\n".join(["#!/bin/sh", *lines]))
-    return await probe_media(script, "mov", script.with_name("thumbnail.webp"))
+    return await probe_media(script, "mov", script.with_name("thumbnail.webp"), "ann")
 
 
 async def test_what_it_knew_before_it_died_counts(instead: Path) -> None:
@@ -75,7 +75,7 @@ async def test_one_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     never = tmp_path / "never"
     os.mkfifo(never)  # nobody writes: it waits
     began = time.monotonic()
-    assert await probe_picture(never, "image/png", tmp_path / "thumbnail.webp") is None
+    assert await probe_picture(never, "image/png", tmp_path / "thumbnail.webp", "ann") is None
     assert time.monotonic() - began < 20
 
 
@@ -95,7 +95,9 @@ async def test_few_look_at_once_however_many_come(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(media_probe, "_AT_ONCE", 2)
     monkeypatch.setattr(media_probe, "_last_line_of", counted)
-    found = await asyncio.gather(*(probe_picture(picture, "image/png", tmp_path / f"{n}.webp") for n in range(6)))
+    found = await asyncio.gather(
+        *(probe_picture(picture, "image/png", tmp_path / f"{n}.webp", f"person {n}") for n in range(6))
+    )
     assert [one and one.thumbnail for one in found] == [(40, 40)] * 6
     assert most == 2
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mediaserver.base.disk import DiskReserve
 from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Auth, Data, Http, Limits, Settings
 from mediaserver.base.signing import UrlSigner
@@ -138,6 +139,7 @@ async def open_world(
         circles=Circles(events),
         consequences=consequences,
         mail=mail,
+        disk=DiskReserve(directory, 0),
     )
     try:
         yield World(ctx, clock, letters)

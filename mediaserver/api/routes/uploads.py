@@ -1,15 +1,16 @@
-"""Uploads over REST: one file of a multipart form, streamed to disk; never more at once than the server bears."""
+"""Uploads over REST: one file of a multipart form, streamed to disk, at a minimum rate and from a bounded number
+of people at once."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from aiohttp import BodyPartReader, web
 from pydantic import Field, StringConstraints
 
 from mediaserver.api.bodies import Body
+from mediaserver.api.encoded_bodies import require_plain_part
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.views import PresignedView, UploadView
 from mediaserver.base.clock import rfc3339
@@ -19,17 +20,17 @@ from mediaserver.base.errors import (
     Invalid,
     TooLarge,
     TooMany,
-    Unavailable,
+    TooSlow,
     UnsupportedMedia,
 )
+from mediaserver.base.minimum_rate import MinimumRate
+from mediaserver.base.networks import client_network
 from mediaserver.base.settings import Uploads
 from mediaserver.domain.media_types import MediaType
 from mediaserver.usecases import presigned, uploads
+from mediaserver.usecases.upload_places import PlaceLimits, Transfer, UploadPlaces
 
-_IN_FLIGHT = 32
-_IN_FLIGHT_PER_PERSON = 4
 _CHUNK = 256 * 1024
-_IDLE_S = 30.0
 _FORM_BYTES = 64 * 1024  # what a form takes beside its file
 _BROKEN = BadRequest("malformed", "the body is not a multipart form, or it ends too early")
 
@@ -43,20 +44,22 @@ class Announcement(Body):
 
 
 class UploadDesk:
-    """Handles the calls and counts the uploads under way."""
+    """Handles the calls. Uploads under way each hold a place, which `UploadPlaces` may give to somebody else."""
 
     def __init__(self) -> None:
-        self._under_way: Counter[str] = Counter()
+        self._places: UploadPlaces | None = None
+        self._deadlines: dict[Transfer, asyncio.Timeout] = {}
 
     async def create(self, call: Call) -> Answer:
         request, limits = call.request, call.context.settings.uploads
         if request.content_type != "multipart/form-data":
             raise UnsupportedMedia("unsupported_media_type", "the body must be multipart/form-data")
         _refuse_early(request, limits)
-        with self._place(call.actor.user_id):
-            part = await _file_part(request)
-            name = part.filename or "file"
-            upload = await uploads.create(call.context, call.actor, name, _chunks(part))
+        async with self._place(call) as transfer:
+            await asyncio.to_thread(call.context.disk.require, request.content_length or 0)
+            source = _Source(request, transfer, limits)
+            part = await source.file_part()
+            upload = await uploads.create(call.context, call.actor, part.filename or "file", source.chunks(part))
         data = uploads.describe(call.context, call.actor.user_id, upload)
         return Answer(data, location=f"/uploads/{upload.id}", status=201)
 
@@ -73,7 +76,7 @@ class UploadDesk:
         return Answer(data, location=f"/uploads/{made.upload.id}", status=201)
 
     async def complete(self, call: Call) -> Answer:
-        with self._place(call.actor.user_id):
+        async with self._place(call):
             upload = await presigned.complete(call.context, call.actor, call.id())
         return Answer(uploads.describe(call.context, call.actor.user_id, upload))
 
@@ -85,18 +88,103 @@ class UploadDesk:
         await uploads.delete(call.context, call.actor, call.id())
         return Answer(status=204)
 
-    @contextmanager
-    def _place(self, person: str) -> Iterator[None]:
-        if self._under_way[person] >= _IN_FLIGHT_PER_PERSON:
-            raise TooMany("too_many_uploads", f"at most {_IN_FLIGHT_PER_PERSON} uploads at once", 1.0)
-        if self._under_way.total() >= _IN_FLIGHT:
-            raise Unavailable("busy", "the server is taking as many uploads as it can; try again in a moment")
-        self._under_way[person] += 1
+    @asynccontextmanager
+    async def _place(self, call: Call) -> AsyncIterator[Transfer]:
+        """Hold a place as long as the block runs. Raises TooMany, Unavailable `busy`, TooSlow.
+
+        The block is cancelled when its time is over, or when its place is given to somebody else.
+        """
+        limits = call.context.settings.uploads
+        if self._places is None:
+            self._places = UploadPlaces(_place_limits(limits))
+        transfer = Transfer(call.actor.user_id, client_network(call.address))
+        displaced = self._places.admit(transfer)
+        if displaced is not None:
+            self._end(displaced)
         try:
-            yield
+            async with asyncio.timeout(limits.max_duration_s) as deadline:
+                self._deadlines[transfer] = deadline
+                try:
+                    yield transfer
+                finally:
+                    del self._deadlines[transfer]
+        except TimeoutError:
+            if transfer.displaced:
+                detail = "You had the most uploads under way, and somebody else needed a place. Try again later."
+                raise TooMany("upload_displaced", detail, 10.0) from None
+            if deadline.expired():
+                detail = f"An upload may take {limits.max_duration_s:g} seconds at most (uploads.max_duration_s)."
+                raise TooSlow("too_slow", detail) from None
+            raise
         finally:
-            self._under_way[person] -= 1
-            self._under_way += Counter()  # forget those with none
+            self._places.leave(transfer)
+
+    def _end(self, displaced: Transfer) -> None:
+        deadline = self._deadlines.get(displaced)
+        if deadline is not None and not deadline.expired():
+            deadline.reschedule(asyncio.get_running_loop().time())
+
+
+def _place_limits(limits: Uploads) -> PlaceLimits:
+    return PlaceLimits(limits.max_concurrent, limits.max_concurrent_per_person, limits.max_concurrent_per_address)
+
+
+class _Source:
+    """The bytes of one request, waited for only as long as they come at the minimum rate."""
+
+    def __init__(self, request: web.Request, transfer: Transfer, limits: Uploads) -> None:
+        self._request, self._transfer, self._limits = request, transfer, limits
+        self._rate = MinimumRate(limits.min_bytes_per_s, limits.slow_grace_s)
+
+    async def file_part(self) -> BodyPartReader:
+        """The form's first part, which must be the file."""
+        try:
+            async with asyncio.timeout(self._rate.patience_s):
+                part = await (await self._request.multipart()).next()
+        except TimeoutError:
+            raise self._too_slow() from None
+        except (ValueError, AssertionError, web.HTTPException):
+            raise _BROKEN from None
+        if part is None or not isinstance(part, BodyPartReader) or part.name != "file":
+            raise Invalid("invalid", "the form has one field, `file`", [FieldError("file", "is required")])
+        if part.filename is None:
+            raise Invalid("invalid", "the field `file` is no file", [FieldError("file", "must be a file")])
+        require_plain_part(part.headers)
+        return part
+
+    async def chunks(self, part: BodyPartReader) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        while not part.at_eof():
+            began_s = loop.time()
+            try:
+                async with asyncio.timeout(self._rate.patience_s):
+                    chunk = await part.read_chunk(_CHUNK)
+            except TimeoutError:
+                raise self._too_slow() from None
+            except (ValueError, AssertionError, web.HTTPException):
+                raise _BROKEN from None
+            self._rate.received(len(chunk), loop.time() - began_s)
+            self._transfer.received += len(chunk)
+            if chunk:
+                yield chunk
+
+    def _too_slow(self) -> TooSlow:
+        rate, grace_s = self._limits.min_bytes_per_s, self._limits.slow_grace_s
+        return TooSlow(
+            "too_slow",
+            f"The file arrived at less than {rate:,} bytes a second for {grace_s:g} seconds. "
+            "Check your connection and try again.",
+        )
+
+
+def _refuse_early(request: web.Request, limits: Uploads) -> None:
+    """What is larger than anything may be is refused before it is read."""
+    names = ("max_image_bytes", "max_video_bytes", "max_audio_bytes", "max_file_bytes")
+    name = max(names, key=lambda one: getattr(limits, one))
+    limit: int = getattr(limits, name)
+    if (request.content_length or 0) > limit + _FORM_BYTES:
+        said = f"at most {limit:,} bytes (uploads.{name})"
+        raise TooLarge("too_large", f"the file is too large; {said}", [FieldError("file", said)])
 
 
 def endpoints() -> tuple[Endpoint, ...]:
@@ -111,7 +199,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             status=201,
             answer=UploadView,
             consumes="multipart/form-data",
-            errors=(400, 413, 415, 422, 429, 503),
+            errors=(400, 408, 413, 415, 422, 429, 503, 507),
         ),
         Endpoint(
             "POST",
@@ -131,7 +219,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             desk.complete,
             tag,
             answer=UploadView,
-            errors=(403, 404, 409, 413, 429),
+            errors=(403, 404, 408, 409, 413, 429, 507),
         ),
         Endpoint(
             "GET",
@@ -152,38 +240,3 @@ def endpoints() -> tuple[Endpoint, ...]:
             errors=(403, 404, 409),
         ),
     )
-
-
-def _refuse_early(request: web.Request, limits: Uploads) -> None:
-    """What is larger than anything may be is refused before it is read."""
-    names = ("max_image_bytes", "max_video_bytes", "max_audio_bytes", "max_file_bytes")
-    name = max(names, key=lambda one: getattr(limits, one))
-    limit: int = getattr(limits, name)
-    if (request.content_length or 0) > limit + _FORM_BYTES:
-        said = f"at most {limit:,} bytes (uploads.{name})"
-        raise TooLarge("too_large", f"the file is too large; {said}", [FieldError("file", said)])
-
-
-async def _file_part(request: web.Request) -> BodyPartReader:
-    """The form's one part."""
-    try:
-        async with asyncio.timeout(_IDLE_S):
-            part = await (await request.multipart()).next()
-    except (ValueError, AssertionError, TimeoutError, web.HTTPException):
-        raise _BROKEN from None
-    if part is None or not isinstance(part, BodyPartReader) or part.name != "file":
-        raise Invalid("invalid", "the form has one field, `file`", [FieldError("file", "is required")])
-    if part.filename is None:
-        raise Invalid("invalid", "the field `file` is no file", [FieldError("file", "must be a file")])
-    return part
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while not part.at_eof():
-        try:
-            async with asyncio.timeout(_IDLE_S):
-                chunk = await part.read_chunk(_CHUNK)
-        except (ValueError, AssertionError, TimeoutError, web.HTTPException):
-            raise _BROKEN from None
-        if chunk:
-            yield chunk

@@ -41,6 +41,10 @@ const BY_CODE = {
   already_submitted: 'You handed this in already.',
   quota_exceeded: 'You have no room left for files. Delete some first.',
   too_large: 'This file is too large.',
+  too_many_uploads: 'You have too many uploads under way. Wait until one has finished.',
+  upload_displaced: 'The server is busy, and somebody else needed a place. Upload this file again in a moment.',
+  too_slow: 'The upload was too slow. Check your connection and try again.',
+  disk_reserve: 'The server is short of disk space and takes no files now. Try again later.',
   too_many_exports: 'Your data is being collected already. Wait until that is done.',
   not_recording: 'This session is not being recorded.',
 };
