@@ -262,7 +262,7 @@ def _udp_port(settings: Settings, index: int) -> Finding:
     number = media.port + index if media.port else 0
     matter = f"media worker {index}"
     try:
-        port = Port(media.ip, number, {}, lambda data, address: None, lambda: None, media.gso)
+        port = Port(media.ip, number, {}, lambda data, address: [], lambda: None, media.gso)
     except (StartError, OSError, OverflowError) as error:
         return Finding("problem", matter, str(error), "end what uses it, or choose media.ip and media.port")
     gso, opened = port.gso, port.port

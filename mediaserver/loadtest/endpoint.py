@@ -17,7 +17,7 @@ from zlib import crc32
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from mediaserver.loadtest.sdp import Answer
-from mediaserver.media import srtp
+from mediaserver.media import srtp, stun
 from mediaserver.media.core import rtcp
 from mediaserver.media.core.demux import Kind, classify
 
@@ -110,13 +110,24 @@ class Endpoint:
     def _other(self, kind: Kind, size: int) -> None:
         if kind is Kind.DTLS:
             self._dtls_path.received.put_nowait(bytes(self._buffer[:size]))
-        elif kind is Kind.STUN and bytes(self._buffer[:2]) == b"\x01\x01":
-            self._answered.set()
+        elif kind is Kind.STUN:
+            self._take_stun(bytes(self._buffer[:size]))
         elif kind is Kind.RTCP and self._keys is not None:
             self._memory.view[:size] = self._buffer[:size]
             self._length[0] = size
             if not srtp.unprotect_rtcp(self._keys.rx, self._memory.pointer(0), self._length):
                 self._on_rtcp(rtcp.parse(self._memory.view, self._length[0]))
+
+    def _take_stun(self, data: bytes) -> None:
+        """Note the response to a check of ours, or answer the server's request (RFC 8445 section 7.3)."""
+        if stun.is_response(data):
+            self._answered.set()
+            return
+        assert self._remote is not None
+        with contextlib.suppress(stun.Malformed):
+            request = stun.parse_request(data)
+            if request.local_ufrag == self.ufrag and request.has_integrity(self.pwd.encode()):
+                self._send(stun.success(request.transaction, self._remote.address, self.pwd.encode()))
 
     async def _check(self) -> None:
         while True:

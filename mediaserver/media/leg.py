@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from mediaserver.media.ice import Route
+from mediaserver.media.route import Route
 
 log = logging.getLogger(__name__)
 

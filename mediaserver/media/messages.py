@@ -85,23 +85,29 @@ class OpenTransport(Request):
 
 
 class IceParameters(Message):
+    """The ICE credentials of one end."""
+
     ufrag: str
     pwd: str
 
 
 class ConnectTransport(Request):
-    """Tell the client's DTLS fingerprints; the client is always the DTLS client (we answer `setup:passive`)."""
+    """Set the client's ICE credentials and DTLS fingerprints; the client is always the DTLS client (we answer
+    `setup:passive`)."""
 
     op: ClassVar[str] = "connect_transport"
     transport: str
+    ice: IceParameters
     fingerprints: list[Fingerprint]
 
 
 class RestartIce(Request):
-    """Mint new ICE credentials (reply: IceParameters); DTLS and SRTP state stays (RFC 8445 section 9)."""
+    """Set the client's new ICE credentials and make new ones of our own (reply: IceParameters); DTLS and SRTP
+    state stays (RFC 8445 section 9)."""
 
     op: ClassVar[str] = "restart_ice"
     transport: str
+    ice: IceParameters
 
 
 class CloseTransport(Request):

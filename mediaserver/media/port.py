@@ -1,19 +1,19 @@
 """The UDP port of a worker: a listening socket and one connected to each client, read in place and sorted.
 
-What comes over a route that no valid STUN check has bound is STUN or nothing: it reaches no transport.
+Only STUN is accepted over a route that is not bound (see `ice`): nothing else from there reaches a transport.
 """
 
 import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from mediaserver.base.errors import StartError
 from mediaserver.media import srtp
-from mediaserver.media.ice import Route
 from mediaserver.media.leg import IP_PKTINFO, Gso, Leg, local_address, source_control
+from mediaserver.media.route import Route
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Receiver(Protocol):
 
 
 class Port:
-    """`owners` maps bound routes to receivers; `on_stun` takes (data, route) and may give an answer;
+    """`owners` maps bound routes to receivers; `on_stun` takes (data, route) and returns what to send back there;
     `on_drained` is called when the datagrams that waited have been handed on."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Port:
         ip: str,
         port: int,
         owners: dict[Route, Any],
-        on_stun: Callable[[bytes, Route], bytes | None],
+        on_stun: Callable[[bytes, Route], Sequence[bytes]],
         on_drained: Callable[[], None],
         gso: bool = True,
     ) -> None:
@@ -170,9 +170,8 @@ class Port:
             else:
                 owner.receive_media(offset, size)
         elif first < 4:
-            answer = self._on_stun(bytes(slot[:size]), route)
-            if answer is not None:
-                self._answer(answer, route)
+            for datagram in self._on_stun(bytes(slot[:size]), route):
+                self.send(datagram, route)
         elif owner is None:
             self.dropped["stranger"] += 1
         elif 19 < first < 64:
@@ -180,8 +179,9 @@ class Port:
         else:
             self.dropped["unknown"] += 1
 
-    def _answer(self, data: bytes, route: Route) -> None:
-        """From the address that was asked: clients take answers from no other (RFC 8445 section 7.2.5.2.1)."""
+    def send(self, data: bytes, route: Route) -> None:
+        """Send a STUN message from our end of the route: clients accept answers from the address that they asked
+        and no other (RFC 8445 section 7.2.5.2.1)."""
         try:
             self._sock.sendmsg((data,), (source_control(route.local),), 0, route.remote)
         except OSError:

@@ -18,12 +18,14 @@ from mediaserver.media.certificate import load_certificate
 from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.egress_tap import Taps
 from mediaserver.media.forward import Forwarder
-from mediaserver.media.ice import Agents, Route
+from mediaserver.media.ice import Agents
 from mediaserver.media.port import Port
 from mediaserver.media.reports import REPORT_S, Reports
+from mediaserver.media.route import Route
 from mediaserver.media.router import Router
 from mediaserver.media.slot import Slot
 from mediaserver.media.speakers import Speakers
+from mediaserver.media.stun import Credentials
 from mediaserver.media.track import Stream, Track
 from mediaserver.media.transport import Transport, close_all
 
@@ -95,12 +97,14 @@ class Sfu:
     async def connect_transport(self, told: m.ConnectTransport) -> m.Empty:
         if not told.fingerprints:
             raise Invalid("no_fingerprint", "a client needs a certificate fingerprint")
-        self._transport(told.transport).connect(told.fingerprints)
+        transport = self._transport(told.transport)
+        self._agents.connect(transport.agent, Credentials(told.ice.ufrag, told.ice.pwd))
+        transport.connect(told.fingerprints)
         return m.Empty()
 
     async def restart_ice(self, told: m.RestartIce) -> m.IceParameters:
         transport = self._transport(told.transport)
-        self._agents.restart(transport.agent)
+        self._agents.restart(transport.agent, Credentials(told.ice.ufrag, told.ice.pwd))
         return _ice_parameters(transport)
 
     async def close_transport(self, told: m.CloseTransport) -> m.Empty:
@@ -212,7 +216,7 @@ class Sfu:
     def rtcp_arrived(self, transport: Transport, packets: list[rtcp.Packet], data: bytes) -> None:
         self._reports.arrived(transport, packets, data)
 
-    def _stun(self, data: bytes, route: Route) -> bytes | None:
+    def _stun(self, data: bytes, route: Route) -> list[bytes]:
         return self._agents.receive(data, route, self._clock())
 
     def _drained(self) -> None:
@@ -239,6 +243,8 @@ class Sfu:
             log.exception("tick failed")
 
     def _tick(self, now: float) -> None:
+        for request, route in self._agents.due(now):
+            self._port.send(request, route)
         transports = list(self._transports.values())
         for transport in transports:
             if transport.reception.streams:

@@ -1,14 +1,14 @@
-"""STUN binding requests and their answers as an ICE-lite agent needs them (RFC 8489, RFC 8445).
+"""STUN binding requests and responses, in both directions (RFC 8489, RFC 8445).
 
-Parsing trusts nothing: what is no well-formed binding request with a right FINGERPRINT is `Malformed`, before
-any key is looked at.
+Parsing trusts nothing: anything but a well-formed binding request with a valid FINGERPRINT, or a well-formed
+binding response, is `Malformed`, before any key is looked at.
 """
 
 import hmac
 import ipaddress
 import struct
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 COOKIE: Final = 0x2112A442
@@ -34,6 +34,9 @@ _HEADER: Final = struct.Struct("!HHI12s")
 _ATTRIBUTE: Final = struct.Struct("!HH")
 _FINGERPRINT_XOR: Final = 0x5354554E
 _KNOWN_REQUIRED: Final = frozenset({USERNAME, MESSAGE_INTEGRITY, PRIORITY, USE_CANDIDATE})
+_RESPONSE_TYPES: Final = frozenset({b"\x01\x01", b"\x01\x11"})
+_PEER_REFLEXIVE_PRIORITY: Final = 110 << 24 | 65535 << 8 | 255
+"""RFC 8445 sections 7.1.1 and 5.1.2.1; no client decides by it, as it is the controlling agent."""
 _REASONS: Final = {400: b"Bad Request", 420: b"Unknown Attribute", 487: b"Role Conflict"}
 
 Address = tuple[Any, ...]
@@ -41,7 +44,14 @@ Address = tuple[Any, ...]
 
 
 class Malformed(ValueError):
-    """Not a STUN binding request that deserves an answer."""
+    """Not a STUN binding request or response."""
+
+
+class Credentials(NamedTuple):
+    """One end's ICE username fragment and password (RFC 8445 section 5.3)."""
+
+    ufrag: str
+    password: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,7 +70,63 @@ class Request:
     signature: bytes
 
     def has_integrity(self, password: bytes) -> bool:
-        return hmac.compare_digest(hmac.digest(password, self.signed, "sha1"), self.signature)
+        """Whether the sender knows the password of the end that it addresses."""
+        return _is_signed(self, password)
+
+
+@dataclass(slots=True, frozen=True)
+class Response:
+    """A binding response whose MESSAGE-INTEGRITY is still to be checked."""
+
+    transaction: bytes
+    success: bool
+    """False for an error response."""
+    signed: bytes
+    """What MESSAGE-INTEGRITY covers, its length field already as the signer saw it."""
+    signature: bytes
+
+    def has_integrity(self, password: bytes) -> bool:
+        """Whether it is signed with the password that signed the request (RFC 8489 section 9.1.4)."""
+        return _is_signed(self, password)
+
+
+def _is_signed(message: Request | Response, password: bytes) -> bool:
+    return hmac.compare_digest(hmac.digest(password, message.signed, "sha1"), message.signature)
+
+
+def is_response(data: bytes) -> bool:
+    """Whether a datagram claims to be a binding response, successful or not."""
+    return data[:2] in _RESPONSE_TYPES
+
+
+def parse_response(data: bytes) -> Response:
+    """Read a binding response; raises `Malformed`.
+
+    FINGERPRINT is not looked at: it only tells STUN from other traffic, and a response needs a transaction id
+    that we chose and a valid MESSAGE-INTEGRITY.
+    """
+    if not 44 <= len(data) <= MAX_REQUEST or len(data) % 4:
+        raise Malformed("length")
+    kind, length, cookie, transaction = _HEADER.unpack_from(data)
+    if kind not in (BINDING_RESPONSE, BINDING_ERROR) or cookie != COOKIE or length != len(data) - 20:
+        raise Malformed("header")
+    offset, end = 20, len(data)
+    while offset < end:
+        attribute, size = _ATTRIBUTE.unpack_from(data, offset)
+        if offset + 4 + size > end:
+            raise Malformed("attribute")
+        if attribute == MESSAGE_INTEGRITY:
+            if size != 20:
+                raise Malformed("integrity")
+            return Response(transaction, kind == BINDING_RESPONSE, *_split_at_integrity(data, offset))
+        offset += 4 + (size + 3 & ~3)
+    raise Malformed("integrity")
+
+
+def _split_at_integrity(data: bytes, offset: int) -> tuple[bytes, bytes]:
+    """The bytes that MESSAGE-INTEGRITY at `offset` covers, and its value (RFC 8489 section 14.5)."""
+    signed = data[:2] + struct.pack("!H", offset + 24 - 20) + data[4:offset]
+    return signed, data[offset + 4 : offset + 24]
 
 
 def parse_request(data: bytes) -> Request:
@@ -102,8 +168,7 @@ def _parse_attributes(data: bytes, transaction: bytes) -> Request:
         offset = start + (size + 3 & ~3)
     if not integrity_at or not username:
         raise Malformed("integrity")
-    signed = data[:2] + struct.pack("!H", integrity_at + 24 - 20) + data[4:integrity_at]
-    signature = data[integrity_at + 4 : integrity_at + 24]
+    signed, signature = _split_at_integrity(data, integrity_at)
     return Request(transaction, username, use_candidate, controlled, tuple(unknown), signed, signature)
 
 
@@ -113,6 +178,17 @@ def _username(value: bytes) -> str:
     if not colon or not 4 <= len(local) <= 256 or not local.isascii():
         raise Malformed("username")
     return local.decode("ascii")
+
+
+def request(transaction: bytes, local_ufrag: str, remote: Credentials) -> bytes:
+    """Return our own binding request to a client: we are always the controlled agent (RFC 8445 section 7.1).
+
+    The tie-breaker is 0: in a role conflict the client keeps or takes the controlling role (section 7.3.1.1) and
+    answers with success either way.
+    """
+    body = _encode(USERNAME, f"{remote.ufrag}:{local_ufrag}".encode())
+    body += _encode(PRIORITY, struct.pack("!I", _PEER_REFLEXIVE_PRIORITY)) + _encode(ICE_CONTROLLED, bytes(8))
+    return _signed(BINDING_REQUEST, transaction, body, remote.password.encode())
 
 
 def success(transaction: bytes, mapped: Address, password: bytes) -> bytes:

@@ -145,8 +145,8 @@ class Transport:
             self._leg = None
 
     def _judge_path(self) -> None:
-        last_check = self.agent.last_check
-        consent = last_check is not None and self._clock() - last_check < CONSENT_S
+        consent_s = self.agent.consent_s
+        consent = consent_s is not None and self._clock() - consent_s < CONSENT_S
         keys, leg = self.keys, self._leg
         self._set_path((keys.tx, leg, keys.tag) if keys is not None and leg is not None and consent else None)
 

@@ -31,7 +31,7 @@ class Link:
     worker: Worker
     worker_epoch: int
     ice: m.IceParameters
-    remote_ufrag: str
+    remote_ice: m.IceParameters
     fingerprints: list[tuple[str, str]]
     session: int = field(default_factory=lambda: secrets.randbits(62))
     version: int = 0
@@ -122,17 +122,25 @@ async def _open(host: "Host", generation: int, remote: Section) -> Link:
     epoch, transport = host.worker_epoch, f"{host.key}.{new_id()}"
     ice = await worker.open_transport(m.OpenTransport(room=host.key, transport=transport))
     fingerprints = [m.Fingerprint(algorithm=algorithm, value=value) for algorithm, value in remote.fingerprints]
-    await worker.connect_transport(m.ConnectTransport(transport=transport, fingerprints=fingerprints))
-    return Link(generation, transport, worker, epoch, ice, remote.ice_ufrag, remote.fingerprints)
+    remote_ice = _ice_parameters(remote)
+    await worker.connect_transport(
+        m.ConnectTransport(transport=transport, ice=remote_ice, fingerprints=fingerprints)
+    )
+    return Link(generation, transport, worker, epoch, ice, remote_ice, remote.fingerprints)
 
 
 async def _follow_ice(link: Link, remote: Section) -> None:
     """New credentials in the offer are an ICE restart (RFC 8839 section 4.4.1.1.1): ours change as well."""
     if remote.fingerprints != link.fingerprints:
         raise bad_sdp("the DTLS fingerprint changed: a new connection needs a higher generation")
-    if remote.ice_ufrag != link.remote_ufrag:
-        link.ice = await link.worker.restart_ice(m.RestartIce(transport=link.transport))
-        link.remote_ufrag = remote.ice_ufrag
+    remote_ice = _ice_parameters(remote)
+    if remote_ice != link.remote_ice:
+        link.ice = await link.worker.restart_ice(m.RestartIce(transport=link.transport, ice=remote_ice))
+        link.remote_ice = remote_ice
+
+
+def _ice_parameters(remote: Section) -> m.IceParameters:
+    return m.IceParameters(ufrag=remote.ice_ufrag, pwd=remote.ice_pwd)
 
 
 async def _set_track(host: "Host", member: Member, link: Link, a: Accepted, source: Source) -> fx.Published:

@@ -133,7 +133,13 @@ class Peer:
         fingerprints = [
             m.Fingerprint(algorithm=one.algorithm, value=one.value) for one in offer.media[0].dtls.fingerprints
         ]
-        await self.worker.connect_transport(m.ConnectTransport(transport=self.name, fingerprints=fingerprints))
+        own = offer.media[0].ice
+        await self.worker.connect_transport(
+            m.ConnectTransport(
+                transport=self.name, fingerprints=fingerprints,
+                ice=m.IceParameters(ufrag=own.usernameFragment, pwd=own.password),
+            )
+        )  # fmt: skip
         answer = sdp.SessionDescription()
         answer.type, answer.origin = "answer", "- 1 1 IN IP4 0.0.0.0"
         for offered in offer.media:

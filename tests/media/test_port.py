@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import StartError
-from mediaserver.media.ice import Route
 from mediaserver.media.leg import Leg
 from mediaserver.media.port import BATCH, Port
+from mediaserver.media.route import Route
 from tests.media.peers import HOST, until
 
 
@@ -44,9 +44,9 @@ class Setting:
         self.port = Port(ip, 0, {self.route: self.owner}, self._stun, self._drain)
         self.port.start()
 
-    def _stun(self, data: bytes, route: Route) -> bytes:
+    def _stun(self, data: bytes, route: Route) -> list[bytes]:
         self.stun.append(data)
-        return b"answer"
+        return [b"answer"]
 
     def _drain(self) -> None:
         self.drained += 1
@@ -190,7 +190,7 @@ async def test_whatever_address_is_asked_answers(asked: str) -> None:
 
 
 async def test_ipv6_and_ipv4_share_a_port() -> None:
-    port = Port("::", 0, {}, lambda data, route: repr(route).encode(), lambda: None)
+    port = Port("::", 0, {}, lambda data, route: [repr(route).encode()], lambda: None)
     port.start()
     for family, host, told in (
         (socket.AF_INET6, "::1", "::1"),
@@ -214,4 +214,4 @@ def test_a_taken_port_stops_the_start_with_a_sentence() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((HOST, 0))
         with pytest.raises(StartError, match="cannot be opened for media"):
-            Port(HOST, taken.getsockname()[1], {}, lambda data, route: None, lambda: None)
+            Port(HOST, taken.getsockname()[1], {}, lambda data, route: [], lambda: None)

@@ -260,7 +260,8 @@ async def test_an_ice_restart_keeps_the_media_flowing(anna: WirePeer, ben: WireP
     await subscribe(ben, await publish(anna))
     anna.send_rtp(SSRC, KEYFRAME)
     await ben.got_rtp(1)
-    ben.ice = await ben.sfu.restart_ice(m.RestartIce(transport="ben"))
+    ben.own = m.IceParameters(ufrag="again", pwd="a new password for ben".ljust(24, "x"))
+    ben.ice = await ben.sfu.restart_ice(m.RestartIce(transport="ben", ice=ben.own))
     ben.move()
     answer = await ben.check(nominate=True)
     assert answer.attributes["XOR-MAPPED-ADDRESS"] == ben.sock.getsockname()
@@ -396,7 +397,7 @@ async def test_bursts_go_out_whole_with_and_without_gso(anna: WirePeer, ben: Wir
 
 async def test_requests_for_what_is_not_there_are_refused(sfu: LocalWorker, anna: WirePeer) -> None:
     with pytest.raises(NotFound, match="no transport"):
-        await sfu.restart_ice(m.RestartIce(transport="nobody"))
+        await sfu.restart_ice(m.RestartIce(transport="nobody", ice=anna.own))
     with pytest.raises(NotFound, match="no track"):
         await sfu.enable_track(m.EnableTrack(track="nothing", enabled=True))
     with pytest.raises(Conflict):

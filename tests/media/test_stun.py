@@ -84,7 +84,72 @@ def _fingerprinted(body: bytes) -> bytes:
     return head + b"\x80\x28\x00\x04" + struct.pack("!I", crc32(head) ^ 0x5354554E)
 
 
+def _responding(body: bytes) -> bytes:
+    """Arbitrary attributes behind the header of a response."""
+    body += bytes(-len(body) % 4)
+    return struct.pack("!HHI12s", stun.BINDING_RESPONSE, len(body), stun.COOKIE, b"transaction.") + body
+
+
 @given(st.one_of(st.binary(max_size=1400), st.binary(max_size=400).map(_fingerprinted)))
 def test_arbitrary_bytes_raise_nothing_but_malformed(data: bytes) -> None:
     with contextlib.suppress(Malformed):
         stun.parse_request(data)
+
+
+@given(st.one_of(st.binary(max_size=1400), st.binary(max_size=400).map(_responding)))
+def test_arbitrary_responses_raise_nothing_but_malformed(data: bytes) -> None:
+    with contextlib.suppress(Malformed):
+        stun.parse_response(data)
+
+
+def response(success: bool = True, fingerprint: bool = True) -> bytes:
+    """A binding response by aioice."""
+    kind = reference.Class.RESPONSE if success else reference.Class.ERROR
+    message = reference.Message(reference.Method.BINDING, kind, b"transaction.")
+    if success:
+        message.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.7", 40000)
+    else:
+        message.attributes["ERROR-CODE"] = (401, "Unauthorized")
+    message.add_message_integrity(PASSWORD)
+    if not fingerprint:
+        whole = bytes(message)
+        return whole[:2] + struct.pack("!H", len(whole) - 28) + whole[4:-8]
+    return bytes(message)
+
+
+@pytest.mark.parametrize("success", [True, False])
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_responses_are_understood(success: bool, fingerprint: bool) -> None:
+    data = response(success, fingerprint)
+    parsed = stun.parse_response(data)
+    assert stun.is_response(data) and not stun.is_response(request())
+    assert (parsed.transaction, parsed.success) == (b"transaction.", success)
+    assert parsed.has_integrity(PASSWORD) and not parsed.has_integrity(b"another")
+
+
+def test_every_truncated_response_is_malformed() -> None:
+    whole = response()
+    for end in range(len(whole)):
+        with pytest.raises(Malformed):
+            stun.parse_response(whole[:end])
+
+
+def test_every_byte_of_a_response_that_is_signed_counts() -> None:
+    whole = response()
+    for at in range(len(whole) - 8):
+        changed = bytearray(whole)
+        changed[at] ^= 0x01
+        with contextlib.suppress(Malformed):
+            parsed = stun.parse_response(bytes(changed))
+            assert not parsed.has_integrity(PASSWORD)
+
+
+def test_our_own_request_is_understood_by_aioice() -> None:
+    data = stun.request(b"transaction.", "ours", stun.Credentials("theirs", PASSWORD.decode()))
+    message = reference.parse_message(data)
+    assert (message.message_method, message.message_class) == (reference.Method.BINDING, reference.Class.REQUEST)
+    assert message.attributes["USERNAME"] == "theirs:ours"
+    assert message.attributes["PRIORITY"] == 0x6EFFFFFF
+    assert message.attributes["ICE-CONTROLLED"] == 0
+    assert message.check_message_integrity(PASSWORD)
+    assert stun.parse_request(data).local_ufrag == "theirs"

@@ -12,6 +12,8 @@ from pylibsrtp import Error, Policy
 from mediaserver.media import messages as m
 from mediaserver.media import srtp
 from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.route import Route
+from mediaserver.media.stun import Credentials
 from tests.media.conftest import LocalWorker
 from tests.media.peers import HOST, until
 
@@ -26,6 +28,10 @@ KEYFRAME = b"\x90\x80\x80\x01" + b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00"
 DELTA = b"\x90\x80\x80\x02" + b"\x11" * 10
 
 
+def stun_credentials(ice: m.IceParameters) -> Credentials:
+    return Credentials(ice.ufrag, ice.pwd)
+
+
 class WirePeer:
     """One end of a transport whose keys were handed to both sides."""
 
@@ -38,6 +44,9 @@ class WirePeer:
         self.keys = srtp.make_keys(PROFILE, *self._lengths)
         self.sequence = self.transport_sequence = 0
         self.ice: m.IceParameters | None = None
+        self.own = m.IceParameters(ufrag=f"{name[:4]:x<4}", pwd=f"{name[:4]:x<4}" * 6)
+        self.silent = False
+        """Do not answer the server's requests, as somebody who forged their address cannot."""
 
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -47,6 +56,7 @@ class WirePeer:
 
     async def connect(self, room: str = "room") -> None:
         self.ice = await self.sfu.open_transport(m.OpenTransport(room=room, transport=self.name))
+        self.sfu._agents.connect(self.transport.agent, stun_credentials(self.own))
         await self.check(nominate=True)
         self.transport._connected(srtp.make_keys(PROFILE, *reversed(self._lengths)))
 
@@ -55,19 +65,35 @@ class WirePeer:
         return self.sfu._transports[self.name]
 
     async def check(self, nominate: bool = False) -> stun.Message:
-        """One connectivity check; returns its answer."""
+        """Make one connectivity check; returns its answer, after the server has taken ours to its own request."""
         assert self.ice is not None
         message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-        message.attributes["USERNAME"] = f"{self.ice.ufrag}:peer"
+        message.attributes["USERNAME"] = f"{self.ice.ufrag}:{self.own.ufrag}"
+        message.attributes["PRIORITY"] = 0x6E7F1EFF
+        message.attributes["ICE-CONTROLLING"] = 7
         if nominate:
             message.attributes["USE-CANDIDATE"] = None
         message.add_message_integrity(self.ice.pwd.encode())
         self.send(bytes(message))
         while True:
             data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 2048), 5)
-            if data[0] < 4:
-                return stun.parse_message(data)
+            if data[:2] == b"\x01\x01":
+                break
             self._take(data)
+        if not self.silent:
+            route = Route(self.asked, self.sock.getsockname())
+            await until(lambda: self.sfu._agents.owners.get(route) is self.transport, 5)
+        return stun.parse_message(data)
+
+    def _answer(self, request: bytes) -> None:
+        """Show the server that we are here."""
+        message = stun.parse_message(request)
+        assert message.attributes["USERNAME"] == f"{self.own.ufrag}:{self.ice and self.ice.ufrag}"
+        assert message.check_message_integrity(self.own.pwd.encode())
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, message.transaction_id)
+        answer.attributes["XOR-MAPPED-ADDRESS"] = (self.asked, self.sfu.port)
+        answer.add_message_integrity(self.own.pwd.encode())
+        self.send(bytes(answer))
 
     def move(self) -> None:
         """Continue from another address."""
@@ -110,7 +136,10 @@ class WirePeer:
 
     def _take(self, data: bytes) -> None:
         try:
-            if 192 <= data[1] <= 223:
+            if data[0] < 4:
+                if data[:2] == b"\x00\x01" and not self.silent:
+                    self._answer(data)
+            elif 192 <= data[1] <= 223:
                 self.rtcp += rtcp.parse(self.keys.sessions[0].unprotect_rtcp(data))
             elif data[0] > 127:
                 self.rtp.append(self.keys.sessions[0].unprotect(data))
