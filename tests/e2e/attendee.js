@@ -20,7 +20,7 @@
     publish(source, options) {
       const video = source === "camera" || source === "screen";
       const track = video
-        ? kit.picture(source === "screen" ? this.who + 8 : this.who, options)
+        ? options?.noise ? kit.noise(options) : kit.picture(source === "screen" ? this.who + 8 : this.who, options)
         : kit.tone(toneFor(this.who, source));
       return this.session.publish(source, track);
     }
@@ -121,6 +121,17 @@
     }
 
     // Frames sent by simulcast layer: {"320x180": n, …}.
+    // {"width×height": bytes}, retransmissions and padding included.
+    async sentBytes() {
+      const bytes = {};
+      for (const [, report] of await this.session.media.pc.getStats()) {
+        if (report.type === "outbound-rtp" && report.kind === "video" && report.frameWidth) {
+          bytes[`${report.frameWidth}x${report.frameHeight}`] = report.bytesSent + report.headerBytesSent;
+        }
+      }
+      return bytes;
+    }
+
     async sentFrames() {
       const frames = {};
       for (const [, report] of await this.session.media.pc.getStats()) {

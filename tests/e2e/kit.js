@@ -33,6 +33,23 @@
     return canvas.captureStream(fps).getVideoTracks()[0];
   }
 
+  // A picture that is as hard to encode as it gets: encoders send all that they may.
+  function noise({ width = 1920, height = 1080, fps = 15 } = {}) {
+    const grain = new OffscreenCanvas(width / 2, height / 2), pen = grain.getContext("2d");
+    const pixels = pen.createImageData(grain.width, grain.height);
+    for (let i = 0; i < pixels.data.length; i++) pixels.data[i] = i % 4 === 3 ? 255 : Math.random() * 256;
+    pen.putImageData(pixels, 0, 0);
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = canvas.getContext("2d");
+    const draw = () => {
+      const x = -Math.random() * grain.width, y = -Math.random() * grain.height;
+      for (let dx = 0; dx < 3; dx++) for (let dy = 0; dy < 3; dy++) context.drawImage(grain, x + dx * grain.width, y + dy * grain.height);
+    };
+    draw();
+    setInterval(draw, 1000 / fps);
+    return canvas.captureStream(fps).getVideoTracks()[0];
+  }
+
   let audio;
   const audioContext = () => (audio ??= new AudioContext({ sampleRate: 48000 }));
 
@@ -125,5 +142,5 @@
     return best;
   }
 
-  window.kit = { picture, tone, toneOf, look, watch, hear, element };
+  window.kit = { picture, noise, tone, toneOf, look, watch, hear, element };
 })();

@@ -180,3 +180,34 @@ async def _outs(one: Attendee, reason: str) -> bool:
 
 async def _chat_is(one: Attendee, expected: list[str]) -> bool:
     return [message["content"] for message in await one.chat()] == expected
+
+
+async def test_simulcast_and_a_full_hd_screen_lose_nothing_to_the_policer(
+    server: Server, http: aiohttp.ClientSession, enter: Enter
+) -> None:
+    """Pictures of noise, so that the browser sends all that it is advised to, and probes for more."""
+    teacher, friend = [await Person.register(http, server.url, name) for name in ("loud", "listener")]
+    session = (await teacher.post("/video-sessions", {"title": "Noise"}))["id"]
+    sender, viewer = await enter(server.url, teacher, 0), await enter(server.url, friend, 1)
+    for one in (sender, viewer):
+        await one.join("video", session)
+    await sender.do("publish", "microphone")
+    await sender.do("publish", "camera", {"noise": True, "width": 1280, "height": 720})
+    await sender.do("publish", "screen", {"noise": True, "width": 1920, "height": 1080, "fps": 5})
+    # The browser raises its rate by probing until it has reached the advice of 3 Mbit/s.
+    await wait_until(lambda: _sends(sender, 2_000_000), 40, "the browser sends at the advised rate")
+    assert await _policed(http, server.url) == 0
+
+
+async def _sends(sender: Attendee, bitrate_bps: int) -> bool:
+    """Whether the sender's video has more than `bitrate_bps` just now."""
+    before = sum((await sender.do("sentBytes")).values())
+    await asyncio.sleep(1)
+    return bool((sum((await sender.do("sentBytes")).values()) - before) * 8 > bitrate_bps)
+
+
+async def _policed(http: aiohttp.ClientSession, url: str) -> float:
+    """How many packets the media workers dropped because their sender exceeded its limit."""
+    async with http.get(f"{url}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if 'reason="policed"' in line)
