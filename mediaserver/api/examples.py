@@ -23,6 +23,7 @@ _WORDS = {
     "cursor": "eyJpZCI6IjAxIn0",
     "description": "From straight lines to systems of equations.",
     "detail": "some fields are not as described",
+    "deviceToken": "01JNB6ZV3T8Q4R5S6W7X8Y9Z0A.mW7cXk2TtR0vB9hL",
     "email": "ada@example.org",
     "feedback": "Well argued.",
     "links": "https://example.org/ada",

@@ -85,6 +85,29 @@ class SignedInView(Body):
     access_token: str
     expires_in: int = Field(description="Seconds.")
     refresh_token: str
+    device_token: str | None = Field(
+        description="Of a device that became known just now: keep it and send it at the next sign-in."
+    )
+
+
+class ConfirmedDeviceView(Body):
+    """A device that a mailed link made known, and the account that knows it."""
+
+    device_token: str = Field(description="Send it when signing in.")
+    user_id: str
+    username: str
+    email: str
+
+
+class DeviceView(Body):
+    """A device that the account knows: strangers' wrong passwords do not delay it."""
+
+    id: str
+    created_at: Moment = Field(description="When it became known.")
+    last_used_at: Moment = Field(description="When it last signed in.")
+    expires_at: Moment = Field(description="Unless it signs in before.")
+    user_agent: str
+    current: bool = Field(description="Whether it is the one that asks.")
 
 
 class LoginView(Body):

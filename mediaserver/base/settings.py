@@ -109,13 +109,34 @@ class Auth(Section):
     """Life of an access token."""
     refresh_ttl_s: int = Field(30 * 86400, ge=60)
     """Life of a login that is not used."""
-    attempts_per_minute: int = Field(10, ge=1)
-    """Wrong passwords a minute, per account and per address, before further tries are refused."""
-    registrations_per_hour: int = Field(100, ge=1)
-    """New accounts an hour from one address."""
-    resets_per_hour: int = Field(5, ge=1)
-    """Letters with a link for a new password that one account gets in an hour; ten times as many are asked for
+    attempts_before_delay: int = Field(5, ge=1)
+    """Wrong passwords an hour for one account from one address, or from one known device, before each further
+    try has to wait: 2 s, then twice as long each time."""
+    max_delay_s: int = Field(300, ge=2)
+    """The longest such wait."""
+    address_failures_per_hour: int = Field(300, ge=1)
+    """Wrong passwords an hour from one address (IPv6: /64), over all accounts, before its unknown devices have to
+    wait in the same way. Only wrong passwords count: a school behind one address needs room for its typos."""
+    account_failures_per_hour: int = Field(100, ge=1)
+    """Wrong passwords an hour for one account from all unknown devices before these must be confirmed by a
+    mailed link. Known devices are not affected."""
+    sign_ins_per_minute: int = Field(60, ge=1)
+    """Successful sign-ins of one account a minute."""
+    login_links_per_hour: int = Field(5, ge=1)
+    """Letters with a link to confirm a device that one account gets in an hour; ten times as many are asked for
     from one address."""
+    device_ttl_s: int = Field(180 * 86400, ge=60)
+    """How long a device stays known without signing in."""
+    attempts_per_minute: int = Field(10, ge=1)
+    """Wrong present passwords a minute of one login (to change the password or the address), and wrong tokens of
+    mailed links from one address, before further ones are refused."""
+    sign_in_wait_s: float = Field(15.0, gt=0)
+    """How long a sign-in may wait for its turn to have its password checked before it is answered 503."""
+    registrations_per_hour: int = Field(1000, ge=1)
+    """New accounts an hour from one address (IPv6: /64)."""
+    resets_per_hour: int = Field(5, ge=1)
+    """Letters with a link for a new password that one account gets in an hour, and that are asked for it from one
+    address; ten times as many for all accounts from one address."""
     argon2_time_cost: int = Field(2, ge=1)
     """argon2id passes."""
     argon2_memory_kib: int = Field(19456, ge=8)
@@ -127,8 +148,9 @@ class Limits(Section):
     """GET requests of one person over REST; 0: any number."""
     writes_per_minute: int = Field(240, ge=0)
     """Other requests of one person over REST; 0: any number."""
-    anonymous_per_minute: int = Field(300, ge=0)
-    """Requests over REST from one address without signing in, signing in among them; 0: any number."""
+    anonymous_per_minute: int = Field(1500, ge=0)
+    """Requests over REST from one address (IPv6: /64) without signing in, signing in among them; 0: any number.
+    500 people behind one address who sign in at once make 500, and as many when they register or refresh."""
 
 
 def _mailbox(text: str) -> str:

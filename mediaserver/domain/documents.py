@@ -7,6 +7,7 @@ from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
 from mediaserver.domain.comments import Comment
 from mediaserver.domain.courses import Course
+from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
 from mediaserver.domain.enrollments import Enrollment
@@ -29,7 +30,7 @@ from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
-    User, Login, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
+    User, Login, KnownDevice, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
     Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
     VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
     Follow, Tweet, Comment, TweetLike, CommentLike, Report,

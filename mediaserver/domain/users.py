@@ -96,6 +96,9 @@ class User(Counted):
     reset_hash: str | None = Field(default=None, exclude=True, repr=False)
     """Of the token with which the person may set a new password; a newer one takes its place."""
     reset_until: Moment | None = Field(default=None, exclude=True)
+    device_link_hash: str | None = Field(default=None, exclude=True, repr=False)
+    """Of the token in the newest mailed link that makes a device known."""
+    device_link_until: Moment | None = Field(default=None, exclude=True)
 
     @classmethod
     def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,12 +133,17 @@ class Login(Document):
         Index(("revoked_at",)),
         Index(("expires_at",), expire_after_s=0),
     )
-    references: ClassVar[tuple[Reference, ...]] = (Reference("user_id", "users", "cascade"),)
+    references: ClassVar[tuple[Reference, ...]] = (
+        Reference("user_id", "users", "cascade"),
+        Reference("device_id", "devices", "keep"),
+    )
     policy: ClassVar[Policy] = Policy(
         create=nobody, read=owner("user_id"), update=nobody, delete=owner("user_id")
     )
 
     user_id: str
+    device_id: str | None = None
+    """The known device that signed in; None in logins from before devices were known."""
     token_hash: str = Field(exclude=True, repr=False)
     previous_hash: str | None = Field(default=None, exclude=True, repr=False)
     """Of the token before the newest."""

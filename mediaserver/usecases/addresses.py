@@ -14,12 +14,12 @@ async def change(ctx: Context, actor: Actor, password: str, email: str) -> User:
     Invalid when it is the password.
     """
     before = await ctx.users.get(actor.user_id)
-    async with ctx.passwords.turn():
-        await identity.require_password(ctx, before, password, "password")
+    async with ctx.passwords.turn(before.id, known=True):
+        await identity.require_password(ctx, actor, before, password, "password")
     names = {"email": email, **User.derived({"email": email})}
     if before.model_copy(update=names).refuses_password(password):
         raise Invalid("invalid", "this address cannot be used", [FieldError("email", "must not be the password")])
-    fields = {**names, "reset_hash": None}
+    fields = {**names, "reset_hash": None, "device_link_hash": None}
     same = {"_id": before.id, "passwordHash": before.password_hash}
     after = await ctx.users.update_one(same, set=stored_names(User, fields))
     if after is None:

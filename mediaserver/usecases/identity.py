@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, TooMany, Unauthenticated
+from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, Unauthenticated
 from mediaserver.base.faults import in_words
 from mediaserver.base.ids import new_id
+from mediaserver.base.networks import client_network
 from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.users import REPEATABLE_S, Login, Password, User, folded, is_login_email
-from mediaserver.store.counters import Verdict
-from mediaserver.usecases import revocations, tokens
+from mediaserver.domain.devices import KnownDevice
+from mediaserver.domain.users import Login, Password, User, folded, is_login_email
+from mediaserver.usecases import devices, login_attempts, refresh_rotation, revocations, tokens
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.login_attempts import HOUR_S, MINUTE_S, refuse_if_exceeded
 
-MINUTE_S = 60
-HOUR_S = 3600
 _PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 
 
@@ -30,19 +29,23 @@ class SignedIn:
     access_token: str
     expires_in_s: int
     refresh_token: str
+    device_token: str | None = None
+    """Of a device that became known just now."""
 
 
 async def register(
     ctx: Context, username: str, email: str, password: str, address: str, user_agent: str = ""
 ) -> SignedIn:
     """A new student, signed in. TooMany, Invalid, Conflict `username_taken` or `email_taken`."""
-    limit = ctx.settings.auth.registrations_per_hour
-    refuse_hurry(await ctx.counters.hit(f"register:{address}", limit, HOUR_S))
-    user = await create_user(ctx, username, email, password, "student")
+    network, limit = client_network(address), ctx.settings.auth.registrations_per_hour
+    refuse_if_exceeded(await ctx.counters.hit(f"register:{network}", limit, HOUR_S))
+    user = await create_user(ctx, username, email, password, "student", network)
     return await _sign_in(ctx, user, user_agent)
 
 
-async def create_user(ctx: Context, username: str, email: str, password: str, role: Role) -> User:
+async def create_user(
+    ctx: Context, username: str, email: str, password: str, role: Role, network: str = ""
+) -> User:
     """An account with any role: for the command line, and for `register` underneath."""
     await _refuse_taken(ctx, username, email)  # before the costly hash, and naming both
     stamp, names = ctx.stamp(), {"username": username, "email": email}
@@ -56,7 +59,7 @@ async def create_user(ctx: Context, username: str, email: str, password: str, ro
         settled=True,
     )
     check_password(user, password)
-    async with ctx.passwords.turn():
+    async with ctx.passwords.turn(network):
         password_hash = await ctx.passwords.hash(password)
     return await ctx.users.add(user.model_copy(update={"password_hash": password_hash}))
 
@@ -74,35 +77,40 @@ def check_password(user: User, password: str, field: str = "password") -> None:
     raise Invalid("invalid", "this password cannot be used", [fault])
 
 
-async def require_password(ctx: Context, user: User, given: str, field: str) -> None:
-    """Within a turn of the passwords, for what a stolen access token must not do. Guesses are limited.
+async def require_password(ctx: Context, actor: Actor, user: User, given: str, field: str) -> None:
+    """Within a turn of the passwords, for what a stolen access token must not do. Guesses are limited for the
+    login that the token belongs to: its owner may sign in anew and is not affected.
 
     Forbidden `wrong_password` naming `field`; TooMany.
     """
-    key, limit = f"password:{user.id}", ctx.settings.auth.attempts_per_minute
-    refuse_hurry(await ctx.counters.peek(key, limit, MINUTE_S))
+    key, limit = f"password:{actor.login_id}", ctx.settings.auth.attempts_per_minute
+    refuse_if_exceeded(await ctx.counters.peek(key, limit, MINUTE_S))
     if not await ctx.passwords.matches(user.password_hash, given):
         await ctx.counters.hit(key, limit, MINUTE_S)
         raise Forbidden("wrong_password", "the present password is wrong", [FieldError(field, "is wrong")])
 
 
-async def login(ctx: Context, name: str, password: str, address: str, user_agent: str = "") -> SignedIn:
-    """Sign in by username or email. Unauthenticated `wrong_login` tells neither which half was wrong nor whether
-    the account exists; TooMany after too many wrong tries for that name or from that address."""
-    key, limit = folded(name), ctx.settings.auth.attempts_per_minute
-    counted = (f"login:name:{key}", f"login:address:{address}")
+async def login(
+    ctx: Context, name: str, password: str, address: str, user_agent: str = "", device_token: str = ""
+) -> SignedIn:
+    """Sign in by username or email; `device_token` is what this device got when it signed in before.
+
+    Raises: Unauthenticated("wrong_login"), which tells neither which half was wrong nor whether the account
+    exists; TooMany as in `login_attempts`; Unavailable("busy").
+    """
+    key = folded(name)
+    user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
+    device = await devices.recognise(ctx, user, device_token)
+    one = login_attempts.attempt(ctx, key, user is not None, address, device)
+    await login_attempts.require_allowed(ctx, one)  # before it waits for a turn
     # Few at once, and counted before the next: many parallel guesses are not more than the same one by one.
-    async with ctx.passwords.turn():
-        for one in counted:
-            refuse_hurry(await ctx.counters.peek(one, limit, MINUTE_S))
-        user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
+    async with ctx.passwords.turn(one.network, known=device is not None):
+        await login_attempts.require_allowed(ctx, one)
         fits = await ctx.passwords.matches(user.password_hash if user else None, password)
-        if not fits:
-            for one in counted:
-                await ctx.counters.hit(one, limit, MINUTE_S)
+        await (login_attempts.count_success if fits else login_attempts.count_failure)(ctx, one)
     if user is None or not fits:
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
-    return await _sign_in(ctx, user, user_agent)
+    return await _sign_in(ctx, user, user_agent, device)
 
 
 async def refresh(ctx: Context, token: str) -> SignedIn:
@@ -126,10 +134,10 @@ async def refresh(ctx: Context, token: str) -> SignedIn:
     if user is None or not login.alive(user, now):
         raise _login_over()
     new_token, new_hash = tokens.new_refresh_token(ctx.secrets.jwt_key, login.id)
-    if not await _rotate(ctx, login, used, new_hash):
+    if not await refresh_rotation.rotate(ctx, login, used, new_hash):
         await end_login(ctx, login)
         raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
-    return _signed_in(ctx, user, login, new_token)
+    return _signed_in(ctx, user, login, new_token, await _device_of_old_login(ctx, user, login))
 
 
 async def logout(ctx: Context, token: str) -> None:
@@ -172,7 +180,7 @@ async def set_active(ctx: Context, user_id: str, active: bool) -> User:
     """Deactivating ends all logins, sockets and media of the person; activating lets them sign in again."""
     if active:
         return await ctx.users.update(user_id, set={"active": True})
-    return await end_all_logins(ctx, user_id, {"active": False, "resetHash": None})
+    return await end_all_logins(ctx, user_id, {"active": False, "resetHash": None, "deviceLinkHash": None})
 
 
 async def end_login(ctx: Context, login: Login) -> None:
@@ -188,20 +196,25 @@ async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] 
     return user
 
 
-async def _sign_in(ctx: Context, user: User, user_agent: str) -> SignedIn:
+async def _sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevice | None = None) -> SignedIn:
     """Forbidden `deactivated`; Unauthenticated when all logins ended since `user` was read."""
-    now, login_id = ctx.clock(), new_id()
+    now, login_id, device_token = ctx.clock(), new_id(), None
     if not user.active:
         raise Forbidden("deactivated", "this account was deactivated")
+    if device is None:
+        device, device_token = await devices.remember(ctx, user, user_agent)
+    else:
+        await devices.mark_used(ctx, device, user_agent)
     token, token_hash = tokens.new_refresh_token(ctx.secrets.jwt_key, login_id)
     login = Login(
         id=login_id,
         created_at=now,
         updated_at=now,
         user_id=user.id,
+        device_id=device.id,
         token_hash=token_hash,
         last_used_at=now,
-        expires_at=now + _life(ctx),
+        expires_at=now + refresh_rotation.life(ctx),
         epoch=user.login_epoch,
         user_agent=user_agent,
     )
@@ -210,25 +223,15 @@ async def _sign_in(ctx: Context, user: User, user_agent: str) -> SignedIn:
     if not login.alive(user, now):
         await end_login(ctx, login)
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
-    return _signed_in(ctx, user, login, token)
+    return _signed_in(ctx, user, login, token, device_token)
 
 
-def _signed_in(ctx: Context, user: User, login: Login, refresh_token: str) -> SignedIn:
+def _signed_in(
+    ctx: Context, user: User, login: Login, refresh_token: str, device_token: str | None = None
+) -> SignedIn:
     actor = Actor(user.id, user.username, user.role, login.id)
-    return SignedIn(user, actor, ctx.tokens.issue(actor, ctx.clock()), ctx.tokens.ttl_s, refresh_token)
-
-
-async def _rotate(ctx: Context, login: Login, used: str, successor: str) -> bool:
-    """Put `successor` in the place of `used`, or of its unused successor. Each way is one step in the store: of
-    the same token twice at once, one goes the first way and the other the second."""
-    now = ctx.clock()
-    changes = {"tokenHash": successor, "lastUsedAt": now, "expiresAt": now + _life(ctx)}
-    newest = {"_id": login.id, "revokedAt": None, "tokenHash": used}
-    if await ctx.logins.update_one(newest, set={**changes, "previousHash": used, "previousUsedAt": now}):
-        return True
-    since = now - timedelta(seconds=REPEATABLE_S)
-    before = {"_id": login.id, "revokedAt": None, "previousHash": used, "previousUsedAt": {"$gt": since}}
-    return await ctx.logins.update_one(before, set=changes) is not None
+    access_token = ctx.tokens.issue(actor, ctx.clock())
+    return SignedIn(user, actor, access_token, ctx.tokens.ttl_s, refresh_token, device_token)
 
 
 async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
@@ -239,14 +242,14 @@ async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
         raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)
 
 
-def refuse_hurry(verdict: Verdict) -> None:
-    if not verdict.allowed:
-        raise TooMany("too_many", "too many attempts; try again later", verdict.retry_after_s)
+async def _device_of_old_login(ctx: Context, user: User, login: Login) -> str | None:
+    """Make the device of a login from before devices were known a known one; return its token."""
+    if login.device_id is not None:
+        return None
+    device, token = await devices.remember(ctx, user, login.user_agent)
+    await ctx.logins.update_one({"_id": login.id}, set={"deviceId": device.id})
+    return token
 
 
 def _login_over() -> Unauthenticated:
     return Unauthenticated("bad_refresh_token", "this login is over; sign in again")
-
-
-def _life(ctx: Context) -> timedelta:
-    return timedelta(seconds=ctx.settings.auth.refresh_ttl_s)

@@ -22,6 +22,23 @@ The link works once, within {minutes} minutes. If you did not ask for it, do not
     )
 
 
+def confirm_device(settings: Settings, user: User, token: str, minutes: int) -> Letter:
+    return Letter(
+        user.email,
+        "Confirm your device for Mediaserver",
+        f"""Hello {user.username},
+
+Someone, probably you, wants to sign in to your account from a new device. Because many wrong passwords were tried
+lately, new devices have to be confirmed first. Open this link on the device on which you want to sign in:
+
+{_address(settings)}/#/device/{token}
+
+Then sign in with your password as usual. The link works once, within {minutes} minutes. If it was not you, you do
+not need to do anything: without your password, nobody can sign in.
+""",
+    )
+
+
 def password_changed(settings: Settings, user: User, now: datetime) -> Letter:
     return Letter(
         user.email,

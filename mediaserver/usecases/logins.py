@@ -6,7 +6,7 @@ from mediaserver.base.errors import NotFound
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.users import Login
 from mediaserver.store.reader import Page
-from mediaserver.usecases import identity
+from mediaserver.usecases import devices, identity
 from mediaserver.usecases.context import Context
 
 
@@ -20,8 +20,23 @@ async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Pa
 
 
 async def end(ctx: Context, actor: Actor, login_id: str) -> None:
-    """End one of one's own logins and its sockets. NotFound."""
+    """End one of the actor's own logins and its sockets; its device becomes unknown. NotFound."""
     login = await ctx.logins.find_one({"_id": login_id, "userId": actor.user_id, "revokedAt": None})
     if login is None:
         raise NotFound("not_found", "there is no such login")
+    await devices.forget(ctx, login.device_id)
     await identity.end_login(ctx, login)
+
+
+async def current_device(ctx: Context, actor: Actor) -> str | None:
+    """Return the id of the device that the actor's present login belongs to."""
+    login = await ctx.logins.find_one({"_id": actor.login_id})
+    return login.device_id if login else None
+
+
+async def forget_device(ctx: Context, actor: Actor, device_id: str) -> None:
+    """Make one of the actor's devices unknown and end its logins. NotFound."""
+    device = await devices.require_own(ctx, actor, device_id)
+    await devices.forget(ctx, device.id)
+    for login in await ctx.logins.find({"userId": actor.user_id, "deviceId": device.id, "revokedAt": None}):
+        await identity.end_login(ctx, login)

@@ -3,15 +3,24 @@
 The password, the end of the other logins and the use of a letter's token are one write to the person.
 """
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Gone
+from mediaserver.base.errors import Conflict, Gone, Unavailable
+from mediaserver.base.networks import client_network
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.users import User, folded, is_login_email
 from mediaserver.store.mail import Letter
-from mediaserver.usecases import identity, letters, revocations, tokens
+from mediaserver.usecases import devices, identity, letters, revocations, tokens
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.login_attempts import (
+    HOUR_S,
+    MINUTE_S,
+    account_key,
+    forget_failures,
+    refuse_if_exceeded,
+)
 
 _LINK_MINUTES = 60
 _FROM_ONE_ADDRESS = 10
@@ -25,16 +34,19 @@ async def change(ctx: Context, actor: Actor, current: str, new: str) -> None:
     """
     user = await ctx.users.get(actor.user_id)
     identity.check_password(user, new, "newPassword")
-    async with ctx.passwords.turn():
-        await identity.require_password(ctx, user, current, "currentPassword")
+    async with ctx.passwords.turn(user.id, known=True):
+        await identity.require_password(ctx, actor, user, current, "currentPassword")
         password_hash = await ctx.passwords.hash(new)
     # First this login goes over into the epoch that the change begins, so that it is never over in between.
     this, following = {"_id": actor.login_id, "revokedAt": None}, user.login_epoch + 1
-    await ctx.logins.update_one(this, set={"epoch": following})
+    login = await ctx.logins.update_one(this, set={"epoch": following})
+    device_id = login.device_id if login else None
+    await devices.set_epoch(ctx, device_id, following)
     unchanged = {"_id": user.id, "passwordHash": user.password_hash}
     changed = await ctx.users.update_one(unchanged, **_setting(ctx, password_hash))
     if changed is None:
         await ctx.logins.update_one({**this, "epoch": following}, set={"epoch": user.login_epoch})
+        await devices.set_epoch(ctx, device_id, user.login_epoch)
         raise Conflict("password_changed", "the password was changed meanwhile")
     await _tell(ctx, changed)
 
@@ -55,9 +67,11 @@ async def ask(ctx: Context, login: str, address: str) -> None:
     Neither the answer nor its time tells: the person is looked up when the letter is written. TooMany.
     """
     key, limit = folded(login), ctx.settings.auth.resets_per_hour
-    from_here = await ctx.counters.hit(f"reset:address:{address}", limit * _FROM_ONE_ADDRESS, identity.HOUR_S)
-    identity.refuse_hurry(from_here)
-    identity.refuse_hurry(await ctx.counters.hit(f"reset:name:{key}", limit, identity.HOUR_S))
+    network = client_network(address)
+    refuse_if_exceeded(await ctx.counters.hit(f"reset-address:{network}", limit * _FROM_ONE_ADDRESS, HOUR_S))
+    # Only what was asked for from here: strangers who ask for the same account refuse its owner nothing.
+    name = account_key(ctx.secrets.jwt_key, key, exists=True)
+    refuse_if_exceeded(await ctx.counters.hit(f"reset-pair:{name} {network}", limit, HOUR_S))
     ctx.mail.send_made(lambda: _reset_letter(ctx, key))
 
 
@@ -66,20 +80,20 @@ async def confirm(ctx: Context, token: str, new: str, address: str) -> None:
 
     Gone `reset_over` when the token was used, is too old, has a younger one or was made up; Invalid, TooMany.
     """
-    key, limit = f"reset:guess:{address}", ctx.settings.auth.attempts_per_minute
     good = {
         "_id": tokens.subject_of(token),
         "resetHash": tokens.hash_token(token),
         "resetUntil": {"$gt": ctx.clock()},
         "active": True,
     }
-    identity.refuse_hurry(await ctx.counters.peek(key, limit, identity.MINUTE_S))
     user = await ctx.users.find_one(good)
     if user is None:
-        await ctx.counters.hit(key, limit, identity.MINUTE_S)
+        # A good token is not refused because others at this address made some up.
+        limit = ctx.settings.auth.attempts_per_minute
+        refuse_if_exceeded(await ctx.counters.hit(f"reset-guess:{client_network(address)}", limit, MINUTE_S))
         raise _over()
     identity.check_password(user, new)
-    async with ctx.passwords.turn():
+    async with ctx.passwords.turn(client_network(address), known=True):
         password_hash = await ctx.passwords.hash(new)
     changed = await ctx.users.update_one(good, **_setting(ctx, password_hash))
     if changed is None:
@@ -91,7 +105,7 @@ async def _reset_letter(ctx: Context, key: str) -> Letter | None:
     name = "emailFolded" if is_login_email(key) else "usernameFolded"
     user = await ctx.users.find_one({name: key, "active": True})
     limit = ctx.settings.auth.resets_per_hour
-    if user is None or not (await ctx.counters.hit(f"reset:{user.id}", limit, identity.HOUR_S)).allowed:
+    if user is None or not (await ctx.counters.hit(f"reset:{user.id}", limit, HOUR_S)).allowed:
         return None
     token, token_hash = tokens.new_token(user.id)
     until = ctx.clock() + timedelta(minutes=_LINK_MINUTES)
@@ -101,13 +115,17 @@ async def _reset_letter(ctx: Context, key: str) -> Letter | None:
 
 def _setting(ctx: Context, password_hash: str) -> dict[str, Any]:
     """What a new password changes in a person: nothing that editors see."""
-    fields = {"passwordHash": password_hash, "resetHash": None, "rightsChangedAt": ctx.clock()}
+    links = {"resetHash": None, "deviceLinkHash": None}
+    fields = {"passwordHash": password_hash, "rightsChangedAt": ctx.clock(), **links}
     return {"set": fields, "inc": {"loginEpoch": 1}, "edits": False}
 
 
 async def _tell(ctx: Context, user: User) -> None:
     ctx.mail.send(letters.password_changed(ctx.settings, user, ctx.clock()))
     await revocations.rights_changed(ctx, user)
+    # What was guessed so far was another password: its owner may sign in with the new one on any device.
+    with contextlib.suppress(Unavailable):  # the password is changed all the same
+        await forget_failures(ctx, [user.username_folded, user.email_folded])
 
 
 def _over() -> Gone:

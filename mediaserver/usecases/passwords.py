@@ -5,20 +5,19 @@ What is hashed is NFC (RFC 8265 section 4.2.2): keyboards differ in how they wri
 
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mediaserver.base.errors import Unavailable
 from mediaserver.base.settings import Auth
+from mediaserver.usecases.hashing_turns import HashingTurns
 
 R = TypeVar("R")
 
-_MOST_WAITING = 500
 _THREADS = 2  # each holds argon2_memory_kib while it hashes; the library releases the GIL
 
 
@@ -33,21 +32,13 @@ class Passwords:
             type=Type.ID,
         )
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
-        self._turns = asyncio.Semaphore(_THREADS)
-        self._waiting = 0
+        self._turns = HashingTurns(_THREADS, settings.sign_in_wait_s)
         self._nobody = self._hasher.hash("nobody has this password")
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One of the few that may hash now. Unavailable when too many wait already."""
-        if self._waiting >= _MOST_WAITING:
-            raise Unavailable("busy", "too many people are signing in at once")
-        self._waiting += 1
-        try:
-            async with self._turns:
-                yield
-        finally:
-            self._waiting -= 1
+    def turn(self, source: str = "", *, known: bool = False) -> AbstractAsyncContextManager[None]:
+        """Hold one of the few turns to hash. `source` is the client's address or user: sources take turns;
+        `known`: a known device or a signed-in user, who are served first. Raises: Unavailable("busy")."""
+        return self._turns.turn(source, known)
 
     async def hash(self, password: str) -> str:
         return await self._run(self._hasher.hash, _bytes(password))

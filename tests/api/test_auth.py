@@ -13,7 +13,7 @@ async def test_register_refresh_and_log_out(client: Client) -> None:
     assert answer.status == 201
     first = await answer.json()
     assert answer.headers["Location"] == f"/api/v1/users/{first['user']['id']}"
-    assert set(first) == {"user", "accessToken", "expiresIn", "refreshToken"}
+    assert set(first) == {"user", "accessToken", "expiresIn", "refreshToken", "deviceToken"}
     assert first["user"]["role"] == "student" and first["user"]["email"] == NEW["email"]
     me = await (await client.get("/api/v1/auth/me", headers=bearer(first["accessToken"]))).json()
     assert me == first["user"]
@@ -148,6 +148,48 @@ async def test_odd_logins_and_passwords_are_just_wrong(client: Client, text: str
     signing_in = await client.post("/api/v1/auth/login", json={"login": text, "password": text})
     assert signing_in.status in (401, 422)
     assert (await client.post("/api/v1/auth/password-reset", json={"login": text})).status in (202, 422)
+
+
+async def test_strangers_lock_out_unknown_devices_only_and_a_mailed_link_lets_them_in(
+    client: Client, world: World
+) -> None:
+    first = await (await client.post("/api/v1/auth/register", json=NEW)).json()
+    body, right = {"login": "ada", "password": "wrong"}, {"login": "ada", "password": NEW["password"]}
+    for n in range(world.ctx.settings.auth.account_failures_per_hour):
+        stranger = {"X-Forwarded-For": f"203.0.113.{n}"}
+        assert (await client.post("/api/v1/auth/login", json=body, headers=stranger)).status == 401
+    refused = await client.post("/api/v1/auth/login", json=right)
+    assert refused.status == 429 and (await refused.json())["code"] == "confirmation_required"
+    assert int(refused.headers["Retry-After"]) > 60
+    known = await client.post("/api/v1/auth/login", json={**right, "deviceToken": first["deviceToken"]})
+    assert known.status == 200 and (await known.json())["deviceToken"] is None
+
+    for name in ("ada", "nobody"):
+        asked = await client.post("/api/v1/auth/login-link", json={"login": name})
+        assert (asked.status, await asked.read()) == (202, b"")
+    (letter,) = await world.letters()
+    link = {"token": letter.text.partition("/#/device/")[2].split()[0]}
+    confirmed = await client.post("/api/v1/auth/login-link/confirm", json=link)
+    assert confirmed.status == 200
+    device = await confirmed.json()
+    assert (device["userId"], device["username"]) == (first["user"]["id"], "Ada")
+    used = await client.post("/api/v1/auth/login-link/confirm", json=link)
+    assert used.status == 410 and (await used.json())["code"] == "link_over"
+    new = await client.post("/api/v1/auth/login", json={**right, "deviceToken": device["deviceToken"]})
+    assert new.status == 200
+
+
+async def test_a_person_sees_and_forgets_known_devices(client: Client) -> None:
+    laptop = await (await client.post("/api/v1/auth/register", json=NEW, headers={"User-Agent": "Laptop"})).json()
+    phone, who = await login(client, {"User-Agent": "Phone"}), bearer(laptop["accessToken"])
+    listed = await (await client.get("/api/v1/auth/devices", headers=who)).json()
+    assert [(one["userAgent"], one["current"]) for one in listed["items"]] == [("Phone", False), ("Laptop", True)]
+    path = f"/api/v1/auth/devices/{listed['items'][0]['id']}"
+    assert (await client.delete(path, headers=who)).status == 204
+    assert (await client.delete(path, headers=who)).status == 404
+    assert (await client.get("/api/v1/auth/me", headers=bearer(phone["accessToken"]))).status == 401
+    left = await (await client.get("/api/v1/auth/devices", headers=who)).json()
+    assert [one["userAgent"] for one in left["items"]] == ["Laptop"]
 
 
 async def login(client: Client, headers: dict[str, str] | None = None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.users import User
 from mediaserver.usecases import chat, erasure, progress, sessions, settling
@@ -82,7 +83,7 @@ async def test_an_admin_gets_nothing_that_was_private(client: Client, world: Wor
     ):
         assert (await client.post(f"/api/v1/{path}", json=body, headers=who)).status == 201
     own, seen = await _archive(client, ada.user_id, who), await _archive(client, ada.user_id, root)
-    private = {"direct_messages.json", "conversations.json", "blocks.json", "logins.json"}
+    private = {"direct_messages.json", "conversations.json", "blocks.json", "logins.json", "devices.json"}
     assert private <= set(own.namelist()) and len(_in(own, "uploads.json")) == 2
     assert set(own.namelist()) - set(seen.namelist()) == {*private, f"uploads/{picture.id}-{picture.name}"}
     assert [one["content"]["text"] for one in _in(seen, "tweets.json")] == ["in public"]
@@ -131,6 +132,7 @@ async def test_an_erased_person_is_gone_and_what_others_built_on_stays(client: C
     assert (await sessions.find(ctx, "video", own.id)).status == "ended"
     assert not await ctx.uploads.exists({"_id": upload.id})
     assert not await ctx.logins.exists({"userId": ada.user_id})
+    assert not await ctx.of(KnownDevice).exists({"userId": ada.user_id})
     login = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
     assert (await client.post("/api/v1/auth/register", json=login)).status == 201, "the name is free again"
 

@@ -29,6 +29,7 @@ from mediaserver.usecases.tokens import AccessTokens
 from tests.store.databases import empty_database
 
 PASSWORD = "correct horse"
+AUTH = Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20)
 MANY = Limits(reads_per_minute=1_000_000, writes_per_minute=1_000_000, anonymous_per_minute=1_000_000)
 
 
@@ -110,12 +111,13 @@ async def open_world(
     documents: Sequence[type[Document]] = DOCUMENTS,
     limits: Limits = MANY,
     consequences: Mapping[type[Document], Consequences] = CONSEQUENCES,
+    auth: Auth = AUTH,
 ) -> AsyncIterator[World]:
     settings = Settings(
         http=http or Http(),
         data=Data(dir=directory),
         limits=limits,
-        auth=Auth(argon2_time_cost=1, argon2_memory_kib=8, attempts_per_minute=5, registrations_per_hour=20),
+        auth=auth,
     )
     stack = contextlib.AsyncExitStack()
     database = await stack.enter_async_context(empty_database(uri, documents))

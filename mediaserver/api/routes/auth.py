@@ -7,10 +7,11 @@ from pydantic import Field
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import PageQuery, page
-from mediaserver.api.views import LoginView, SignedInView, UserView
+from mediaserver.api.views import ConfirmedDeviceView, DeviceView, LoginView, SignedInView, UserView
+from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.users import Login as LoginDocument
 from mediaserver.domain.users import NewEmail, Password, Username
-from mediaserver.usecases import addresses, identity, logins, new_passwords, profiles
+from mediaserver.usecases import addresses, devices, identity, login_links, logins, new_passwords, profiles
 
 _TAG = "Identity"
 _AGENT_CHARS = 200
@@ -27,6 +28,9 @@ class Register(Body):
 class Login(Body):
     login: Name
     password: Annotated[str, Field(min_length=1, max_length=256)]
+    device_token: Annotated[
+        str, Field(max_length=200, description="What this device got when it signed in to the account before.")
+    ] = ""
 
 
 class Refresh(Body):
@@ -52,6 +56,14 @@ class ConfirmReset(Body):
     password: Password
 
 
+class AskLink(Body):
+    login: Name
+
+
+class ConfirmLink(Body):
+    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the mail.")]
+
+
 async def _register(call: Call) -> Answer:
     body: Register = call.body
     signed_in = await identity.register(
@@ -62,7 +74,9 @@ async def _register(call: Call) -> Answer:
 
 async def _login(call: Call) -> Answer:
     body: Login = call.body
-    signed_in = await identity.login(call.context, body.login, body.password, call.address, _user_agent(call))
+    signed_in = await identity.login(
+        call.context, body.login, body.password, call.address, _user_agent(call), body.device_token
+    )
     return await _signed_in(call, signed_in)
 
 
@@ -90,6 +104,29 @@ async def _logins(call: Call) -> Answer:
 async def _end_login(call: Call) -> Answer:
     await logins.end(call.context, call.actor, call.id())
     return Answer()
+
+
+async def _devices(call: Call) -> Answer:
+    found = await devices.page(call.context, call.actor, call.query.limit, call.query.cursor)
+    current = await logins.current_device(call.context, call.actor)
+    return page([_device_wire(device, current) for device in found.items], found.next_cursor)
+
+
+async def _forget_device(call: Call) -> Answer:
+    await logins.forget_device(call.context, call.actor, call.id())
+    return Answer()
+
+
+async def _ask_link(call: Call) -> Answer:
+    body: AskLink = call.body
+    await login_links.ask(call.context, body.login, call.address)
+    return Answer()
+
+
+async def _confirm_link(call: Call) -> Answer:
+    body: ConfirmLink = call.body
+    user, token = await login_links.confirm(call.context, body.token, call.address, _user_agent(call))
+    return Answer({"deviceToken": token, "userId": user.id, "username": user.username, "email": user.email})
 
 
 async def _change_password(call: Call) -> Answer:
@@ -128,6 +165,7 @@ async def _signed_in(call: Call, signed_in: identity.SignedIn, location: str | N
         "accessToken": signed_in.access_token,
         "expiresIn": signed_in.expires_in_s,
         "refreshToken": signed_in.refresh_token,
+        "deviceToken": signed_in.device_token,
     }
     return Answer(data, location=location)
 
@@ -136,6 +174,12 @@ def _login_wire(call: Call, login: LoginDocument) -> dict[str, Any]:
     wire = login.to_wire()
     shown = {name: wire[name] for name in ("id", "createdAt", "lastUsedAt", "expiresAt", "userAgent")}
     return {**shown, "current": login.id == call.actor.login_id}
+
+
+def _device_wire(device: KnownDevice, current: str | None) -> dict[str, Any]:
+    wire = device.to_wire()
+    shown = {name: wire[name] for name in ("id", "createdAt", "lastUsedAt", "expiresAt", "userAgent")}
+    return {**shown, "current": device.id == current}
 
 
 def _user_agent(call: Call) -> str:
@@ -186,6 +230,22 @@ ENDPOINTS = [
     ),
     Endpoint(
         "DELETE", "/auth/logins/{id}", "End one of one's own logins", _end_login, _TAG, status=204, errors=(404,),
+    ),
+    Endpoint(
+        "POST", "/auth/login-link", "Mail a link that makes a device known, if there is such an account",
+        _ask_link, _TAG, body=AskLink, status=202, public=True, errors=(429, 503),
+    ),
+    Endpoint(
+        "POST", "/auth/login-link/confirm", "Make this device known with the token of a mailed link",
+        _confirm_link, _TAG, body=ConfirmLink, answer=ConfirmedDeviceView, public=True, errors=(410, 429, 503),
+    ),
+    Endpoint(
+        "GET", "/auth/devices", "The devices that the account of the signed-in person knows", _devices, _TAG,
+        query=PageQuery, answer=DeviceView, listed=True,
+    ),
+    Endpoint(
+        "DELETE", "/auth/devices/{id}", "Forget a known device and end its logins", _forget_device, _TAG,
+        status=204, errors=(404,),
     ),
     Endpoint("GET", "/auth/me", "The signed-in person", _me, _TAG, answer=UserView),
 ]  # fmt: skip
