@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 8080
 DATA ?= data
+SOAK_MINUTES ?= 30
+SEED ?= $(shell date +%s)
 BIN := .venv/bin
 APT := chromium firefox-esr pulseaudio redis-server fonts-dejavu-core
 MARK := .make
@@ -31,7 +33,7 @@ bench: $(MARK)/dev
 	$(BIN)/python -m bench
 
 soak: $(MARK)/dev $(MARK)/system
-	$(BIN)/pytest -m soak --soak
+	$(BIN)/pytest -m soak --soak --soak-minutes=$(SOAK_MINUTES) --seed=$(SEED)
 
 # Debian calls it python3.11 or python3, and keeps its venv module in a package of its own.
 $(BIN)/pip:

@@ -19,6 +19,8 @@ settings.load_profile("shared")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="repeat scenarios, assert limits on the median")
+    parser.addoption("--soak-minutes", type=float, default=30, help="time for all fuzzers of a soak together")
+    parser.addoption("--seed", type=int, default=1, help="seed of a soak's random choices")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -130,6 +130,7 @@ async def fits(phone: Visitor, where: str) -> None:
     assert wide == [], f"{where} is wider than the page: {wide}"
 
 
+@pytest.mark.keyboard
 async def test_without_a_mouse_one_signs_in_joins_and_mutes(
     visit: Visit, server: Server, http: aiohttp.ClientSession
 ) -> None:

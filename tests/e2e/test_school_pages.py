@@ -53,6 +53,7 @@ async def picture(visitor: Visitor, name: str) -> Any:
     return {"name": name, "mimeType": "image/png", "buffer": bytes(await visitor.page.evaluate(PICTURE))}
 
 
+@pytest.mark.keyboard
 async def test_a_picture_reaches_the_follower_and_its_like_the_author(
     visit: Visit, server: Server, http: aiohttp.ClientSession
 ) -> None:
@@ -208,6 +209,7 @@ async def test_work_is_handed_in_and_graded(
     await learner.page.get_by_text("Well folded.").wait_for()
 
 
+@pytest.mark.keyboard
 async def test_a_message_arrives_in_the_other_browser(
     visit: Visit, server: Server, http: aiohttp.ClientSession
 ) -> None:
@@ -300,6 +302,7 @@ async def no_spinner(visitor: Visitor) -> bool:
     return await visitor.page.locator("#main .spinner:visible").count() == 0
 
 
+@pytest.mark.keyboard
 async def test_without_a_mouse_one_speaks_likes_and_learns(
     visit: Visit, server: Server, http: aiohttp.ClientSession, teacher: Person
 ) -> None:

@@ -4,6 +4,7 @@ import { blockElement, blockType } from './blocks.js';
 import { icon } from './icons.js';
 import { field } from './parts.js';
 import { sentence } from './sentences.js';
+import { markBusy } from './switches.js';
 
 export const BLOCK_TYPES = {
   markdown: { label: 'Formatted text', symbol: 'text' },
@@ -63,9 +64,10 @@ function file(app, type, value, changed) {
     fill(pick, icon('plus', 16), h('span', { text: upload ? 'Choose another one' : `Choose: ${label.toLowerCase()}` }));
   };
   async function take(chosen) {
+    if (!progress.hidden) return; // one at a time
     error.textContent = '';
     progress.hidden = false;
-    pick.disabled = true;
+    markBusy(pick, true);
     try {
       const made = await app.client.upload(chosen, { onProgress: (fraction) => { progress.value = fraction; } });
       if (type !== 'file' && blockType(made) !== type) throw new Error(`This file is not what it should be here: ${label.toLowerCase()}.`);
@@ -76,7 +78,7 @@ function file(app, type, value, changed) {
       error.textContent = sentence(failure);
     }
     progress.hidden = true;
-    pick.disabled = false;
+    markBusy(pick, false);
     input.value = '';
   }
   draw();

@@ -7,6 +7,7 @@ import { avatar } from './parts.js';
 import { mediaPicker } from './picker.js';
 import { acceptDrops } from './room/attachments.js';
 import { sentence } from './sentences.js';
+import { markBusy } from './switches.js';
 
 const MAX_TEXT = 1000;
 const MAX_MEDIA = 4;
@@ -29,6 +30,7 @@ export function composeBox(app, { label, placeholder, action, rows = 2, submit }
   const send = h('button', { class: 'button primary', type: 'submit', text: action });
   const media = mediaPicker({ client: app.client, most: MAX_MEDIA, changed: () => update() });
   let sending = false;
+  let ready = false;
   let tried = { content: '', key: '' };
   const remaining = () => MAX_TEXT - lengthOf(text.value.trim());
   function update() {
@@ -37,7 +39,9 @@ export function composeBox(app, { label, placeholder, action, rows = 2, submit }
     left.classList.toggle('bad', rest < 0);
     left.title = `${rest} characters left`;
     if (rest <= 20 && rest % 10 === 0) spoken.textContent = `${rest} characters left`;
-    send.disabled = sending || media.busy() || rest < 0 || !(text.value.trim() || media.ids().length);
+    markBusy(send, sending);
+    ready = !media.busy() && rest >= 0 && Boolean(text.value.trim() || media.ids().length);
+    send.setAttribute('aria-disabled', String(!ready)); // `disabled` would drop the focus
     text.style.height = 'auto';
     if (text.scrollHeight) text.style.height = `${Math.min(text.scrollHeight + 2, 320)}px`;
   }
@@ -48,17 +52,19 @@ export function composeBox(app, { label, placeholder, action, rows = 2, submit }
         h('button', { class: 'icon-button accent', type: 'button', 'aria-label': 'Add pictures or films', title: 'Add pictures or films', onclick: media.pick }, icon('image')),
         h('span', { class: 'grow' }), left, spoken, send)));
   async function go() {
-    if (send.disabled) return;
+    if (sending || !ready) return;
     sending = true;
     update();
     error.textContent = '';
     try {
-      const content = { text: text.value.trim(), media: media.ids() };
+      const written = text.value;
+      const content = { text: written.trim(), media: media.ids() };
       if (tried.content !== JSON.stringify(content)) tried = { content: JSON.stringify(content), key: newKey() };
       await submit(content, tried.key);
       tried = { content: '', key: '' };
-      text.value = '';
-      media.clear();
+      // What was added while this was on its way is the beginning of the next one.
+      text.value = text.value.startsWith(written) ? text.value.slice(written.length).trimStart() : text.value;
+      media.clear(content.media);
     } catch (failure) {
       error.textContent = sentence(failure);
     }

@@ -2,6 +2,7 @@
 import { fill, h, show } from './dom.js';
 import { empty, spinner } from './parts.js';
 import { sentence } from './sentences.js';
+import { actionButton, hasOrLostFocus } from './switches.js';
 
 /**
  * @template T
@@ -52,16 +53,14 @@ export function pagedList({ load, item, none, label, className = 'cards', idOf =
       if (mine === round) fill(state, failed(error, reload));
     }
   };
-  more.addEventListener('click', async () => {
-    more.disabled = true;
+  actionButton(more, async () => {
     fill(state);
     try {
       const first = await page(cursor, round);
-      if (more.hidden) focusFirst(first);
+      if (more.hidden && hasOrLostFocus(more)) focusFirst(first);
     } catch (error) {
       fill(state, h('p', { class: 'hint bad', role: 'alert', text: sentence(error) }));
     }
-    more.disabled = false;
   });
   show(list, false);
   reload();

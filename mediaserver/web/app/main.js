@@ -98,7 +98,8 @@ function show(view, route) {
   const main = h('main', { id: 'main', tabindex: '-1', class: route.bare ? 'bare' : route.wide ? 'page wide-page' : 'page' }, view.element);
   around.element.hidden = Boolean(route.bare);
   fill(document.getElementById('app'), around.element, main);
-  main.focus({ preventScroll: true });
+  if (view.focus && !matchMedia('(pointer: coarse)').matches) view.focus();
+  else main.focus({ preventScroll: true });
 }
 
 /** The frame of whoever is signed in, with what their connection tells. */

@@ -1,4 +1,8 @@
-/** A button that opens a menu: arrow keys move, Escape and Tab close, focus goes back to the button. */
+/**
+ * A button that opens a menu: arrow keys move, Escape and Tab close, focus goes back to the button.
+ * The menu opens, and takes the focus, within the click event itself. The browser's own `popovertarget` only tells through
+ * `toggle`, an event of a later task: a key pressed right after the menu appeared would go to the button.
+ */
 import { fill, h } from './dom.js';
 import { icon } from './icons.js';
 
@@ -20,12 +24,16 @@ export function menuOf(button, items, closed) {
     class: danger ? 'menu-item danger' : 'menu-item', role: 'menuitem', tabindex: '-1', type: 'button',
     onclick: () => { menu.hidePopover(); run(); },
   }, icon(symbol, 18), h('span', { text: label }))));
-  menu.addEventListener('beforetoggle', ({ newState }) => newState === 'open' && draw());
-  menu.addEventListener('toggle', ({ newState }) => {
-    if (newState !== 'open') return void closed?.();
+  button.addEventListener('click', (event) => {
+    // `popovertarget` stays for what it means to screen readers and for clicks on the button of an open menu; its action is ours.
+    event.preventDefault();
+    if (menu.matches(':popover-open')) return void menu.hidePopover();
+    draw();
+    menu.showPopover();
     place(menu, button);
     menu.firstElementChild?.focus();
   });
+  menu.addEventListener('toggle', ({ newState }) => newState === 'closed' && closed?.());
   menu.addEventListener('keydown', (event) => onKey(event, menu));
   return menu;
 }

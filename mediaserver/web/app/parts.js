@@ -3,6 +3,7 @@ import { fill, h } from './dom.js';
 import { hueOf, initials } from './format.js';
 import { icon } from './icons.js';
 import { fieldSentence, sentence } from './sentences.js';
+import { hasOrLostFocus, markBusy } from './switches.js';
 
 export function avatar(name, { size = '', imageUrl = null } = {}) {
   const element = h('span', { class: `avatar ${size}`, 'aria-hidden': 'true', 'data-initials': imageUrl ? null : initials(name) });
@@ -52,26 +53,34 @@ export const backHead = (app, title, ...more) => h('div', { class: 'page-head' }
 
 export const spinner = (text = 'Loading…') => h('div', { class: 'loading', role: 'status' }, h('span', { class: 'spinner' }), h('span', { text }));
 
-/** A submit handler: stops doubles, shows what went wrong beside the field that it is about, the rest in `error`. */
+/**
+ * A submit handler: one submission at a time, whatever is pressed how often; what went wrong stands beside the field that it
+ * is about, the rest in `error`. The button is not disabled meanwhile: it would drop the focus.
+ */
 export function submitting(form, error, run) {
+  let busy = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    const button = form.querySelector('[type=submit]');
-    if (button.disabled) return;
-    button.disabled = true;
+    if (busy) return;
+    busy = true;
+    const button = event.submitter ?? form.querySelector('[type=submit]');
+    markBusy(button, true);
     clearErrors(form, error);
+    const at = document.activeElement;
     try {
       await run(Object.fromEntries(new FormData(form)));
     } catch (failure) {
-      showErrors(form, error, failure);
+      showErrors(form, error, failure, at);
     } finally {
-      button.disabled = false;
+      busy = false;
+      markBusy(button, false);
     }
   });
   form.addEventListener('input', ({ target }) => target.getAttribute?.('aria-invalid') && clearError(target));
 }
 
-function showErrors(form, error, failure) {
+/** The first wrong field gets the focus, unless the person went on from `at` to another field meanwhile: their keys stay there. */
+function showErrors(form, error, failure, at) {
   const places = (failure?.errors ?? []).map((each) => [form.elements.namedItem(each.loc), each]);
   if (!places.length || places.some(([control]) => !(control instanceof HTMLElement))) {
     error.textContent = sentence(failure);
@@ -83,7 +92,7 @@ function showErrors(form, error, failure) {
     control.setAttribute('aria-describedby', note.id);
     control.after(note);
   }
-  places[0][0].focus();
+  if (hasOrLostFocus(at)) places[0][0].focus();
 }
 
 function clearErrors(form, error) {

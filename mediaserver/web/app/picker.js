@@ -6,7 +6,7 @@ import { toast } from './toast.js';
 
 /**
  * @param {{client: import('../sdk/index.js').Client, most: number, changed: () => void}} options
- * @returns {{element: HTMLElement, add: (files: File[]) => void, pick: () => void, ids: () => string[], busy: () => boolean, clear: () => void}}
+ * @returns {{element: HTMLElement, add: (files: File[]) => void, pick: () => void, ids: () => string[], busy: () => boolean, clear: (ids: string[]) => void}}
  */
 export function mediaPicker({ client, most, changed }) {
   const element = h('ul', { class: 'picked', 'aria-label': 'Pictures and films', hidden: true });
@@ -48,10 +48,8 @@ export function mediaPicker({ client, most, changed }) {
     pick: () => input.click(),
     ids: () => [...entries].map(({ upload }) => upload?.id).filter(Boolean),
     busy: () => [...entries].some(({ upload }) => !upload),
-    clear() {
-      entries.clear();
-      element.replaceChildren();
-      update();
+    clear(ids) {
+      for (const entry of [...entries].filter(({ upload }) => ids.includes(upload?.id))) remove(entry);
     },
   };
 }

@@ -18,13 +18,28 @@ export class Router {
     this.depth = 0;
     /** @type {Map<string, object>} places that wait, by their number in the history */
     this.kept = new Map();
-    addEventListener('hashchange', () => this.draw());
+    // What `go` and links show at once is there already when this event comes, in a later task.
+    addEventListener('hashchange', () => (history.state?.number && history.state.number === this.current?.number) || this.draw());
+    document.addEventListener('click', (event) => this.#follow(event));
     history.scrollRestoration = 'manual';
   }
 
   go(path) {
-    if (location.hash === `#${path}`) this.draw({ fresh: true });
-    else location.hash = path;
+    const fresh = location.hash === `#${path}`;
+    if (!fresh) location.hash = path;
+    this.draw({ fresh });
+  }
+
+  /**
+   * A link to one of our pages shows it, and moves the focus there, within the click event: with the browser's own navigation
+   * keys that are pressed until `hashchange` would go to the page that is left.
+   */
+  #follow(event) {
+    const href = event.target.closest?.('a[href^="#/"]')?.getAttribute('href');
+    const plain = event.button === 0 && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (!href || !plain || href === location.hash) return;
+    event.preventDefault();
+    this.go(href.slice(1));
   }
 
   /** Show what the address says; `fresh`: made anew in any case. */

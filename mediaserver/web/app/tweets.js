@@ -9,6 +9,7 @@ import { confirmDialog } from './parts.js';
 import { face, isGone, nameLink } from './people.js';
 import { reportDialog } from './report.js';
 import { sentence } from './sentences.js';
+import { switchButton } from './switches.js';
 import { agoTime } from './time.js';
 import { toast } from './toast.js';
 
@@ -60,40 +61,21 @@ function said(app, what, { removed, when, acts, remove, about }) {
 
 const counted = (count) => (count ? String(count) : '');
 
-/** Liked at once on the page; the server has the last word. However often one changes one's mind, the last click counts. */
+/** The count includes the like that is being sent; the server's answer replaces both. */
 function likeButton(what, put) {
   const button = h('button', { class: 'act like', type: 'button' });
-  let { liked, likesCount } = what;
-  let running = false;
-  const draw = () => {
-    button.setAttribute('aria-pressed', String(liked));
-    button.setAttribute('aria-label', `Like, ${plural(likesCount, 'like')}`);
-    fill(button, icon(liked ? 'heartFull' : 'heart', 18), h('span', { text: counted(likesCount) }));
-  };
-  const settle = async () => {
-    if (running) return;
-    running = true;
-    let known = { liked: !liked, likesCount: likesCount + (liked ? -1 : 1) };
-    try {
-      for (let asked; asked !== liked;) {
-        asked = liked;
-        known = await put(asked);
-      }
-    } catch (error) {
-      toast(sentence(error), { error: true });
-    }
-    ({ liked, likesCount } = known);
-    Object.assign(what, { liked, likesCount });
-    running = false;
-    draw();
-  };
-  button.addEventListener('click', () => {
-    liked = !liked;
-    likesCount = Math.max(0, likesCount + (liked ? 1 : -1));
-    draw();
-    settle();
+  switchButton(button, {
+    current: () => what.liked,
+    send: async (on) => {
+      const { liked, likesCount } = await put(on);
+      Object.assign(what, { liked, likesCount });
+    },
+    draw: (on) => {
+      const count = Math.max(0, what.likesCount + Number(on) - Number(what.liked));
+      button.setAttribute('aria-label', `Like, ${plural(count, 'like')}`);
+      fill(button, icon(on ? 'heartFull' : 'heart', 18), h('span', { text: counted(count) }));
+    },
   });
-  draw();
   return button;
 }
 

@@ -6,12 +6,7 @@ const RESET_FOLLOWS_MS = 1000;
 /** What else follows from an event than the new state. */
 export const REACTIONS = {
   'participant.updated'({ participant }) {
-    if (participant.id !== this.participantId) return;
-    const track = this.media.publications.get('microphone')?.track;
-    if (participant.mute && track) track.enabled = false; // a moderator muted me
-    for (const name of ['mute', 'videoVisible', 'handRaised', 'castScreen']) {
-      if (name in this.wishes) this.wishes[name] = participant[name];
-    }
+    if (participant.id === this.participantId && !this.updating) obey(this, participant);
   },
   'track.updated'({ track }, before) {
     if (track.enabled && before.get(track.id)?.enabled === false) this.subscriptions.pictureResumes(track.id);
@@ -56,6 +51,15 @@ export const UNNUMBERED = {
   },
 };
 
+/** What the server says of me holds, whoever asked for it: a moderator may have muted me. */
+export function obey(session, participant) {
+  const track = session.media.publications.get('microphone')?.track;
+  if (participant.mute && track) track.enabled = false;
+  for (const name of ['mute', 'videoVisible', 'handRaised', 'castScreen']) {
+    if (name in session.wishes) session.wishes[name] = participant[name];
+  }
+}
+
 /** After joining: the media go on where they were, or begin again with a new connection. */
 export async function restoreMedia(session, answer, returned) {
   const { media, subscriptions, wishes } = session;
@@ -66,7 +70,9 @@ export async function restoreMedia(session, answer, returned) {
     media.generation = generation;
     return;
   }
-  if (!answer.resumed && Object.keys(wishes).length) await session.update(wishes).catch(() => {});
+  // The server forgot me, or a wish was lost with the connection.
+  const lost = Object.keys(wishes).some((name) => wishes[name] !== session.me?.[name]);
+  if (lost) await session.update(wishes).catch(() => {});
   if (answer.resumed && generation === media.generation) {
     media.resume();
     subscriptions.again();

@@ -9,7 +9,7 @@ import { Chat } from './chat.js';
 import { Connection } from './connection.js';
 import { Emitter } from './emitter.js';
 import { MediaConnection } from './media.js';
-import { REACTIONS, UNNUMBERED, restoreMedia } from './reactions.js';
+import { REACTIONS, UNNUMBERED, obey, restoreMedia } from './reactions.js';
 import { Rest } from './rest.js';
 import { NUMBERED, RoomState } from './roomstate.js';
 import { Seat } from './seat.js';
@@ -33,6 +33,8 @@ export class Session extends Emitter {
     this.chat = new Chat({ rest: this.rest, request: signal });
     /** What I last asked to be: told again when the server has forgotten this participant. */
     this.wishes = {};
+    /** How many updates of mine are not answered yet: what events say of me is older than what I asked for. */
+    this.updating = 0;
     this.view = null;
     this.seat = new Seat({ connection: this.connection, owner: this.#owner() });
     this.#listen();
@@ -123,10 +125,22 @@ export class Session extends Emitter {
     this.#changed();
   }
 
-  setMuted(mute) {
-    const track = this.media.publications.get('microphone')?.track;
-    if (track) track.enabled = !mute;
-    return this.update({ mute });
+  /** Muting silences at once, even if the server does not hear of it; unmuting that fails leaves one muted. */
+  async setMuted(mute) {
+    const enable = (enabled) => {
+      const track = this.media.publications.get('microphone')?.track;
+      if (track) track.enabled = enabled;
+    };
+    enable(!mute);
+    try {
+      return await this.update({ mute });
+    } catch (error) {
+      if (!mute) {
+        this.wishes.mute = true;
+        enable(false);
+      }
+      throw error;
+    }
   }
 
   setVideoVisible(videoVisible) {
@@ -140,7 +154,14 @@ export class Session extends Emitter {
   /** @param {{mute?: boolean, videoVisible?: boolean, castScreen?: boolean, handRaised?: boolean}} change */
   async update(change) {
     Object.assign(this.wishes, change);
-    return this.connection.request('participant.update', change);
+    this.updating += 1;
+    try {
+      const answer = await this.connection.request('participant.update', change);
+      if (this.updating === 1) obey(this, answer.participant); // what moderators did meanwhile is in the answer
+      return answer;
+    } finally {
+      this.updating -= 1;
+    }
   }
 
   /** @param {string} action `mute`, `hideVideo`, `stopScreen`, `lowerHand`, `remove`, `promote`, `demote` */

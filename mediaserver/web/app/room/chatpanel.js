@@ -1,6 +1,7 @@
 /** The chat: messages in order, what is on its way, who is writing. */
 import { fill, h, show } from '../dom.js';
 import { sentence } from '../sentences.js';
+import { actionButton } from '../switches.js';
 import { toast } from '../toast.js';
 import { attachments } from './attachments.js';
 import { composer } from './composer.js';
@@ -40,9 +41,9 @@ export function chatPanel(session, client, arrived) {
     seen = Math.max(seen, chat.messages.at(-1)?.sequence ?? 0);
     if (fresh.length) arrived(fresh.length);
   };
-  older.addEventListener('click', async () => {
+  actionButton(older, async () => {
     const before = scroller.scrollHeight;
-    await chat.loadOlder().catch((error) => toast(sentence(error), { error: true }));
+    await chat.loadOlder();
     scroller.scrollTop += scroller.scrollHeight - before;
   });
   session.on('chat', draw);

@@ -4,18 +4,19 @@ import { icon } from '../icons.js';
 import { menuOf } from '../menu.js';
 
 /**
+ * @typedef {import('../../sdk/lastwanted.js').LastWanted} LastWanted
  * @param {{session: import('../../sdk/index.js').Session, local: import('./localmedia.js').LocalMedia, panels: import('./panels.js').Panels,
- *   actions: {hand: () => void, settings: () => void, record: () => void, leave: () => void}}} options
+ *   switches: {hand: LastWanted, record: LastWanted}, actions: {settings: () => void, leave: () => void}}} options
  */
-export function controls({ session, local, panels, actions }) {
+export function controls({ session, local, panels, switches, actions }) {
   const { sources } = session.welcome.media;
   const audioOnly = session.kind === 'audio';
   const buttons = {
     mic: round(() => local.toggleMicrophone(), 'm'),
     camera: round(() => local.toggleCamera(), 'v'),
     screen: round(() => local.toggleScreen(), 's', 'secondary'),
-    hand: round(actions.hand, 'h'),
-    record: round(actions.record, null, 'secondary'),
+    hand: round(() => switches.hand.toggle(), 'h'),
+    record: round(() => switches.record.toggle(), null, 'secondary'),
     settings: round(actions.settings, null, 'secondary'),
     more: h('button', { class: 'round more', type: 'button', 'aria-label': 'More', title: 'More' }, icon('more')),
     people: round(() => panels.toggle('people'), 'p'),
@@ -31,13 +32,13 @@ export function controls({ session, local, panels, actions }) {
     const { me } = session;
     if (!me) return;
     const may = me.canPublish;
-    const mic = local.microphone && !local.muted;
-    set(buttons.mic, mic ? 'mic' : 'micOff', mic ? 'Mute' : 'Unmute', { off: !mic, busy: local.busy.has('microphone') });
-    set(buttons.camera, local.cameraOn ? 'camera' : 'cameraOff', local.cameraOn ? 'Camera off' : 'Camera on', { off: !local.cameraOn, busy: local.busy.has('camera') });
-    set(buttons.screen, 'screen', local.screen ? 'Stop sharing' : 'Share screen', { active: Boolean(local.screen), busy: local.busy.has('screen') });
-    set(buttons.hand, 'hand', me.handRaised ? 'Lower hand' : 'Raise hand', { active: me.handRaised });
-    const recording = Boolean(session.room.recording);
-    set(buttons.record, recording ? 'stop' : 'record', recording ? 'Stop recording' : 'Record', { active: recording });
+    const { microphone: mic, camera, screen } = local.switches;
+    set(buttons.mic, mic.value ? 'mic' : 'micOff', mic.value ? 'Mute' : 'Unmute', { off: !mic.value, busy: mic.busy });
+    set(buttons.camera, camera.value ? 'camera' : 'cameraOff', camera.value ? 'Camera off' : 'Camera on', { off: !camera.value, busy: camera.busy });
+    set(buttons.screen, 'screen', screen.value ? 'Stop sharing' : 'Share screen', { active: screen.value, busy: screen.busy });
+    const { hand, record } = switches;
+    set(buttons.hand, 'hand', hand.value ? 'Lower hand' : 'Raise hand', { active: hand.value, busy: hand.busy });
+    set(buttons.record, record.value ? 'stop' : 'record', record.value ? 'Stop recording' : 'Record', { active: record.value, busy: record.busy });
     set(buttons.settings, 'gear', 'Devices');
     set(buttons.people, 'people', 'People', { active: panels.open === 'people' });
     set(buttons.chat, 'chat', 'Chat', { active: panels.open === 'chat' });
@@ -52,6 +53,7 @@ export function controls({ session, local, panels, actions }) {
     buttons.chat.append(badge);
   };
   for (const source of [local, panels]) source.on('change', draw);
+  for (const each of Object.values(switches)) each.changed = draw;
   for (const type of ['participants', 'recording', 'state']) session.on(type, draw);
   draw();
   const element = h('div', { class: 'controls', role: 'group', 'aria-label': 'Your controls' },

@@ -5,6 +5,7 @@
  */
 import { Emitter } from '../../sdk/emitter.js';
 import { sleep } from '../../sdk/errors.js';
+import { LastWanted } from '../../sdk/lastwanted.js';
 import { deviceSentence, sentence } from '../sentences.js';
 import { openBoth, openCamera, openMicrophone, openScreen } from './devices.js';
 
@@ -20,9 +21,20 @@ export class LocalMedia extends Emitter {
     this.screen = null;
     this.muted = false;
     this.casting = false;
-    this.busy = new Set();
     this.closed = false;
     this.preparing = null;
+    this.switches = {
+      microphone: this.#switch('microphone', () => Boolean(this.microphone && !this.muted), (on) => this.#setMicrophone(on)),
+      camera: this.#switch('camera', () => this.cameraOn, (on) => this.#setCamera(on)),
+      screen: this.#switch('screen', () => this.screen !== null, (on) => this.#setScreen(on)),
+    };
+    /** @type {Promise<void> | null} a change of device that is under way */
+    this.changing = null;
+  }
+
+  #switch(device, current, send) {
+    const failed = (error) => this.#tell(error.code && typeof error.code === 'string' ? sentence(error) : deviceSentence(error, device));
+    return new LastWanted({ current, send, failed, changed: () => this.emit('change') });
   }
 
   get cameraOn() {
@@ -72,46 +84,80 @@ export class LocalMedia extends Emitter {
     this.emit('change');
   }
 
-  async toggleMicrophone() {
-    await this.#once('microphone', async () => {
-      if (!this.microphone) {
-        await this.openMicrophone();
-        this.muted = true; // becomes false below
-      }
-      this.muted = !this.muted;
-      this.microphone.enabled = !this.muted;
-      if (!this.session) return;
-      await this.publish();
-      await this.session.setMuted(this.muted);
+  /** Turn the microphone on or off. Off is silent at once, whatever is still under way. */
+  toggleMicrophone() {
+    const { microphone } = this.switches;
+    if (microphone.value && this.microphone) this.microphone.enabled = false;
+    return microphone.toggle();
+  }
+
+  /** Turn the camera on or off. Off releases it at once, whatever is still under way. */
+  toggleCamera() {
+    const { camera } = this.switches;
+    const done = camera.toggle();
+    if (!camera.value) this.#release('camera');
+    return done;
+  }
+
+  toggleScreen() {
+    return this.switches.screen.toggle();
+  }
+
+  async #setMicrophone(on) {
+    if (this.changing) await this.changing;
+    if (!on) {
+      this.#setMuted(true);
+      return void await this.session?.setMuted(true);
+    }
+    if (!this.microphone) await this.openMicrophone();
+    if (!this.#stillWanted('microphone', on)) return;
+    this.#setMuted(false);
+    if (!this.session) return;
+    await this.publish();
+    if (!this.#stillWanted('microphone', on)) return;
+    await this.session.setMuted(false).catch((error) => {
+      this.#setMuted(true); // for the server they are still muted: they must not believe that they are heard
+      throw error;
     });
   }
 
-  async toggleCamera() {
-    await this.#once('camera', async () => {
-      if (this.cameraOn) {
-        this.#release('camera');
-        if (this.session?.media.publications.has('camera')) await this.session.replaceTrack('camera', null);
-        await this.session?.setVideoVisible(false);
-        return;
-      }
-      await this.openCamera();
-      if (!this.session) return;
-      await this.session.setVideoVisible(true);
-      await this.session.publish('camera', this.camera);
-    });
+  async #setCamera(on) {
+    if (this.changing) await this.changing;
+    if (!on) {
+      this.#release('camera');
+      if (this.session?.media.publications.has('camera')) await this.session.replaceTrack('camera', null);
+      return void await this.session?.setVideoVisible(false);
+    }
+    if (!this.cameraOn) await this.openCamera();
+    if (!this.session || !this.#stillWanted('camera', on)) return;
+    await this.session.setVideoVisible(true);
+    if (!this.#stillWanted('camera', on)) return;
+    await this.session.publish('camera', this.camera);
   }
 
-  async toggleScreen() {
-    await this.#once('screen', async () => {
-      if (this.screen) return this.#stopScreen();
-      this.screen = await openScreen();
-      if (this.closed) return this.#stopScreen();
-      this.screen.video.addEventListener('ended', () => this.screen && this.#stopScreen());
+  async #setScreen(on) {
+    if (!on) return void (this.screen && await this.#stopScreen());
+    try {
+      this.screen ??= await openScreen();
+      if (!this.#stillWanted('screen', on)) return void await this.#stopScreen();
+      this.screen.video.addEventListener('ended', () => this.screen && this.switches.screen.want(false));
       const { video, audio } = this.screen;
       await this.session.publish('screen', video);
       if (audio) await this.session.publish('screenAudio', audio);
-      return undefined;
-    });
+    } catch (error) {
+      if (this.screen) await this.#stopScreen().catch(() => {});
+      if (error.name !== 'NotAllowedError') throw error; // closing the screen picker is no error
+    }
+  }
+
+  /** Whether nothing else was asked for while something was awaited; if so, the newer wish follows at once. */
+  #stillWanted(device, on) {
+    return !this.closed && this.switches[device].value === on;
+  }
+
+  #setMuted(muted) {
+    this.muted = muted;
+    if (this.microphone) this.microphone.enabled = !muted;
   }
 
   async openMicrophone(deviceId) {
@@ -140,15 +186,25 @@ export class LocalMedia extends Emitter {
     this[source]?.stop();
     this[source] = track;
     if (source === 'microphone') track.enabled = !this.muted;
-    else track.addEventListener('ended', () => this.camera === track && this.toggleCamera());
+    else track.addEventListener('ended', () => this.camera === track && this.switches.camera.want(false));
     this.emit('change');
     return true;
   }
 
   /** Change the device in use. @param {'audioinput' | 'videoinput'} kind */
-  async useDevice(kind, deviceId) {
-    if (kind === 'audioinput' && this.microphone) await this.#once('microphone', () => this.openMicrophone(deviceId));
-    if (kind === 'videoinput' && this.cameraOn) await this.#once('camera', () => this.openCamera(deviceId));
+  useDevice(kind, deviceId) {
+    const [device, open] = kind === 'audioinput' ? ['microphone', () => this.openMicrophone(deviceId)] : ['camera', () => this.openCamera(deviceId)];
+    const before = this.changing;
+    const change = async () => {
+      await before;
+      await this.switches[device].want(this.switches[device].value); // what is under way first
+      if (this[device] && !this.closed) await open();
+    };
+    const mine = change().catch((error) => this.#tell(deviceSentence(error, device))).finally(() => {
+      if (this.changing === mine) this.changing = null;
+    });
+    this.changing = mine;
+    return mine;
   }
 
   close() {
@@ -178,15 +234,12 @@ export class LocalMedia extends Emitter {
   #follow() {
     const { me } = this.session;
     if (!me) return;
-    if (me.mute && !this.muted && !this.busy.has('microphone')) {
-      this.muted = true;
-      if (this.microphone) this.microphone.enabled = false;
-    }
-    if (!me.videoVisible && this.cameraOn && !this.busy.has('camera')) {
+    if (me.mute && !this.muted && !this.switches.microphone.busy) this.#setMuted(true);
+    if (!me.videoVisible && this.cameraOn && !this.switches.camera.busy) {
       this.#release('camera');
       this.session.replaceTrack('camera', null).catch(() => {});
     }
-    if (this.screen && this.casting && !me.castScreen && !this.busy.has('screen')) {
+    if (this.screen && this.casting && !me.castScreen && !this.switches.screen.busy) {
       this.#tell('The moderator stopped your screen.');
       this.#stopScreen().catch(() => {});
     }
@@ -203,23 +256,6 @@ export class LocalMedia extends Emitter {
     }
     if (source === 'camera') this.#release('camera');
     this.emit('change');
-  }
-
-  async #once(device, run) {
-    if (this.busy.has(device)) return;
-    this.busy.add(device);
-    this.emit('change');
-    try {
-      await run();
-    } catch (error) {
-      // Closing the screen picker is no error.
-      const cancelled = device === 'screen' && error.name === 'NotAllowedError';
-      if (device === 'screen' && this.screen) await this.#stopScreen().catch(() => {});
-      if (!cancelled) this.#tell(error.code && typeof error.code === 'string' ? sentence(error) : deviceSentence(error, device));
-    } finally {
-      this.busy.delete(device);
-      this.emit('change');
-    }
   }
 
   #tell(text) {

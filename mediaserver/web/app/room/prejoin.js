@@ -2,6 +2,7 @@
 import { fill, h, show } from '../dom.js';
 import { icon } from '../icons.js';
 import { avatar } from '../parts.js';
+import { markBusy } from '../switches.js';
 import { KIND_NAMES } from '../views/sessions.js';
 import { devicePickers } from './devices.js';
 
@@ -13,7 +14,7 @@ export function prejoin({ session, user, local, join }) {
   const listener = session.type === 'broadcast' && session.moderatorUserId !== user.id;
   const audioOnly = session.kind === 'audio';
   const problem = h('p', { class: 'form-error', role: 'alert' });
-  const joinButton = h('button', { class: 'button primary wide', onclick: join, autofocus: true, text: 'Join' });
+  const joinButton = h('button', { class: 'button primary wide', onclick: join, text: 'Join' });
   const head = h('div', {}, h('p', { class: 'hint', text: `${KIND_NAMES[session.kind]} · ${session.moderator?.username ?? ''}` }),
     h('h1', { text: session.title }), session.description && h('p', { class: 'description', text: session.description }));
   const back = h('a', { class: 'button', href: '#/sessions', text: 'Back' });
@@ -39,9 +40,9 @@ function previewOf(local, user, audioOnly) {
     const [track] = video.srcObject?.getTracks() ?? [];
     if (local.camera !== (track ?? null)) video.srcObject = local.camera && new MediaStream([local.camera]);
     show(video, local.cameraOn);
-    const heard = Boolean(local.microphone && !local.muted);
-    set(microphone, heard ? 'mic' : 'micOff', heard, heard ? 'Mute' : 'Unmute');
-    set(camera, local.cameraOn ? 'camera' : 'cameraOff', local.cameraOn, local.cameraOn ? 'Camera off' : 'Camera on');
+    const { microphone: heard, camera: seen } = local.switches;
+    set(microphone, heard.value ? 'mic' : 'micOff', heard, heard.value ? 'Mute' : 'Unmute');
+    set(camera, seen.value ? 'camera' : 'cameraOff', seen, seen.value ? 'Camera off' : 'Camera on');
   };
   draw();
   const element = h('div', { class: audioOnly ? 'preview voice' : 'preview' },
@@ -50,8 +51,9 @@ function previewOf(local, user, audioOnly) {
   return { element, draw };
 }
 
-function set(button, symbol, on, label) {
-  button.className = on ? 'round' : 'round off';
+function set(button, symbol, { value, busy }, label) {
+  button.className = value ? 'round' : 'round off';
+  markBusy(button, busy);
   button.title = label;
   button.setAttribute('aria-label', label);
   fill(button, icon(symbol));

@@ -1,7 +1,9 @@
 /** The room itself: puts its parts together and gives them what they do. */
 import { playSound } from '../../sdk/index.js';
+import { LastWanted } from '../../sdk/lastwanted.js';
 import { h } from '../dom.js';
 import { sentence } from '../sentences.js';
+import { tellError } from '../switches.js';
 import { toast } from '../toast.js';
 import { chatPanel } from './chatpanel.js';
 import { controls } from './controls.js';
@@ -25,18 +27,19 @@ export function openRoom({ session, client, local, leave }) {
   const sounds = h('div', { hidden: true });
   const sound = playSound(session, { container: sounds, onBlocked: (retry) => toast('Your browser holds back the sound.', { action: { label: 'Play', run: retry } }) });
   if (chosenDevices().audiooutput) sound.setSink(chosenDevices().audiooutput);
-  const tell = (promise) => promise.catch((error) => toast(sentence(error), { error: true }));
   const actions = {
-    hand: () => tell(session.setHand(!session.me.handRaised)),
-    record: () => tell(session.room.recording ? session.stopRecording() : session.startRecording()),
     settings: () => devicesDialog({ audioOnly, local, sound }),
-    leave: () => leaving(session, leave, tell),
+    leave: () => leaving(session, leave),
+  };
+  const switches = {
+    hand: new LastWanted({ current: () => Boolean(session.me?.handRaised), send: (raised) => session.setHand(raised), failed: tellError }),
+    record: new LastWanted({ current: () => Boolean(session.room.recording), send: (on) => setRecording(session, on), failed: tellError }),
   };
   const panels = new Panels({ people: peoplePanel(session), chat: chatPanel(session, client, (count) => panels?.count(count)) });
   const stage = new Stage(session, { audioOnly, openPeople: () => panels.open === 'people' || panels.toggle('people') });
   const head = roomHeader(session);
-  const bar = controls({ session, local, panels, actions });
-  const keysOff = shortcuts({ ...ownKeys(session, local, audioOnly), h: actions.hand, c: () => panels.toggle('chat'), p: () => panels.toggle('people') });
+  const bar = controls({ session, local, panels, switches, actions });
+  const keysOff = shortcuts({ ...ownKeys(session, local, audioOnly), h: () => switches.hand.toggle(), c: () => panels.toggle('chat'), p: () => panels.toggle('people') });
   const undo = [...announce(session, local)];
   const element = h('div', { class: 'room' }, head.element, head.banner, h('div', { class: 'room-body' }, stage.element, panels.element), bar.element, sounds);
   queueMicrotask(() => stage.draw());
@@ -56,10 +59,16 @@ function ownKeys(session, local, audioOnly) {
   return audioOnly ? voice : { ...voice, v: may(() => local.toggleCamera()), s: may(() => local.toggleScreen()) };
 }
 
-async function leaving(session, leave, tell) {
+/** Somebody else may have started or stopped it meanwhile. */
+async function setRecording(session, on) {
+  if (Boolean(session.room.recording) === on) return;
+  await (on ? session.startRecording() : session.stopRecording());
+}
+
+async function leaving(session, leave) {
   if (!session.isModerator) return leave();
   const choice = await leaveDialog();
-  if (choice === 'end') await tell(session.end());
+  if (choice === 'end') await session.end().catch(tellError);
   else if (choice === 'leave') leave();
   return undefined;
 }

@@ -3,43 +3,36 @@ import { fill, h } from '../dom.js';
 import { deviceName, since } from '../format.js';
 import { icon } from '../icons.js';
 import { confirmDialog, field, submitting } from '../parts.js';
-import { sentence } from '../sentences.js';
+import { actionButton, tellError } from '../switches.js';
 import { toast } from '../toast.js';
 
 export function devicesCard(app) {
   const list = h('ul', { class: 'devices' });
   const more = h('button', { class: 'link', type: 'button', text: 'Show more' });
-  const failed = (error) => toast(sentence(error), { error: true });
   let logins = [];
   const load = async (cursor = null) => {
     const { items, nextCursor } = await app.client.logins({ limit: 10, cursor });
     logins = [...(cursor ? logins : []), ...items];
     more.hidden = !nextCursor;
-    more.onclick = () => load(nextCursor).catch(failed);
+    more.onclick = () => load(nextCursor).catch(tellError);
     fill(list, logins.map(row));
   };
-  const end = async (login, button) => {
-    button.disabled = true;
-    try {
-      await app.client.endLogin(login.id);
-      toast(`${deviceName(login.userAgent)} is signed out.`);
-      await load();
-    } catch (error) {
-      button.disabled = false;
-      failed(error);
-    }
+  const end = async (login) => {
+    await app.client.endLogin(login.id);
+    toast(`${deviceName(login.userAgent)} is signed out.`);
+    await load();
   };
   const row = (login) => h('li', { class: 'device' }, icon('device', 24),
     h('div', { class: 'device-text' }, h('strong', { text: deviceName(login.userAgent) }),
       h('p', { class: 'hint', text: `Signed in ${since(login.createdAt)} · last used ${since(login.lastUsedAt)}` })),
     login.current ? h('span', { class: 'here', text: 'This device' })
-      : h('button', { class: 'button small', 'aria-label': `Sign out ${deviceName(login.userAgent)}`, onclick: (event) => end(login, event.currentTarget), text: 'Sign out' }));
+      : actionButton(h('button', { class: 'button small', 'aria-label': `Sign out ${deviceName(login.userAgent)}`, text: 'Sign out' }), () => end(login)));
   const everywhere = async () => {
     const sure = await confirmDialog({ title: 'Sign out everywhere?', text: 'All devices are signed out, this one too. Running calls end.', confirm: 'Sign out everywhere' });
-    if (sure) await app.client.logoutAll().catch(failed);
+    if (sure) await app.client.logoutAll().catch(tellError);
   };
   more.hidden = true;
-  load().catch(failed);
+  load().catch(tellError);
   return h('section', { class: 'card' }, h('h2', { text: 'Where you are signed in' }), list,
     h('div', { class: 'row wrap' }, h('button', { class: 'button', onclick: everywhere, text: 'Sign out everywhere' }), more));
 }

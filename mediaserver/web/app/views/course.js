@@ -7,7 +7,7 @@ import { loaded } from '../list.js';
 import { linked } from '../markup.js';
 import { backHead, confirmDialog } from '../parts.js';
 import { face, nameLink } from '../people.js';
-import { sentence } from '../sentences.js';
+import { actionButton } from '../switches.js';
 import { setTitle } from '../title.js';
 import { toast } from '../toast.js';
 import { sessionCard } from './sessions.js';
@@ -58,22 +58,22 @@ function teacherBar(course) {
 
 function enrollmentBar(app, { course, enrollment, progress, levels }, reload) {
   const { learning } = app.client;
-  const failed = (error) => toast(sentence(error), { error: true });
   if (!enrollment) {
-    const enroll = async ({ currentTarget: button }) => {
-      button.disabled = true;
-      await learning.enroll(course.id).then(() => { toast(`You take “${course.title}” now.`); return reload(); }, (error) => { button.disabled = false; failed(error); });
-    };
-    return h('div', { class: 'row' }, h('button', { class: 'button primary', type: 'button', onclick: enroll, text: 'Enroll' }), h('span', { class: 'hint', text: 'Lessons are for those who take the course.' }));
+    const enroll = actionButton(h('button', { class: 'button primary', type: 'button', text: 'Enroll' }), async () => {
+      await learning.enroll(course.id);
+      toast(`You take “${course.title}” now.`);
+      await reload();
+    });
+    return h('div', { class: 'row' }, enroll, h('span', { class: 'hint', text: 'Lessons are for those who take the course.' }));
   }
   const next = levels.flatMap(({ lessons }) => lessons).find(({ completionStatus }) => completionStatus !== 'completed');
-  const leave = async () => {
+  const leave = actionButton(h('button', { class: 'button', type: 'button', text: 'Leave' }), async () => {
     const sure = await confirmDialog({ title: 'Leave this course?', text: 'You cannot read its lessons any more. What you completed is kept for when you come back.', confirm: 'Leave' });
-    if (sure) await learning.leave(enrollment.id).then(reload, failed);
-  };
+    if (sure) await learning.leave(enrollment.id).then(reload);
+  });
   return h('div', { class: 'stack tight' }, progressBar(progress.percent, 'Your progress'),
     h('div', { class: 'row wrap' }, h('p', { class: 'hint grow', text: progress.lessons ? `${progress.completed} of ${plural(progress.lessons, 'lesson')} completed` : '' }),
-      h('button', { class: 'button', type: 'button', onclick: leave, text: 'Leave' }),
+      leave,
       next && h('a', { class: 'button primary', href: `#/lessons/${next.id}` }, h('span', { text: progress.completed || progress.inProgress ? 'Continue' : 'Begin' }), icon('next', 18))));
 }
 

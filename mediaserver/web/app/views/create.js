@@ -30,7 +30,7 @@ export function createView(app, of = null, ofId = null) {
     submit.textContent = when === 'later' ? 'Schedule' : 'Start now';
   };
   const form = h('form', { class: 'card stack create' }, boundNote(app, of, ofId),
-    field('Title', h('input', { class: 'input', name: 'title', required: true, maxlength: 200, placeholder: 'Algebra, week 3', autofocus: true })),
+    field('Title', h('input', { class: 'input', name: 'title', required: true, maxlength: 200, placeholder: 'Algebra, week 3' })),
     choices('Kind', 'kind', kinds, kinds[0].value, (kind) => show(types, kind === 'live')),
     types,
     choices('When', 'when', [{ value: 'now', label: 'Now' }, { value: 'later', label: 'Later' }], 'now', whenChanged),
@@ -39,7 +39,7 @@ export function createView(app, of = null, ofId = null) {
     error,
     h('div', { class: 'row end' }, h('a', { class: 'button', href: `#${place.back}`, text: 'Cancel' }), submit));
   submitting(form, error, (values) => create(app, values, place));
-  return { title: 'New session', element: h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'New session' })), form) };
+  return { title: 'New session', focus: () => form.elements.title.focus(), element: h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'New session' })), form) };
 }
 
 /** Whom it is for, with the course's title as soon as that is known. */

@@ -5,6 +5,7 @@ import { failed } from '../list.js';
 import { avatar, field, spinner, submitting } from '../parts.js';
 import { imageOf } from '../people.js';
 import { skillPicker } from '../skillpicker.js';
+import { hasOrLostFocus, markBusy } from '../switches.js';
 import { toast } from '../toast.js';
 
 const MAX_LINKS = 10;
@@ -46,8 +47,11 @@ function pictureField(app, user) {
   const input = h('input', { type: 'file', accept: 'image/*', hidden: true, onchange: () => input.files[0] && change(input.files[0]) });
   const pick = h('button', { class: 'button', type: 'button', onclick: () => input.click() }, icon('image', 18), h('span', { text: 'Choose a picture' }));
   const remove = h('button', { class: 'button', type: 'button', hidden: !user.profileImage, onclick: () => change(null), text: 'Remove' });
+  let busy = false;
   async function change(file) {
-    pick.disabled = true;
+    if (busy) return;
+    busy = true;
+    markBusy(pick, true);
     error.textContent = '';
     try {
       progress.hidden = !file;
@@ -56,12 +60,13 @@ function pictureField(app, user) {
       app.client.tokens.learn(after);
       fill(face, avatar(after.username, { size: 'large', imageUrl: imageOf(after) }));
       remove.hidden = !after.profileImage;
-      if (!file) pick.focus();
+      if (!file && hasOrLostFocus(remove)) pick.focus();
     } catch (failure) {
       error.textContent = failure.errors?.length ? 'This is no picture that can be shown.' : failure.message;
     }
     progress.hidden = true;
-    pick.disabled = false;
+    busy = false;
+    markBusy(pick, false);
     input.value = '';
   }
   return h('div', { class: 'picture-field' }, face, h('div', { class: 'stack tight' }, h('div', { class: 'row wrap' }, input, pick, remove), progress, error));

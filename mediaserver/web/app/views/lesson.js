@@ -4,8 +4,8 @@ import { blockElement } from '../blocks.js';
 import { progressBar } from '../courseparts.js';
 import { icon } from '../icons.js';
 import { loaded } from '../list.js';
-import { empty, spinner } from '../parts.js';
-import { sentence } from '../sentences.js';
+import { empty } from '../parts.js';
+import { switchButton } from '../switches.js';
 import { setTitle } from '../title.js';
 import { toast } from '../toast.js';
 import { assignmentSection } from './assignments.js';
@@ -58,33 +58,31 @@ function foot(app, { lesson, outline, previous, next, own }) {
   return place;
 }
 
-/** Opening a lesson begins it; completing is a button, which can be taken back. */
+/** Opening a lesson begins it; completing it is a button, and can be undone. The button stays the same element, and keeps the focus. */
 function completion(app, lesson, outline, own) {
   const { learning } = app.client;
-  const element = h('div', { class: 'completion card', role: 'group', 'aria-label': 'Your progress' }, spinner());
+  const button = h('button', { type: 'button' });
+  const text = h('p', { class: 'completion-text grow', role: 'status' });
+  const bar = h('div', {}, progressBar(outline.progress.percent, 'Your progress in this course'));
   let status = own.completionStatus;
-  const draw_ = (progress, focus = false) => {
-    const completed = status === 'completed';
-    const button = h('button', { class: completed ? 'button' : 'button primary', type: 'button', onclick: () => turn(completed ? 'in-progress' : 'completed'),
-      text: completed ? 'Mark as not completed' : 'Mark as completed' });
-    fill(element, h('div', { class: 'row wrap' }, h('p', { class: 'completion-text grow', role: 'status' }, completed && icon('done'), h('span', { text: completed ? 'You completed this lesson.' : 'Done with this lesson?' })), button),
-      progressBar(progress.percent, 'Your progress in this course'));
-    if (focus) button.focus();
-  };
-  const turn = async (to) => {
-    element.querySelector('button').disabled = true;
-    try {
+  const begun = status === 'not-started' && learning.setProgress(lesson.id, 'in-progress').catch(() => {}); // the button still works
+  switchButton(button, {
+    pressed: false,
+    current: () => status === 'completed',
+    send: async (completed) => {
+      await begun; // which may not arrive after what follows
+      const to = completed ? 'completed' : 'in-progress';
       await learning.setProgress(lesson.id, to);
       status = to;
       const { progress } = await learning.outline(lesson.courseId);
-      draw_(progress, true);
-      if (progress.percent === 100 && to === 'completed') toast('You completed the whole course. Well done!');
-    } catch (error) {
-      toast(sentence(error), { error: true });
-      element.querySelector('button').disabled = false;
-    }
-  };
-  draw_(outline.progress);
-  if (status === 'not-started') learning.setProgress(lesson.id, 'in-progress').then(() => { if (status === 'not-started') status = 'in-progress'; }, () => {}); // the button still works
-  return element;
+      fill(bar, progressBar(progress.percent, 'Your progress in this course'));
+      if (progress.percent === 100 && completed) toast('You completed the whole course. Well done!');
+    },
+    draw: (completed) => {
+      button.className = completed ? 'button' : 'button primary';
+      button.textContent = completed ? 'Mark as not completed' : 'Mark as completed';
+      fill(text, completed && icon('done'), h('span', { text: completed ? 'You completed this lesson.' : 'Done with this lesson?' }));
+    },
+  });
+  return h('div', { class: 'completion card', role: 'group', 'aria-label': 'Your progress' }, h('div', { class: 'row wrap' }, text, button), bar);
 }

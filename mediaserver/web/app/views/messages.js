@@ -22,7 +22,7 @@ export function messagesView(app, userId = null) {
   const element = h('div', { class: userId ? 'messages-page with-thread' : 'messages-page' },
     h('section', { class: 'card flush conversation-list', 'aria-labelledby': 'messages-title' }, h('h1', { id: 'messages-title', text: 'Messages' }), list.element),
     pane.element);
-  return { title: 'Messages', element, talkingTo: userId, close() { undo.forEach((each) => each()); list.close(); pane.close(); } };
+  return { title: 'Messages', element, focus: pane.focus, talkingTo: userId, close() { undo.forEach((each) => each()); list.close(); pane.close(); } };
 }
 
 const KINDS = { Image: 'Picture', Video: 'Film', Audio: 'Sound', File: 'File' };

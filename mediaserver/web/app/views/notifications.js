@@ -6,14 +6,12 @@ import { pagedList } from '../list.js';
 import { notice, noticeText } from '../notices.js';
 import { avatar, empty } from '../parts.js';
 import { imageOf } from '../people.js';
-import { sentence } from '../sentences.js';
+import { actionButton, switchButton } from '../switches.js';
 import { agoTime } from '../time.js';
-import { toast } from '../toast.js';
 
 export function notificationsView(app) {
   const { client } = app;
   const live = client.live();
-  const failed = (error) => toast(sentence(error), { error: true });
   let day = null;
   const list = pagedList({
     label: 'Notifications', className: 'notices',
@@ -26,38 +24,38 @@ export function notificationsView(app) {
       const name = dayName(notification.timestamp);
       const first = name !== day;
       day = name;
-      return noticeItem(client, notification, { heading: first ? name : null, failed });
+      return noticeItem(client, notification, first ? name : null);
     },
     none: () => empty('bell', 'Nothing yet', 'When somebody follows you, likes what you said or writes to you, it stands here.'),
   });
-  const readAll = h('button', { class: 'button small', type: 'button', disabled: live.unread.notifications === 0, text: 'Mark all read',
-    onclick: () => client.inbox.readAllNotifications().then(() => list.reload(), failed) });
+  const readAll = actionButton(h('button', { class: 'button small', type: 'button', disabled: live.unread.notifications === 0, text: 'Mark all read' }),
+    () => client.inbox.readAllNotifications().then(() => list.reload()));
   const undo = [live.on('notification', () => list.reload()), live.on('unread', ({ notifications }) => { readAll.disabled = notifications === 0; }),
     live.on('up', ({ again }) => again && list.reload())];
   const element = h('div', { class: 'narrow' }, h('div', { class: 'page-head' }, h('h1', { text: 'Notifications' }), readAll), list.element);
   return { title: 'Notifications', element, close() { undo.forEach((each) => each()); list.close(); } };
 }
 
-function noticeItem(client, notification, { heading, failed }) {
+function noticeItem(client, notification, heading) {
   const { href, symbol, quote } = notice(notification);
   const element = h('li', {});
   const mark = h('button', { class: 'icon-button small', type: 'button' });
-  const link = h('a', { class: 'notice', href, onclick: () => { if (!notification.isRead) turn(true); } });
-  const turn = (isRead) => {
-    notification.isRead = isRead;
-    draw();
-    client.inbox.readNotification(notification.id, isRead).catch(failed);
-  };
-  mark.addEventListener('click', () => turn(!notification.isRead));
-  const draw = () => {
-    element.className = notification.isRead ? 'notice-row' : 'notice-row unread';
-    const label = notification.isRead ? 'Mark as unread' : 'Mark as read';
-    Object.assign(mark, { title: label });
-    mark.setAttribute('aria-label', `${label}: ${noticeText(notification)}`);
-    fill(mark, h('span', { class: 'dot' }));
-  };
+  const link = h('a', { class: 'notice', href, onclick: () => read.want(true) });
+  fill(mark, h('span', { class: 'dot' }));
+  const read = switchButton(mark, {
+    pressed: false,
+    current: () => notification.isRead,
+    send: async (isRead) => {
+      await client.inbox.readNotification(notification.id, isRead);
+      notification.isRead = isRead;
+    },
+    draw: (isRead) => {
+      element.className = isRead ? 'notice-row' : 'notice-row unread';
+      mark.title = isRead ? 'Mark as unread' : 'Mark as read';
+      mark.setAttribute('aria-label', `${mark.title}: ${noticeText(notification)}`);
+    },
+  });
   fill(link, faces(notification, symbol), h('span', { class: 'notice-text' }, sentenceOf(notification), quote && h('span', { class: 'notice-quote', text: quote }), agoTime(notification.timestamp)));
-  draw();
   fill(element, heading && h('h2', { class: 'section-title', text: heading }), h('div', { class: 'card flush notice-card' }, link, mark));
   return element;
 }

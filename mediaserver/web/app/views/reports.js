@@ -4,9 +4,8 @@ import { pagedList } from '../list.js';
 import { linked } from '../markup.js';
 import { backHead, empty } from '../parts.js';
 import { face, nameLink } from '../people.js';
-import { sentence } from '../sentences.js';
+import { actionButton } from '../switches.js';
 import { agoTime } from '../time.js';
-import { toast } from '../toast.js';
 
 const NAMES = { tweet: 'a tweet', comment: 'a comment', user: 'a person', message: 'a message' };
 
@@ -24,13 +23,18 @@ export function reportsView(app) {
 function reportItem(app, report, done) {
   const { target, reporter } = report;
   const element = h('li', { class: 'card stack tight' });
-  const settle = (status) => app.client.people.settleReport(report.id, status).then(() => done(element), (error) => toast(sentence(error), { error: true }));
+  // Both buttons settle the same report: the second one does nothing while the first is under way.
+  let settling = null;
+  const settle = (status) => {
+    settling ??= app.client.people.settleReport(report.id, status).finally(() => { settling = null; });
+    return settling.then(() => done(element));
+  };
   return fill(element,
     h('p', { class: 'hint' }, nameLink(reporter), ` reported ${NAMES[report.targetKind]} · `, agoTime(report.createdAt)),
     h('p', { class: 'prose user-text', text: report.reason }),
     target && h('blockquote', { class: 'reported' }, h('div', { class: 'row' }, face(target.author, { size: 'tiny' }), nameLink(target.author)), target.text && h('p', { class: 'prose user-text' }, linked(target.text))),
     h('div', { class: 'row wrap' },
       report.targetKind === 'tweet' && h('a', { class: 'button small', href: `#/tweets/${report.targetId}`, text: 'Open' }), h('span', { class: 'grow' }),
-      h('button', { class: 'button small', type: 'button', onclick: () => settle('dismissed'), text: 'Nothing wrong' }),
-      h('button', { class: 'button small primary', type: 'button', onclick: () => settle('resolved'), text: 'Dealt with' })));
+      actionButton(h('button', { class: 'button small', type: 'button', text: 'Nothing wrong' }), () => settle('dismissed')),
+      actionButton(h('button', { class: 'button small primary', type: 'button', text: 'Dealt with' }), () => settle('resolved'))));
 }

@@ -20,7 +20,7 @@ const SCOPES = {
 export function searchView(app, scope = 'people', query = '') {
   const state = { scope: SCOPES[scope] ? scope : 'people', query: query ?? '', list: null };
   const results = h('div', { class: 'results' });
-  const input = h('input', { class: 'input', type: 'search', name: 'q', 'aria-label': 'Search', placeholder: 'People, tweets, courses, skills', value: state.query, maxlength: 200, autofocus: true });
+  const input = h('input', { class: 'input', type: 'search', name: 'q', 'aria-label': 'Search', placeholder: 'People, tweets, courses, skills', value: state.query, maxlength: 200 });
   const tabs = h('div', { class: 'tabs', role: 'group', 'aria-label': 'Search in' });
   const draw = () => {
     fill(tabs, Object.entries(SCOPES).map(([name, { label }]) => h('button', { class: 'tab', type: 'button', 'aria-pressed': String(name === state.scope), text: label,

@@ -39,6 +39,6 @@ function form(app, mode, drawMode) {
   return [
     h('h2', { text: register ? 'Create your account' : 'Welcome back' }), element,
     h('p', { class: 'switch' }, h('span', { text: register ? 'You have an account? ' : 'New here? ' }),
-      h('button', { class: 'link', type: 'button', onclick: () => drawMode(register ? 'login' : 'register'), text: register ? 'Sign in' : 'Create an account' })),
+      h('button', { class: 'link', type: 'button', onclick: () => drawMode(register ? 'login' : 'register').querySelector('input').focus(), text: register ? 'Sign in' : 'Create an account' })),
   ];
 }

@@ -11,6 +11,7 @@ import { attachments } from '../room/attachments.js';
 import { composer } from '../room/composer.js';
 import { messageItem, pendingItem } from '../room/message.js';
 import { sentence } from '../sentences.js';
+import { actionButton, hasOrLostFocus } from '../switches.js';
 import { setTitle } from '../title.js';
 import { toast } from '../toast.js';
 
@@ -52,11 +53,11 @@ export function threadPane(app, userId) {
     draw();
     scroller.scrollTop = scroller.scrollHeight;
   }, (error) => fill(state, failed(error, open)));
-  older.addEventListener('click', async () => {
+  actionButton(older, async () => {
     const before = scroller.scrollHeight;
     await deliver(thread.loadOlder());
     scroller.scrollTop += scroller.scrollHeight - before;
-    if (older.hidden) scroller.focus();
+    if (older.hidden && hasOrLostFocus(older)) scroller.focus();
   });
   const live = client.live();
   const drawOffline = () => {
@@ -77,8 +78,7 @@ export function threadPane(app, userId) {
     drawLost();
     compose.element.hidden = true;
   });
-  if (!matchMedia('(pointer: coarse)').matches) queueMicrotask(() => compose.focus());
-  return { element, close() { undo.forEach((each) => each()); document.removeEventListener('visibilitychange', read); thread.close(); } };
+  return { element, focus: compose.focus, close() { undo.forEach((each) => each()); document.removeEventListener('visibilitychange', read); thread.close(); } };
 }
 
 const otherOf = (message, userId) => (message.senderUserId === userId ? message.sender : message.receiver);
