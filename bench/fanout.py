@@ -150,7 +150,10 @@ async def _room(url: str) -> list[Reader]:
 
 async def _server_us() -> tuple[float, int]:
     """CPU µs of the main process per delivery, and the size of a frame."""
-    settings = {"rooms.capacity": str(CLIENTS), "log.level": "warning"}
+    settings = {
+            "rooms.capacity": str(CLIENTS), "log.level": "warning",
+            "signalling.chat_per_s": "50", "signalling.chat_burst": str(MESSAGES),
+        }  # fmt: skip
     with tempfile.TemporaryDirectory() as data:
         async with Server.running(Path(data), settings) as server:
             readers = await _room(server.url)

@@ -43,6 +43,7 @@ class Gauges(Collector):
         yield GaugeMetricFamily("mediaserver_sockets", "Socket.IO connections", self._signalling.connections)
         slow = self._signalling.audience.too_slow
         yield GaugeMetricFamily("mediaserver_sockets_too_slow", "Connections closed for not keeping up", slow)
+        yield from self._of_limits()
         lost = CounterMetricFamily(
             "mediaserver_redis_dropped", "Messages for other nodes that never left", labels=["channel"]
         )
@@ -60,6 +61,27 @@ class Gauges(Collector):
         yield restarts
         yield transports
         yield from self._of_media()
+
+    def _of_limits(self) -> Iterator[Metric]:
+        connections = self._signalling.audience.server.connections
+        yield GaugeMetricFamily(
+            "mediaserver_sockets_pending", "Connections that have not signed in yet", len(connections.pending)
+        )
+        for name, count, text in (
+            ("evicted", connections.evicted, "closed before a sign-in because newer ones needed their place"),
+            ("expired", connections.expired, "closed because nobody signed in within the time"),
+        ):
+            yield CounterMetricFamily(f"mediaserver_sockets_{name}", f"Connections {text}", count)
+        abuses = CounterMetricFamily(
+            "mediaserver_sockets_abusive", "Connections closed for breaking a limit", labels=["reason"]
+        )
+        for reason, count in connections.abuses.items():
+            abuses.add_metric([reason], count)
+        yield abuses
+        refused = CounterMetricFamily("mediaserver_events_refused", "Refused client events", labels=["reason"])
+        for reason, count in self._signalling.refused.items():
+            refused.add_metric([reason], count)
+        yield refused
 
     def _of_media(self) -> Iterator[Metric]:
         dropped = CounterMetricFamily(

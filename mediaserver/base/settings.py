@@ -153,6 +153,43 @@ class Limits(Section):
     500 people behind one address who sign in at once make 500, and as many when they register or refresh."""
 
 
+class SignallingSettings(Section):
+    max_pending_connections: int = Field(1000, ge=1)
+    """Socket.IO connections that have not signed in yet; beyond that, each new one closes the oldest one of the
+    address (IPv6: /64 network) that holds most."""
+    sign_in_s: float = Field(5.0, gt=0)
+    """How long a connection has for signing in."""
+    max_pending_message_bytes: int = Field(8192, ge=1024)
+    """Largest message before the connection has signed in."""
+    handshakes_per_s: float = Field(20.0, gt=0)
+    """Handshakes of one address that do not lead to a sign-in; beyond that, its handshakes are answered late."""
+    handshake_burst: int = Field(1000, ge=1)
+    """So many of them at once."""
+    handshake_delay_s: float = Field(0.5, ge=0)
+    """How late they are answered then."""
+    events_per_s: float = Field(50.0, gt=0)
+    """Small events of one connection in the long run; larger and costlier ones count as several. Beyond that,
+    events are refused; a client that goes on is disconnected."""
+    event_burst: int = Field(250, ge=1)
+    """So many of them at once."""
+    user_events_per_s: float = Field(100.0, gt=0)
+    """The same for all connections of one user together."""
+    user_event_burst: int = Field(500, ge=1)
+    """So many of them at once."""
+    chat_per_s: float = Field(5.0, gt=0)
+    """Chat messages of one user in the long run."""
+    chat_burst: int = Field(20, ge=1)
+    """So many of them at once."""
+    messages_per_s: float = Field(2.0, gt=0)
+    """Private messages of one user in the long run."""
+    message_burst: int = Field(20, ge=1)
+    """So many of them at once."""
+    typing_per_s: float = Field(1.0, gt=0)
+    """Notes of one user that they are typing, in the long run."""
+    typing_burst: int = Field(5, ge=1)
+    """So many of them at once."""
+
+
 def _mailbox(text: str) -> str:
     if not text.isprintable() or "@" not in parseaddr(text)[1]:
         raise ValueError("must be an email address, or a name and one: Mediaserver <mediaserver@example.org>")
@@ -292,6 +329,7 @@ class Settings(BaseSettings):
     objects: Objects = Objects()
     auth: Auth = Auth()
     limits: Limits = Limits()
+    signalling: SignallingSettings = SignallingSettings()
     mail: MailSettings = MailSettings()
     rooms: Rooms = Rooms()
     uploads: Uploads = Uploads()

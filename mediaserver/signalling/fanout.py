@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
 from engineio import packet as eio_packet
 from socketio import packet
 
+from mediaserver.base.settings import SignallingSettings
+from mediaserver.signalling.connections import Abuse, Connection
 from mediaserver.signalling.pushes import RedisPushes
 from mediaserver.signalling.socket_server import ClientEvent, SocketServer
 
@@ -43,13 +46,15 @@ class Fanout:
         self,
         on_event: ClientEvent,
         on_detach: Callable[[str, str], None],
+        network: Callable[[web.Request], str],
+        settings: SignallingSettings,
         redis: tuple[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.pushes = RedisPushes(*redis, self._deliver_to) if redis else None
         if self.pushes is not None:
             options["client_manager"] = self.pushes
-        self.server = SocketServer(on_event, self._acknowledged, **options)
+        self.server = SocketServer(on_event, self._acknowledged, self._abused, network, settings, **options)
         self._on_detach = on_detach
         self._peers: dict[str, _Peer] = {}
         self._rooms: dict[str, dict[str, _Peer]] = {}
@@ -59,21 +64,31 @@ class Fanout:
         self.too_slow = 0
         """Sockets closed because they did not keep up."""
 
-    def connected(self, socket: str) -> bool:
-        """Somebody has signed in; False when the connection is over already."""
-        eio_sid = self.server.manager.eio_sid_from_sid(socket, "/")
-        if not self.server.lives(eio_sid):
+    def claim(self, socket: str) -> None:
+        """A valid token came on this connection; it is being looked up."""
+        self.server.connections.claim(self._eio_sid(socket))
+
+    def refused(self, socket: str) -> None:
+        """Nobody was signed in with it after all; the connection may try again."""
+        self.server.connections.sign_out(self._eio_sid(socket))
+
+    def connection(self, socket: str) -> Connection | None:
+        """The Engine.IO connection of a socket, with its budgets."""
+        peer = self._peers.get(socket)
+        return None if peer is None else self.server.connections.get(peer.eio_sid)
+
+    def connected(self, socket: str, user_id: str) -> bool:
+        """A user has signed in; False when the connection is over already."""
+        eio_sid = self._eio_sid(socket)
+        if not self.server.lives(eio_sid) or self.server.connections.sign_in(eio_sid, user_id) is None:
             return False
         self._peers[socket] = _Peer(eio_sid)
-        self.server.doorstep.leave(eio_sid)
         return True
 
     def disconnected(self, socket: str) -> None:
         peer = self._peers.pop(socket, None)
         if peer is not None and self.server.lives(peer.eio_sid):  # it only left Socket.IO
-            others = [other for other in self._peers.values() if other.eio_sid == peer.eio_sid]
-            if not others:
-                self.server.doorstep.wait(peer.eio_sid)
+            self.server.connections.sign_out(peer.eio_sid)
         if peer is not None:
             for room in tuple(peer.rooms):
                 self._leave(peer, socket, room)
@@ -152,7 +167,7 @@ class Fanout:
         if self.pushes is not None:
             await self.pushes.drain(_LAST_WORDS_S)
         await self.server.shutdown()
-        self.server.doorstep.clear()
+        self.server.connections.clear()
 
     # --------------------------------------------------------------- inside
 
@@ -199,14 +214,33 @@ class Fanout:
         if transport is None:  # polling
             self._later(self.server.end(peer.eio_sid))
             return
-        transport.write(_Shared("session.closing", {"reason": "too_slow"}, None).frame)
+        transport.write(_closing("too_slow").frame)
         transport.close()
         asyncio.get_running_loop().call_later(_LAST_WORDS_S, transport.abort)
+
+    def _abused(self, eio_sid: str, reason: Abuse) -> bytes:
+        """Nothing more is sent to it; the frame that says why, for those who have signed in."""
+        socket = self.server.manager.sid_from_eio_sid(eio_sid, "/")
+        peer = self._peers.get(socket) if socket is not None else None
+        if peer is None or peer.closing:
+            return b""
+        peer.closing = True
+        last = _closing(reason)
+        if (connection := self.server.eio.sockets.get(eio_sid)) is not None and not connection.upgraded:
+            connection.queue.put_nowait(last.packet)
+        return last.frame
+
+    def _eio_sid(self, socket: str) -> str:
+        return self.server.manager.eio_sid_from_sid(socket, "/") or ""
 
     def _later(self, closing: Any) -> None:
         task = asyncio.ensure_future(closing)
         self._closings.add(task)
         task.add_done_callback(self._closings.discard)
+
+
+def _closing(reason: str) -> "_Shared":
+    return _Shared("session.closing", {"reason": reason}, None)
 
 
 class _Shared:

@@ -44,8 +44,6 @@ class Client:
     host: Host | None = None
     """The room it is in."""
     participant: str = ""
-    window_s: int = 0
-    events_in_window: int = 0
     lanes: dict[LaneName, Lane] = field(default_factory=dict)
     gone: bool = False
     """The connection is over; a handler may still be under way."""

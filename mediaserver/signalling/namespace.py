@@ -4,6 +4,8 @@ Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothin
 
 import asyncio
 import logging
+import math
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +17,13 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
 from mediaserver.base.faults import in_words
 from mediaserver.base.logs import log_context
+from mediaserver.base.networks import client_network
 from mediaserver.base.origins import Origins
+from mediaserver.base.proxies import TrustedProxies
 from mediaserver.rooms.host import room_key
 from mediaserver.rooms.registry import Rooms
+from mediaserver.signalling import costs
+from mediaserver.signalling.engine import MAX_PACKETS_PER_REQUEST
 from mediaserver.signalling.fanout import Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
 from mediaserver.signalling.lanes import LANES, Lane, LaneName
@@ -36,7 +42,6 @@ from mediaserver.usecases.events import LoginRevoked, Pushed, RoleChanged, UserD
 
 log = logging.getLogger(__name__)
 
-EVENTS_PER_SECOND = 50
 _LAST_WORDS_S = 0.2
 _MAX_EVENT_NAME = 64
 
@@ -49,11 +54,14 @@ class Signalling:
         self._services: Services | None = None
         self._clients: dict[str, Client] = {}
         self._under_way: set[asyncio.Task[Answer]] = set()
+        self.refused: Counter[str] = Counter()
+        """Events that were refused, by code."""
         origins = Origins(ctx.settings.http)
         # Browsers flush many packets in one polling request; the default allows 16.
-        engineio.payload.Payload.max_decode_packets = EVENTS_PER_SECOND
+        engineio.payload.Payload.max_decode_packets = MAX_PACKETS_PER_REQUEST
         self.audience = Fanout(
-            self._event, self._detached, cors_allowed_origins=_origin_check(origins),
+            self._event, self._detached, _network(TrustedProxies(ctx.settings.http.trusted_proxies)),
+            ctx.settings.signalling, cors_allowed_origins=_origin_check(origins),
             max_http_buffer_size=MAX_MESSAGE_BYTES, http_compression=False,
             ping_interval=10, ping_timeout=10, redis=_redis(ctx),
         )  # fmt: skip
@@ -93,15 +101,26 @@ class Signalling:
             token = auth.get("token") if isinstance(auth, dict) else None
             if not isinstance(token, str):
                 raise Unauthenticated("unauthenticated", "connect with auth: {token}")
+            # A forged token must not keep a connection: only those that we have signed are looked up.
+            self._ctx.tokens.verify(token, self._ctx.clock())
+            self.audience.claim(sid)
             actor = await identity.authenticate(self._ctx, token)
+            self._check_budget(actor.user_id)
             if len(self._sockets_of(actor.user_id)) >= self._ctx.settings.http.max_connections_per_user:
                 raise TooMany("too_many_connections", "too many connections of one person", 10.0)
         except Problem as problem:
-            raise Refused(problem.code, {"code": problem.code, "message": problem.detail}) from None
-        if not self.audience.connected(sid):
+            self.audience.refused(sid)
+            raise Refused(problem.code, _error(problem)) from None
+        if not self.audience.connected(sid, actor.user_id):
             raise Refused("gone")
         self._clients[sid] = Client(sid, actor)
         self.audience.attach(sid, USER + actor.user_id)
+
+    def _check_budget(self, user_id: str) -> None:
+        """Connecting again does not make good what the user's other connections have used. TooMany."""
+        now = asyncio.get_running_loop().time()
+        if wait_s := self.audience.server.connections.users.of(user_id, now).work.wait_s(now):
+            raise TooMany("too_many", "you sent too much; connect again in a moment", wait_s)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
@@ -146,15 +165,39 @@ class Signalling:
     async def _event(self, sid: str, name: str, arguments: list[Any]) -> Answer | asyncio.Task[Answer]:
         client = self._clients.get(sid)
         if client is None:
-            return _refusal(Unauthenticated("unauthenticated", "this connection is over"))
+            return self._refusal(Unauthenticated("unauthenticated", "this connection is over"))
         try:
-            _count(client)
-            message = _parse(name, arguments)
+            message = self._admit(client, name, arguments)
             if (lane := LANES.get(type(message))) is not None:
                 return self._beside(client, lane, message)
         except Problem as problem:
-            return _refusal(problem)
+            return self._refusal(problem)
         return await self._handle(client, message)
+
+    def _admit(self, client: Client, name: str, arguments: list[Any]) -> ClientMessage:
+        """Parse an event if its connection, its user and the limit of its kind allow it. Raises Problem."""
+        connection = self.audience.connection(client.socket)
+        if connection is None or connection.user is None:
+            raise Unauthenticated("unauthenticated", "this connection is over")
+        now = asyncio.get_running_loop().time()
+        if wait_s := connection.wait_s(now):
+            raise TooMany("too_many", "too many events; wait a moment", wait_s)
+        try:
+            message = _parse(name, arguments)
+        except Invalid:
+            self.charge(client, costs.INVALID)
+            raise
+        if (limit := costs.LIMITS.get(type(message))) is not None:
+            bucket, detail = limit.bucket(connection.user), limit.detail
+            if not bucket.take(1, now):
+                raise TooMany("too_many", detail, bucket.wait_s(1, now))
+        self.charge(client, costs.EVENTS[type(message)])
+        return message
+
+    def charge(self, client: Client, cost: float) -> None:
+        """Charge a client and its user for work whose cost is known only while it is done; see `costs`."""
+        if (connection := self.audience.connection(client.socket)) is not None:
+            self.audience.server.connections.charge(connection, cost)
 
     def _beside(self, client: Client, lane: LaneName, message: ClientMessage) -> asyncio.Task[Answer]:
         """Do it after what is in the lane, if the client is still where it was when it asked."""
@@ -162,7 +205,7 @@ class Signalling:
 
         async def work() -> Answer:
             if client.host is not host:
-                return _refusal(Conflict("not_in_session", "you left the session before this was done"))
+                return self._refusal(Conflict("not_in_session", "you left the session before this was done"))
             return await self._handle(client, message)
 
         task = client.lanes.setdefault(lane, Lane()).put(work)
@@ -177,14 +220,18 @@ class Signalling:
                     raise Unavailable("starting", "the server is starting")
                 reply = await HANDLERS[type(message)](self._services, client, message)
             except Problem as problem:
-                return _refusal(problem)
+                return self._refusal(problem)
             except TimeoutError:
-                return _refusal(Unavailable("busy", "this took too long; try again"))
+                return self._refusal(Unavailable("busy", "this took too long; try again"))
             except Exception:
                 log.exception("a handler failed", extra={"event": message.event})
                 error = {"code": "internal", "message": "something went wrong here"}
                 return Answer({"ok": False, "error": error})
         return Answer({"ok": True, **reply.data}, reply.then)
+
+    def _refusal(self, problem: Problem) -> Answer:
+        self.refused[problem.code] += 1
+        return Answer({"ok": False, "error": _error(problem)})
 
 
 def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
@@ -195,16 +242,6 @@ def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
     if client.host is not None:
         return {**ids, "room": client.host.key, "participant": client.participant}
     return ids
-
-
-def _count(client: Client) -> None:
-    """At most `EVENTS_PER_SECOND` in any second of the clock."""
-    second = int(asyncio.get_running_loop().time())
-    if client.window_s != second:
-        client.window_s, client.events_in_window = second, 0
-    client.events_in_window += 1
-    if client.events_in_window > EVENTS_PER_SECOND:
-        raise TooMany("too_many", f"more than {EVENTS_PER_SECOND} events a second", 1.0)
 
 
 def _parse(name: str, arguments: list[Any]) -> ClientMessage:
@@ -222,11 +259,24 @@ def _parse(name: str, arguments: list[Any]) -> ClientMessage:
         raise Invalid("invalid", "some fields are wrong", faults[:50]) from None
 
 
-def _refusal(problem: Problem) -> Answer:
+def _error(problem: Problem) -> dict[str, Any]:
+    """How a refusal looks to a client."""
     error: dict[str, Any] = {"code": problem.code, "message": problem.detail}
     if problem.errors:
         error["errors"] = [{"loc": fault.loc, "msg": fault.msg} for fault in problem.errors]
-    return Answer({"ok": False, "error": error})
+    if isinstance(problem, TooMany):
+        error["retryAfter"] = math.ceil(problem.retry_after_s * 10) / 10
+    return error
+
+
+def _network(proxies: TrustedProxies) -> Any:
+    """Under which key a request's address is counted."""
+
+    def network(request: web.Request) -> str:
+        forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return client_network(proxies.client_address(request.remote, forwarded_for))
+
+    return network
 
 
 def _redis(ctx: Context) -> tuple[str, str] | None:

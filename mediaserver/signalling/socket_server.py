@@ -1,7 +1,7 @@
 """python-socketio's server with our own queue and WebSocket: `fanout` sees when a frame may be written directly.
 
-All private names of engineio, socketio and aiohttp on which signalling relies are used here, in `fanout` and in
-`pushes`; `self_test` checks them at start."""
+All private names of engineio, socketio and aiohttp on which signalling relies are used here and in `engine`,
+`metered_websocket`, `fanout` and `pushes`; `self_test` checks them at start."""
 
 import asyncio
 import logging
@@ -9,15 +9,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import engineio
 import socketio
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 from engineio import packet as eio_packet
-from engineio.async_drivers import aiohttp as eio_aiohttp
+from engineio.async_socket import AsyncSocket
 from socketio import packet
 
 from mediaserver.base.errors import StartError
-from mediaserver.signalling.doorstep import Doorstep
+from mediaserver.base.settings import SignallingSettings
+from mediaserver.signalling.connections import Abuse, Connections
+from mediaserver.signalling.engine import EngineServer, EngineWebSocket, OutQueue
+from mediaserver.signalling.metered_websocket import POLICY_VIOLATION, TOO_LARGE
 
 log = logging.getLogger(__name__)
 
@@ -35,85 +38,52 @@ class Answer:
     then: Callable[[], None] | None = None
 
 
-class _OutQueue(asyncio.Queue[Any]):
-    """Knows whether its consumer waits: then all that came before has been written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.drained = False
-
-    async def get(self) -> Any:
-        self.drained = self.empty()
-        try:
-            return await super().get()
-        finally:
-            self.drained = False
-
-    def _put(self, item: Any) -> None:
-        self.drained = False
-        super()._put(item)
-
-
-class _WebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio has no types
-    """The driver's WebSocket without compression; its Engine.IO socket can find it."""
-
-    def __init__(self, handler: Any, server: Any) -> None:
-        super().__init__(handler, server)
-        handler.__self__.wire = self
-
-    async def __call__(self, environ: dict[str, Any]) -> Any:
-        self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
-        await self._sock.prepare(environ["aiohttp.request"])
-        self.environ = environ
-        await self.handler(self)
-        return self._sock
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        writer = self._sock._writer
-        return None if writer is None or self._sock.closed or writer._closing else writer.transport
-
-
-class _EngineServer(engineio.AsyncServer):  # type: ignore[misc]
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._async: dict[str, Any] = {**vars(self)["_async"], "websocket": _WebSocket}
-
-    def create_queue(self, *args: Any, **kwargs: Any) -> _OutQueue:
-        return _OutQueue()
-
-
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
-    """Hands every client event to one function and sends its answer; malformed packets end the connection."""
+    """Hands every client event to one function and sends its answer; malformed packets end the connection.
 
-    def __init__(self, on_event: ClientEvent, on_ack: Callable[[str, int], None], **options: Any) -> None:
+    `network` gives the key under which an address counts, `on_abuse` a last frame for a client that is cut off.
+    """
+
+    def __init__(
+        self,
+        on_event: ClientEvent,
+        on_ack: Callable[[str, int], None],
+        on_abuse: Callable[[str, Abuse], bytes],
+        network: Callable[[web.Request], str],
+        settings: SignallingSettings,
+        **options: Any,
+    ) -> None:
+        self.connections = Connections(settings, self._end_later, self._cut)
         super().__init__(async_handlers=False, **options)
-        self._on_event, self._on_ack = on_event, on_ack
+        self.eio.connections, self.eio.network = self.connections, network
+        self._on_event, self._on_ack, self._on_abuse, self._network = on_event, on_ack, on_abuse, network
         self._endings: set[asyncio.Task[None]] = set()
-        self.doorstep = Doorstep(self._end_later)
 
-    def _engineio_server_class(self) -> type[_EngineServer]:
-        return _EngineServer
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
-        if not self.doorstep.come(eio_sid):
-            return False
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        self.connections.open(eio_sid, self._network(environ["aiohttp.request"]))
         await super()._handle_eio_connect(eio_sid, environ)
-        return None
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         try:
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
-            self.doorstep.leave(eio_sid)
+            self.connections.close(eio_sid)
+            if (socket := self.eio.sockets.get(eio_sid)) is not None:  # engineio would keep it for a while
+                asyncio.get_running_loop().call_soon(self.eio.forget, socket)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        connection = self.connections.get(eio_sid)
+        if connection is None or connection.over:
+            return
         try:
             if not isinstance(data, str) or data[:1] in _BINARY:
                 raise ValueError("this protocol has no binary events")
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            log.info("a malformed packet ends a connection", extra={"error": type(error).__name__})
+            log.debug("a malformed packet ends a connection", extra={"error": type(error).__name__})
             await self.end(eio_sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
@@ -162,6 +132,17 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if (socket := self.eio.sockets.get(eio_sid)) is not None:
             await socket.close(wait=False, reason=self.eio.reason.SERVER_DISCONNECT)
             socket.queue.put_nowait(None)  # the writer's sign to close the WebSocket
+            self.eio.forget(socket)
+
+    def _cut(self, eio_sid: str, reason: Abuse) -> None:
+        """End a connection that broke a limit: say why if that is possible, and read nothing more of it."""
+        socket = self.eio.sockets.get(eio_sid)
+        wire = getattr(socket, "wire", None)
+        last = self._on_abuse(eio_sid, reason)
+        if wire is not None and wire.socket is not None and socket.upgraded:
+            wire.socket.cut(last, TOO_LARGE if reason == "too_large" else POLICY_VIOLATION)
+        else:
+            self._end_later(eio_sid)
 
     def put(self, eio_sid: str, encoded: str) -> None:
         """Queue one encoded Socket.IO packet, in order with all others."""
@@ -178,9 +159,17 @@ def self_test() -> None:
 
 
 def _look_inside() -> None:
-    server = SocketServer(_no_event, lambda socket, number: None)
-    assert isinstance(server.eio.create_queue(), _OutQueue), "engineio does not use our queue"
-    assert server.eio._async["websocket"] is _WebSocket, "engineio does not use our WebSocket"
+    server = SocketServer(
+        _no_event,
+        lambda socket, number: None,
+        lambda socket, reason: b"",
+        lambda request: "",
+        SignallingSettings(),
+    )
+    assert isinstance(server.eio.create_queue(), OutQueue), "engineio does not use our queue"
+    assert server.eio._async["websocket"] is EngineWebSocket, "engineio does not use our WebSocket"
+    assert callable(server.eio._async["translate_request"]), "engineio has no translate_request"
+    assert hasattr(AsyncSocket, "_send_ping"), "engineio's sockets have no _send_ping"
     for name in (
         "_handle_eio_connect", "_handle_eio_disconnect", "_handle_eio_message", "_handle_event", "_handle_ack",
     ):  # fmt: skip
@@ -188,7 +177,10 @@ def _look_inside() -> None:
     for name in ("_publish", "_handle_emit"):
         assert hasattr(socketio.AsyncRedisManager, name), f"socketio's Redis manager has no {name}"
     assert isinstance(socketio.AsyncRedisManager().host_id, str), "socketio's Redis manager has no host_id"
-    assert hasattr(web.WebSocketResponse(), "_writer"), "aiohttp's WebSocketResponse has no _writer"
+    for name in ("_writer", "_parser", "_post_start"):
+        assert hasattr(web.WebSocketResponse(), name), f"aiohttp's WebSocketResponse has no {name}"
+    for name in ("_message_tail", "_payload_parser"):
+        assert name in RequestHandler.__slots__, f"aiohttp's RequestHandler has no {name}"
 
 
 async def _no_event(socket: str, event: str, arguments: list[Any]) -> Answer:

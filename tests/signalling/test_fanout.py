@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from mediaserver.base.errors import StartError
+from mediaserver.base.settings import SignallingSettings
 from mediaserver.signalling import fanout, socket_server
 from mediaserver.signalling.fanout import Fanout
 from mediaserver.signalling.socket_server import Answer, self_test
@@ -22,14 +23,17 @@ class Bench:
     def __init__(self) -> None:
         self.sockets: list[str] = []
         self.gone: list[str] = []
-        self.fanout = Fanout(self._event, lambda socket, room: None, cors_allowed_origins="*")
+        self.fanout = Fanout(
+            self._event, lambda socket, room: None, lambda request: "network", SignallingSettings(),
+            cors_allowed_origins="*",
+        )  # fmt: skip
         self.fanout.server.on("connect", self._connect)
         self.fanout.server.on("disconnect", self._disconnect)
         self.url = ""
 
     async def _connect(self, sid: str, environ: Any, auth: Any = None) -> None:
         self.sockets.append(sid)
-        self.fanout.connected(sid)
+        self.fanout.connected(sid, sid)
         self.fanout.attach(sid, "room")
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:

@@ -48,6 +48,7 @@ async def test_all_devices_of_both_get_a_message_and_nobody_else(live: Live) -> 
     assert contents(mia) == ["and you"] and contents(eve) == ["hello"]
 
 
+@pytest.mark.parametrize("overrides", [{"signalling.message_burst": "30"}])
 async def test_the_messages_of_one_sender_keep_their_order(live: Live) -> None:
     ada, eve = await live.connected("ada"), await live.connected("eve")
     asked = [asyncio.create_task(say(ada, eve, str(n))) for n in range(30)]

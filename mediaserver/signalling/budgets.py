@@ -1,0 +1,139 @@
+"""What clients may send: budgets of connections, users and networks. Pure: the clock is passed in.
+
+The unit is the work of one small event; `costs` says what larger things cost. A budget has two limits. A client
+whose budget is used up is refused (`too_many`) until it has recovered. One that goes on sending nevertheless,
+into a debt as large as the burst, is abusing the server, and its connection ends.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.token_bucket import TokenBucket
+
+_LEAST_WAIT_S: Final = 0.1
+"""A client that may go on in less than this is told to wait for this long."""
+
+
+class Budget:
+    """A token bucket that allows a debt of `tolerance` units."""
+
+    __slots__ = ("_bucket", "_tolerance")
+
+    def __init__(self, rate_per_s: float, burst: float, now: float, tolerance: float | None = None) -> None:
+        self._bucket = TokenBucket(rate_per_s, burst, now)
+        self._tolerance = burst if tolerance is None else tolerance
+
+    def charge(self, cost: float, now: float) -> bool:
+        """Charge work that is done whatever the budget says; False when the client must be disconnected."""
+        self._bucket.charge(cost, now)
+        return self._bucket.level(now) >= -self._tolerance
+
+    def wait_s(self, now: float) -> float:
+        """How long requests are refused; 0 while the budget is not used up."""
+        missing = -self._bucket.level(now)
+        return 0.0 if missing <= 0 else max(_LEAST_WAIT_S, missing / self._bucket.rate_per_s)
+
+    def is_full(self, now: float) -> bool:
+        return self._bucket.is_full(now)
+
+
+@dataclass(slots=True)
+class UserBudget:
+    """The budgets that all connections of one user share."""
+
+    work: Budget
+    chat: TokenBucket
+    messages: TokenBucket
+    typing: TokenBucket
+    connections: int = 0
+
+    def is_full(self, now: float) -> bool:
+        return all(each.is_full(now) for each in (self.work, self.chat, self.messages, self.typing))
+
+
+class UserBudgets:
+    """The budget of each user. It outlives their connections until it has recovered."""
+
+    def __init__(self, settings: SignallingSettings) -> None:
+        self._settings = settings
+        self._budgets: dict[str, UserBudget] = {}
+        self._sweep_at = 1024
+
+    def __len__(self) -> int:
+        return len(self._budgets)
+
+    def of(self, user_id: str, now: float) -> UserBudget:
+        """Return the user's budget, a full one for a user who was not seen lately."""
+        budget = self._budgets.get(user_id)
+        if budget is None:
+            if len(self._budgets) >= self._sweep_at:
+                self._sweep(now)
+            budget = self._budgets[user_id] = self._new(now)
+        return budget
+
+    def release(self, user_id: str, now: float) -> None:
+        """A connection of the user is over; forget a budget that says nothing."""
+        budget = self._budgets.get(user_id)
+        if budget is not None and budget.connections <= 0 and budget.is_full(now):
+            del self._budgets[user_id]
+
+    def _new(self, now: float) -> UserBudget:
+        settings = self._settings
+        return UserBudget(
+            Budget(settings.user_events_per_s, settings.user_event_burst, now),
+            TokenBucket(settings.chat_per_s, settings.chat_burst, now),
+            TokenBucket(settings.messages_per_s, settings.message_burst, now),
+            TokenBucket(settings.typing_per_s, settings.typing_burst, now),
+        )
+
+    def _sweep(self, now: float) -> None:
+        """Forget what has recovered; only when the number has doubled, so that it costs little for each user."""
+        self._budgets = {
+            user: budget
+            for user, budget in self._budgets.items()
+            if budget.connections > 0 or not budget.is_full(now)
+        }
+        self._sweep_at = max(1024, 2 * len(self._budgets))
+
+
+class NetworkBudgets:
+    """Handshakes of each network. One that keeps connecting without signing in is slowed down, not refused."""
+
+    _VIOLATION: Final = 50
+    _MOST_DEBT_S: Final = 5.0
+    """So long after the last handshake the network is slowed down at most."""
+    _MOST: Final = 10_000
+    """Networks that are remembered; beyond that the one used least recently is forgotten."""
+
+    def __init__(self, rate_per_s: float, burst: float, delay_s: float) -> None:
+        self._rate_per_s, self._burst, self._delay_s = rate_per_s, burst, delay_s
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def handshake(self, network: str, now: float) -> float:
+        """Charge a handshake; return for how many seconds it must wait."""
+        return self._delay_s if self._charge(network, 1, now) < 0 else 0.0
+
+    def violation(self, network: str, now: float) -> None:
+        """A connection of this network broke a limit before it signed in."""
+        self._charge(network, self._VIOLATION, now)
+
+    def signed_in(self, network: str, now: float) -> None:
+        """Give back the charge of a handshake that led to a sign-in."""
+        if network in self._buckets:
+            self._charge(network, -1, now)
+
+    def _charge(self, network: str, cost: float, now: float) -> float:
+        bucket = self._buckets.pop(network, None)
+        if bucket is None:
+            bucket = TokenBucket(self._rate_per_s, self._burst, now)
+            if len(self._buckets) >= self._MOST:
+                del self._buckets[next(iter(self._buckets))]
+        self._buckets[network] = bucket
+        level = bucket.level(now)
+        # A larger debt would only slow down the network's other people for longer.
+        bucket.charge(min(cost, level + self._MOST_DEBT_S * self._rate_per_s), now)
+        return bucket.level(now)

@@ -1,0 +1,214 @@
+"""The Engine.IO connections of this process: what each may still send, and which of them have not signed in yet.
+
+Everything that arrives on a connection is charged here, before it is buffered or decoded: WebSocket frames,
+polling requests and the packets in them. A connection that breaks a limit is reported to `abused`, once; nothing
+more of it is handled.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mediaserver.base.settings import SignallingSettings
+from mediaserver.signalling.budgets import Budget, NetworkBudgets, UserBudget, UserBudgets
+from mediaserver.signalling.costs import frame_cost
+from mediaserver.signalling.frame_meter import FrameMeter, MessageTooLarge
+from mediaserver.signalling.messages import MAX_MESSAGE_BYTES
+from mediaserver.signalling.pending_connections import PendingConnections
+
+log = logging.getLogger(__name__)
+
+Abuse = Literal["flood", "too_large"]
+
+_PENDING_PER_S: Final = 4.0
+_PENDING_BURST: Final = 32.0
+"""Work of a connection before it has signed in: the handshake, an upgrade, pings and a few attempts."""
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One Engine.IO connection."""
+
+    id: str
+    network: str
+    pending: Budget
+    """Charged until somebody has signed in."""
+    message_limit: int
+    work: Budget | None = None
+    """Charged while somebody is signed in; kept when they sign out, so that signing in again resets nothing."""
+    user_id: str | None = None
+    user: UserBudget | None = None
+    """That of whoever is signed in."""
+    over: bool = False
+    """A limit was broken: what still arrives is dropped."""
+    polls: int = 0
+    """GET requests that wait for packets."""
+    upgrading: bool = False
+
+    def charge(self, cost: float, now: float) -> bool:
+        """Charge the connection and its user; False when it must end."""
+        if self.user is None or self.work is None:
+            return self.pending.charge(cost, now)
+        within = self.work.charge(cost, now)
+        return self.user.work.charge(cost, now) and within
+
+    def wait_s(self, now: float) -> float:
+        """How long events are refused because of what the connection or its user sent before."""
+        if self.user is None or self.work is None:
+            return 0.0
+        return max(self.work.wait_s(now), self.user.work.wait_s(now))
+
+
+class Connections:
+    """`end` closes a connection on which nobody signs in, `abused` one that broke a limit, saying why."""
+
+    def __init__(
+        self, settings: SignallingSettings, end: Callable[[str], None], abused: Callable[[str, Abuse], None]
+    ) -> None:
+        self._settings, self._end, self._abused = settings, end, abused
+        self._connections: dict[str, Connection] = {}
+        self.pending = PendingConnections(settings.max_pending_connections, settings.sign_in_s)
+        self.users = UserBudgets(settings)
+        self.networks = NetworkBudgets(
+            settings.handshakes_per_s, settings.handshake_burst, settings.handshake_delay_s
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self.evicted = 0
+        """Connections closed before anybody signed in because newer ones needed their place."""
+        self.expired = 0
+        """Connections closed because nobody signed in within the time."""
+        self.abuses: Counter[str] = Counter()
+        """Connections closed because they broke a limit, by reason."""
+
+    def get(self, connection: str) -> Connection | None:
+        return self._connections.get(connection)
+
+    # --------------------------------------------------------------- from handshake to end
+
+    def open(self, connection: str, network: str) -> None:
+        """An Engine.IO handshake was done; another connection may be closed for it."""
+        pending = Budget(_PENDING_PER_S, _PENDING_BURST, _now(), tolerance=0)
+        limit = self._settings.max_pending_message_bytes
+        self._connections[connection] = Connection(connection, network, pending, limit)
+        self._wait(connection, network)
+
+    def claim(self, connection: str) -> None:
+        """A valid token came: nothing closes the connection while its user is looked up."""
+        self.pending.remove(connection)
+
+    def sign_in(self, connection: str, user_id: str) -> UserBudget | None:
+        """Somebody is signed in: larger limits. Return their budget; None when the connection is over."""
+        if (known := self._connections.get(connection)) is None:
+            return None
+        now = _now()
+        self.pending.remove(connection)
+        if known.work is None:
+            self.networks.signed_in(known.network, now)
+        known.message_limit = MAX_MESSAGE_BYTES
+        known.work = known.work or Budget(self._settings.events_per_s, self._settings.event_burst, now)
+        known.user_id, known.user = user_id, self.users.of(user_id, now)
+        known.user.connections += 1
+        return known.user
+
+    def sign_out(self, connection: str) -> None:
+        """Nobody is signed in any more, or the attempt was refused; the connection may be used once more."""
+        if (known := self._connections.get(connection)) is None:
+            return
+        self._release(known)
+        known.message_limit = self._settings.max_pending_message_bytes
+        if connection not in self.pending:  # else its deadline stays
+            self._wait(connection, known.network)
+
+    def close(self, connection: str) -> None:
+        """The connection is over."""
+        self.pending.remove(connection)
+        if (known := self._connections.pop(connection, None)) is not None:
+            self._release(known)
+
+    def clear(self) -> None:
+        """The server ends."""
+        for connection in list(self._connections):
+            self.close(connection)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --------------------------------------------------------------- what arrives
+
+    def websocket_meter(self, connection: Connection) -> Callable[[bytes], bool]:
+        """Make a function that takes all bytes of a WebSocket and says whether they may be handled."""
+        meter = FrameMeter(connection.message_limit)
+
+        def admit(data: bytes) -> bool:
+            if connection.over:
+                return False
+            meter.limit, now = connection.message_limit, _now()
+            try:
+                for size in meter.frames(data):
+                    if not connection.charge(frame_cost(size), now):
+                        self.abuse(connection, "flood")
+                        return False
+            except MessageTooLarge:
+                self.abuse(connection, "too_large")
+                return False
+            return True
+
+        return admit
+
+    def charge(self, connection: Connection, cost: float) -> bool:
+        """Charge something that is no frame; False when the connection ends because of it."""
+        if connection.over:
+            return False
+        if connection.charge(cost, _now()):
+            return True
+        self.abuse(connection, "flood")
+        return False
+
+    def abuse(self, connection: Connection, reason: Abuse) -> None:
+        """End a connection that broke a limit."""
+        if connection.over:
+            return
+        connection.over = True
+        self.abuses[reason] += 1
+        if connection.user is None:
+            self.networks.violation(connection.network, _now())
+        else:  # rarely: the budget of the user bounds how often
+            log.warning(
+                "a connection broke a limit",
+                extra={"reason": reason, "socket": connection.id, "user": connection.user_id},
+            )
+        if connection.id in self._connections:
+            self._abused(connection.id, reason)
+
+    # --------------------------------------------------------------- inside
+
+    def _wait(self, connection: str, network: str) -> None:
+        evicted = self.pending.add(connection, network, _now())
+        if evicted is not None:
+            self.evicted += 1
+            self._end(evicted)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        due_s = self.pending.next_due_s()
+        if self._timer is None and due_s is not None:
+            self._timer = asyncio.get_running_loop().call_at(due_s, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        for connection in self.pending.expire(_now()):
+            self.expired += 1
+            self._end(connection)
+        self._schedule()
+
+    def _release(self, known: Connection) -> None:
+        if known.user is not None and known.user_id is not None:
+            known.user.connections -= 1
+            self.users.release(known.user_id, _now())
+            known.user_id = known.user = None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
