@@ -16,6 +16,7 @@ from mediaserver.base.errors import Conflict, Invalid, NotFound
 from mediaserver.media import messages as m
 from mediaserver.media.certificate import load_certificate
 from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.dtls import DtlsServer
 from mediaserver.media.egress_tap import Taps
 from mediaserver.media.forward import Forwarder
 from mediaserver.media.ice import Agents
@@ -47,6 +48,7 @@ class Sfu:
         self._limits = told.policing_limits()
         self._loop = asyncio.get_running_loop()
         self._certificate = load_certificate(Path(told.certificate))
+        self._dtls = DtlsServer(self._certificate, self._loop)
         self._clock = self._loop.time
         self._agents: Agents[Transport] = Agents()
         self._port = Port(told.ip, told.port, self._agents.owners, self._stun, self._drained, told.gso)
@@ -80,6 +82,7 @@ class Sfu:
         await close_all(list(self._transports.values()))
         self._taps.flush(time.monotonic())
         self._taps.close_all()
+        self._dtls.close()
         self._port.close()
 
     # ------------------------------------------------------------------------------------------ requests
@@ -88,7 +91,7 @@ class Sfu:
         if told.transport in self._transports:
             raise Conflict("transport_exists", f"there is a transport {told.transport} already")
         transport = Transport(
-            told.transport, told.room, self._port, self._agents, self._certificate, self, self._clock,
+            told.transport, told.room, self._port, self._agents, self._dtls, self, self._clock,
             self._limits,
         )  # fmt: skip
         self._transports[told.transport] = transport

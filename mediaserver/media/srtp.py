@@ -8,9 +8,10 @@ import importlib.metadata
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from aiortc import RTCCertificate, RTCDtlsTransport, rtcdtlstransport
+from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
@@ -32,15 +33,6 @@ unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
 # The DTLS server chooses (RFC 5764 section 4.1.2): GCM is the fastest with AES instructions, CM-80 is everywhere.
 _PROFILES: Final = [rtcdtlstransport.SRTP_AEAD_AES_128_GCM, rtcdtlstransport.SRTP_AES128_CM_SHA1_80]
 TAGS: Final = (16, 10)
-
-
-class DatagramPath(Protocol):
-    """What RTCDtlsTransport wants of the ICE transport below it."""
-
-    role: str
-
-    async def _recv(self) -> bytes: ...
-    async def _send(self, data: bytes) -> None: ...
 
 
 class Memory:
@@ -88,25 +80,34 @@ def make_keys(profile: int, rx_key: bytes, tx_key: bytes) -> Keys:
     return Keys(sessions[0]._srtp[0], sessions[1]._srtp[0], tag, (sessions[0], sessions[1]))
 
 
-def dtls_server(path: DatagramPath, certificate: RTCCertificate) -> RTCDtlsTransport:
-    """aiortc's DTLS transport as passive end (`a=setup:passive`) with our order of SRTP profiles."""
-    dtls = RTCDtlsTransport(path, [certificate])
-    dtls._srtp_profiles = list(_PROFILES)
-    dtls._set_role("server")
-    return dtls
+def dtls_context(certificate: RTCCertificate) -> SSL.Context:
+    """The context of all our DTLS associations: passive end (`a=setup:passive`), our order of SRTP profiles."""
+    context: SSL.Context = certificate._create_ssl_context(_PROFILES)
+    # It is shared: sessions of former associations would pile up, and WebRTC clients resume none.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_options(SSL.OP_NO_QUERY_MTU)
+    return context
 
 
 def take_keys(dtls: RTCDtlsTransport) -> Keys:
-    """SRTP sessions with a connected DTLS transport's keys (RFC 5764 section 4.2), in place of its own, which let
-    packet numbers be repeated. From here on it sees DTLS records only."""
+    """SRTP sessions with the keys of aiortc's connected DTLS transport, in place of its own, which let packet
+    numbers be repeated. From here on it sees DTLS records only."""
     dtls._rx_srtp = dtls._tx_srtp = None
-    selected = dtls._ssl.get_selected_srtp_profile()
-    profile = next(one for one in _PROFILES if one.openssl_profile == selected)
-    material = dtls._ssl.export_keying_material(
-        b"EXTRACTOR-dtls_srtp", 2 * (profile.key_length + profile.salt_length)
-    )
-    client, server = profile.get_key_and_salt(material, 0), profile.get_key_and_salt(material, 1)
-    rx_key, tx_key = (client, server) if dtls._role == "server" else (server, client)
+    keys = export_keys(dtls._ssl, server=dtls._role == "server")
+    assert keys is not None, "aiortc connects with a profile only"
+    return keys
+
+
+def export_keys(ssl: SSL.Connection, *, server: bool) -> Keys | None:
+    """SRTP sessions with a connected association's keys (RFC 5764 section 4.2); None without a common profile."""
+    selected = ssl.get_selected_srtp_profile()
+    profile = next((one for one in _PROFILES if one.openssl_profile == selected), None)
+    if profile is None:
+        return None
+    length = 2 * (profile.key_length + profile.salt_length)
+    material = ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
+    client, own = profile.get_key_and_salt(material, 0), profile.get_key_and_salt(material, 1)
+    rx_key, tx_key = (client, own) if server else (own, client)
     return make_keys(profile.libsrtp_profile, rx_key, tx_key)
 
 
@@ -125,19 +126,7 @@ def self_test() -> None:
 
 
 def _test_names() -> None:
-    class Nowhere:
-        role = "controlled"
-
-        async def _recv(self) -> bytes:
-            raise ConnectionError
-
-        async def _send(self, data: bytes) -> None:
-            raise ConnectionError
-
-    dtls = dtls_server(Nowhere(), RTCCertificate.generateCertificate())
-    assert dtls._role == "server", "_role"
-    assert dtls._rx_srtp is None and dtls._tx_srtp is None, "_rx_srtp, _tx_srtp"
-    assert dtls._ssl is None, "_ssl"
+    assert isinstance(dtls_context(RTCCertificate.generateCertificate()), SSL.Context), "_create_ssl_context"
     assert all(len(one.get_key_and_salt(bytes(60), 1)) == one.key_length + one.salt_length for one in _PROFILES)
 
 

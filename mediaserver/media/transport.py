@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from mediaserver.base.networks import client_network
 from mediaserver.base.token_bucket import TokenBucket
 from mediaserver.media import srtp
 from mediaserver.media.core import rtcp, rtp
@@ -24,8 +25,7 @@ from mediaserver.media.messages import Fingerprint, TransportState
 from mediaserver.media.reception import Reception
 
 if TYPE_CHECKING:
-    from aiortc import RTCCertificate
-
+    from mediaserver.media.dtls import DtlsServer
     from mediaserver.media.port import Port
     from mediaserver.media.slot import Slot
     from mediaserver.media.track import Stream
@@ -57,7 +57,7 @@ class Transport:
         room: str,
         port: "Port",
         agents: "Agents[Transport]",
-        certificate: "RTCCertificate",
+        dtls: "DtlsServer",
         listener: Listener,
         clock: Callable[[], float],
         limits: PolicingLimits,
@@ -67,7 +67,7 @@ class Transport:
         self._memory, self._length = port.memory, srtp.length_cell()
         self._dropped = port.dropped
         self.agent = agents.open(self, self._route_changed)
-        self._dtls = Dtls(certificate, self._send_dtls, self._connected, self._ended)
+        self._dtls = Dtls(dtls, self._send_dtls, self._connected, self._ended)
         self.keys: srtp.Keys | None = None
         self._leg: Leg | None = None
         self.path: tuple[Any, Leg, int] | None = None
@@ -106,7 +106,7 @@ class Transport:
 
     async def close(self) -> None:
         self.state = "closed"
-        await self._dtls.close()
+        self._dtls.close()
         self._agents.close(self.agent)
         self._set_path(None)
         self._leave()
@@ -123,6 +123,10 @@ class Transport:
             return
         self._judge_path()
         if self.keys is None:
+            if now - last_check > CONSENT_S:
+                self._ended("ice_timeout")
+            else:
+                self._dtls.check(now)
             return
         silent = now - max(last_check, self.last_sign) > SILENT_S
         if silent and self.state == "connected":
@@ -174,7 +178,8 @@ class Transport:
     # ------------------------------------------------------------------------------------------ receiving
 
     def receive_dtls(self, data: bytes) -> None:
-        if not self._dtls.receive(data):
+        route = self.agent.selected
+        if route is None or not self._dtls.receive(data, client_network(route.remote[0])):
             self._dropped["dtls_flood"] += 1
 
     def receive_media(self, offset: int, size: int) -> None:
