@@ -192,8 +192,12 @@ async def _start(
     jobs = Jobs(captures_dir(settings), settings.recording, context.objects, ledger)
     await recover(captures_dir(settings), ledger)
     recorder = EgressRecorder(
-        settings, lambda _: jobs.wake(), lambda recording, why: rooms.recording_lost(recording, why)
+        settings,
+        lambda _: jobs.wake(),
+        lambda recording, reason, why: rooms.recording_lost(recording, reason, why),
+        lambda recording, in_s: rooms.recording_warned(recording, in_s),
     )
+    context.disk.hold = lambda: recorder.short_of_disk
     await stack.enter_async_context(_running("composing", jobs.run))
     await stack.enter_async_context(_running("egress", recorder.run))
     socket_server.self_test()

@@ -26,6 +26,8 @@ class DiskReserve:
     def __init__(self, directory: Path, reserve_bytes: int, free: FreeBytes = free_bytes) -> None:
         self._directory, self._reserve_bytes, self._free = directory, reserve_bytes, free
         self._short = False
+        self.hold: Callable[[], bool] = lambda: False
+        """Whether files are refused in any case: a recording is about to be stopped because the disk fills up."""
 
     def require(self, size: int) -> None:
         """Check that `size` more bytes leave the reserve untouched. It touches the disk: not for an event loop.
@@ -33,7 +35,7 @@ class DiskReserve:
         Raises InsufficientStorage `disk_reserve`.
         """
         free = self._free(self._directory)
-        short = free - size < self._reserve_bytes
+        short = self.hold() or free - size < self._reserve_bytes
         if short and not self._short:
             log.warning(
                 "uploads are refused: too little free disk",

@@ -302,7 +302,12 @@ class RecordingSettings(Section):
     flush_ms: int = Field(250, ge=10, le=5000)
     """At most this much of a running capture is lost when everything dies."""
     min_free_bytes: int = Field(200 * _MIB, ge=0)
-    """A recording does not start with less free disk than this."""
+    """Free disk that recordings leave to documents: none starts with less, and before running ones use it, the
+    one that writes most is warned and stopped."""
+    stop_notice_s: float = Field(60.0, gt=0)
+    """How long before it is stopped to spare the disk a recording's room is told."""
+    max_bytes_per_moderator: int = Field(0, ge=0)
+    """No recording starts in sessions of a moderator whose stored recordings have this size; 0: any size."""
     keep_journals: bool = False
     """Keep the captured packets after the recording was composed and stored."""
 

@@ -155,6 +155,10 @@ class Capture:
         """All journals; those of one track in the order in which they were begun."""
         return sorted(self.path.glob("*.journal"), key=_journal_order)
 
+    def journal_bytes(self) -> int:
+        """The size of all journals."""
+        return sum(path.stat().st_size for path in self.journals())
+
     def next_journal(self, track: str) -> Path:
         """A path for a new journal of `track`."""
         if not _NAME.fullmatch(track):

@@ -25,8 +25,12 @@ log = logging.getLogger(__name__)
 
 _UP_WAIT_S: Final = 5.0
 
-OnFailed = Callable[[str, str], None]
-"""Called with the recording's id and a sentence: the disk refused it. What was captured will be composed."""
+LostReason = Literal["disk_full", "disk_reserve"]
+OnFailed = Callable[[str, LostReason, str], None]
+"""Called with the recording's id, why it ended and a sentence. What was captured will be composed."""
+OnWarning = Callable[[str, float | None], None]
+"""Called with the recording's id and in how many seconds it will be stopped to spare the disk reserve; None: it
+goes on after all."""
 
 
 class EgressRecorder:
@@ -35,10 +39,17 @@ class EgressRecorder:
     `on_stopped` is told each capture directory name that may be composed now.
     """
 
-    def __init__(self, settings: Settings, on_stopped: Callable[[str], None], on_failed: OnFailed) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_stopped: Callable[[str], None],
+        on_failed: OnFailed,
+        on_warning: OnWarning = lambda recording, in_s: None,
+    ) -> None:
         self._settings = settings
         self._captures = captures_dir(settings)
-        self._on_stopped, self._on_failed = on_stopped, on_failed
+        self._on_stopped, self._on_failed, self._on_warning = on_stopped, on_failed, on_warning
+        self._warned: set[str] = set()
         self._on_reset: list[Callable[[], None]] = []
         self._active: dict[str, Manifest] = {}
         self._up = asyncio.Event()
@@ -144,6 +155,7 @@ class EgressRecorder:
 
     async def stop(self, *, recording_id: str) -> None:
         """Close the journals and let composing begin; works without egress, too."""
+        self._warned.discard(recording_id)
         if self._active.pop(recording_id, None) is None:
             return
         stopped_ns = now_ns()
@@ -153,6 +165,11 @@ class EgressRecorder:
             log.exception("egress did not stop a recording", extra={"recording": recording_id})
         await self._close(recording_id, stopped_ns, "stopped")
         self._on_stopped(recording_id)
+
+    @property
+    def short_of_disk(self) -> bool:
+        """Whether a recording is about to be stopped because the disk fills up."""
+        return bool(self._warned)
 
     async def status(self) -> dict[str, Any]:
         """What egress is doing: `{recordings, tracks, pendingBytes, droppedRecords}`."""
@@ -191,6 +208,7 @@ class EgressRecorder:
                 "socket": str(self._socket),
                 "flush_ms": recording.flush_ms,
                 "min_free_bytes": recording.min_free_bytes,
+                "stop_notice_s": recording.stop_notice_s,
                 "log_level": self._settings.log.level,
                 "log_format": self._settings.log.format,
             },
@@ -208,24 +226,39 @@ class EgressRecorder:
                 await channel.request("start_recording", manifest.model_dump())
             except Exception:  # no disk: what was captured before is kept
                 log.exception("a recording cannot go on", extra={"recording": recording})
-                self._lose(recording, "it could not go on after a fault")
+                self._lose(recording, "disk_full", "it could not go on after a fault")
 
     def _died(self) -> None:
         self._up.clear()
+        for recording in list(self._warned):  # the next egress process judges anew
+            self._warn(recording, None)
 
     def _event(self, name: str, body: Body) -> None:
         if name == "recording_failed":
-            self._lose(body["recording"], f"the disk refused it: {body['detail']}")
+            reason: LostReason = "disk_reserve" if body["reason"] == "disk_reserve" else "disk_full"
+            self._lose(body["recording"], reason, f"the disk refused it: {body['detail']}")
+        elif name == "recording_warning":
+            self._warn(body["recording"], body["in_s"])
 
-    def _lose(self, recording: str, why: str) -> None:
+    def _warn(self, recording: str, in_s: float | None) -> None:
+        if recording not in self._active:
+            return
+        if in_s is None:
+            self._warned.discard(recording)
+        else:
+            self._warned.add(recording)
+        self._on_warning(recording, in_s)
+
+    def _lose(self, recording: str, reason: LostReason, why: str) -> None:
+        self._warned.discard(recording)
         if self._active.pop(recording, None):
-            task = asyncio.create_task(self._finish_lost(recording, why), name=f"close {recording}")
+            task = asyncio.create_task(self._finish_lost(recording, reason, why), name=f"close {recording}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _finish_lost(self, recording: str, why: str) -> None:
-        await self._close(recording, now_ns(), "disk_full")
-        self._on_failed(recording, why)
+    async def _finish_lost(self, recording: str, reason: LostReason, why: str) -> None:
+        await self._close(recording, now_ns(), reason)
+        self._on_failed(recording, reason, why)
         self._on_stopped(recording)
 
     async def _close(self, recording: str, stopped_ns: int, reason: str) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -20,18 +19,21 @@ import uvloop
 from pydantic import BaseModel, ConfigDict
 
 from mediaserver.base.channel import Body, Channel
+from mediaserver.base.disk import FreeBytes, free_bytes
 from mediaserver.base.errors import NotFound, Unavailable
 from mediaserver.base.logs import configure_logging
 from mediaserver.base.supervision import periodic
 from mediaserver.media import tapframe
 from mediaserver.recording import journal
 from mediaserver.recording.capture import NO_SPACE, Capture, Manifest
+from mediaserver.recording.disk_watch import DiskWatch
 from mediaserver.recording.journal import Header
 from mediaserver.recording.writer import Disk, JournalFile, now_ns
 
 log = logging.getLogger(__name__)
 
 _SYNC_EVERY_S: Final = 3.0
+_LOOK_EVERY_S: Final = 1.0
 _KINDS: Final = {tapframe.RTP: journal.RTP, tapframe.SENDER_REPORT: journal.SENDER_REPORT}
 
 
@@ -44,6 +46,7 @@ class Configure(BaseModel):
     socket: Path
     flush_ms: int
     min_free_bytes: int
+    stop_notice_s: float = 60.0
     log_level: str = "info"
     log_format: str = "text"
 
@@ -51,8 +54,13 @@ class Configure(BaseModel):
 class Egress:
     """The running recordings and their journals, as the control channel orders."""
 
-    def __init__(self, event: Callable[[str, Body], None]) -> None:
-        self._event = event
+    def __init__(
+        self,
+        event: Callable[[str, Body], None],
+        free: FreeBytes = free_bytes,
+        look_every_s: float = _LOOK_EVERY_S,
+    ) -> None:
+        self._event, self._free, self._look_every_s = event, free, look_every_s
         self._disk = Disk()
         self._recordings: dict[str, Capture] = {}
         self._files: set[JournalFile] = set()
@@ -61,6 +69,8 @@ class Egress:
         self._next_tap = secrets.randbits(30)
         self._server: asyncio.Server | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._watch = DiskWatch(0, 0.0)
         self._flush_lock = asyncio.Lock()
         self._settings: Configure | None = None
         self._handlers: dict[str, Callable[[Body], Awaitable[Body]]] = {
@@ -80,8 +90,9 @@ class Egress:
         """Bring everything to the disk in order."""
         if self._server:
             self._server.close()
-        if self._flushing:
-            self._flushing.cancel()
+        for task in (self._flushing, self._watching):
+            if task:
+                task.cancel()
         now = now_ns()
         for file in self._files:
             file.end(now)
@@ -106,7 +117,9 @@ class Egress:
             settings.socket.chmod(0o600)
         except OSError as error:
             raise Unavailable("egress_start", f"{error.filename or settings.socket}: {error.strerror}") from error
+        self._watch = DiskWatch(settings.min_free_bytes, settings.stop_notice_s)
         self._flushing = asyncio.create_task(self._flush_forever(settings.flush_ms / 1000), name="flush")
+        self._watching = asyncio.create_task(self._watch_forever(), name="disk watch")
         return {}
 
     async def _start(self, body: Body) -> Body:
@@ -114,16 +127,22 @@ class Egress:
         manifest = Manifest.model_validate(body)
         if manifest.recording in self._recordings:
             return {}
-        free = shutil.disk_usage(self._settings.captures).free
-        if free < self._settings.min_free_bytes:
-            raise Unavailable("disk_full", f"only {free >> 20} MiB of disk are free, too few to record")
         capture = Capture.named(self._settings.captures, manifest.recording)
         try:
+            await self._disk.run(self._require_room, capture, self._settings)
             await self._disk.run(capture.begin, manifest)
+            self._disk.written[manifest.recording] = await self._disk.run(capture.journal_bytes)
         except OSError as error:
             raise Unavailable(_reason(error), f"the recording cannot be written: {error.strerror}") from error
         self._recordings[manifest.recording] = capture
         return {}
+
+    def _require_room(self, capture: Capture, settings: Configure) -> None:
+        """Unavailable `disk_full`; one that only goes on after a fault is judged by the disk watch."""
+        free = self._free(settings.captures)
+        if capture.manifest() is None and (free < settings.min_free_bytes or self._watch.warned):
+            log.warning("too little free disk to record", extra={"free_mib": free >> 20})
+            raise Unavailable("disk_full", "The server is short of disk space and cannot record now.")
 
     async def _add_track(self, body: Body) -> Body:
         assert self._settings, "configure comes first"
@@ -234,17 +253,38 @@ class Egress:
                 await self._fail(file.recording, error)
 
     async def _fail(self, recording: str, error: OSError) -> None:
-        """Stop one recording that the disk refuses; what is written stays and will be composed."""
+        """Stop one recording that the disk refuses."""
+        await self._give_up(recording, _reason(error), str(error.strerror))
+
+    async def _give_up(self, recording: str, reason: str, detail: str) -> None:
+        """Stop one recording; what is written stays and will be composed."""
         capture = self._recordings.pop(recording, None)
         if capture is None:
             return
-        log.error("recording stopped by the disk", extra={"recording": recording, "error": str(error)})
+        log.error("recording stopped by the disk", extra={"recording": recording, "why": detail})
         self._end_files(recording)
-        await self._disk.run(_close_capture, capture, now_ns(), _reason(error))
-        self._event(
-            "recording_failed",
-            {"recording": recording, "reason": _reason(error), "detail": str(error.strerror)},
-        )
+        await self._disk.run(_close_capture, capture, now_ns(), reason)
+        self._event("recording_failed", {"recording": recording, "reason": reason, "detail": detail})
+
+    async def _watch_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        await periodic("watching the disk", lambda: self.look_at_disk(loop.time()), self._look_every_s)
+
+    async def look_at_disk(self, now_s: float) -> None:
+        """Warn or stop recordings when the disk fills up."""
+        if not self._settings:
+            return
+        self._disk.forget({*self._recordings, *(file.recording for file in self._files)})
+        free = await self._disk.run(self._free, self._settings.captures)
+        written = {recording: self._disk.written[recording] for recording in self._recordings}
+        decision = self._watch.look(free, written, now_s)
+        for recording in decision.warn:
+            log.warning("a recording will be stopped by the disk reserve", extra={"recording": recording})
+            self._event("recording_warning", {"recording": recording, "in_s": self._settings.stop_notice_s})
+        for recording in decision.withdraw:
+            self._event("recording_warning", {"recording": recording, "in_s": None})
+        for recording in decision.stop:
+            await self._give_up(recording, "disk_reserve", "it would use the disk that is reserved for others")
 
 
 def _reason(error: OSError) -> str:

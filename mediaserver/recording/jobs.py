@@ -15,11 +15,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from mediaserver.base.disk import FreeBytes, free_bytes
 from mediaserver.base.errors import NotFound, Problem
 from mediaserver.base.settings import RecordingSettings
 from mediaserver.base.supervision import periodic
 from mediaserver.domain.recordings import RecordedTrack
 from mediaserver.recording.capture import EXIT_NO_SPACE, Capture, OutputFile, State, captures_in
+from mediaserver.recording.disk_guard import COMPOSE_FACTOR
 from mediaserver.recording.ledger import Ledger
 from mediaserver.store.objects import ObjectStore
 
@@ -48,10 +50,11 @@ class Jobs:
         objects: ObjectStore,
         ledger: Ledger,
         first_retry_s: float = _FIRST_RETRY_S,
+        free: FreeBytes = free_bytes,
     ) -> None:
         self._captures, self._settings = captures, settings
         self._objects, self._ledger = objects, ledger
-        self._first_retry_s = first_retry_s
+        self._first_retry_s, self._free = first_retry_s, free
         self._wake = asyncio.Event()
         self._attempts: Counter[str] = Counter()
         self._tries: Counter[str] = Counter()
@@ -118,6 +121,7 @@ class Jobs:
     # ---------------------------------------------------------------------------------- steps
 
     async def _compose(self, capture: Capture) -> None:
+        await asyncio.to_thread(self._require_room, capture)
         self.composing, self.percent = capture.name, 0
         try:
             await self._run_composer(capture)
@@ -130,6 +134,12 @@ class Jobs:
             await self._tell_failure(capture, str(error))
         finally:
             self.composing = None
+
+    def _require_room(self, capture: Capture) -> None:
+        """Raises OSError when composing might use the disk space that running recordings leave to documents."""
+        needed = int(COMPOSE_FACTOR * capture.journal_bytes()) + self._settings.min_free_bytes
+        if self._free(self._captures) < needed:
+            raise OSError(errno.ENOSPC, f"composing needs {needed >> 20} MiB of free disk")
 
     async def _tell_failure(self, capture: Capture, why: str) -> None:
         with contextlib.suppress(NotFound):

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -93,6 +94,8 @@ class Disk:
     def __init__(self) -> None:
         self.pending = 0
         self.dropped = 0
+        self.written: Counter[str] = Counter()
+        """Bytes of journals, by recording."""
         self._pool = ThreadPoolExecutor(1, "disk")
 
     async def open(self, path: Path, header: Header) -> JournalFile:
@@ -105,7 +108,14 @@ class Disk:
         size = sum(len(data) for _, data, _ in work)
         closed = await self.run(_write_all, work, sync)
         self.pending -= size
+        for file, data, _ in work:
+            self.written[file.recording] += len(data)
         return closed
+
+    def forget(self, but: Container[str]) -> None:
+        """Forget how much other recordings than these have written."""
+        for recording in [recording for recording in self.written if recording not in but]:
+            del self.written[recording]
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something that touches the disk, in order with all else that does."""

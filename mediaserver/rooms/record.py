@@ -24,11 +24,15 @@ def recording_wire(recording: Recording) -> dict[str, Any]:
         "startTime": rfc3339(recording.start_time),
         "endTime": rfc3339(recording.end_time) if recording.end_time else None,
         "startedByUserId": recording.started_by_user_id,
+        "warning": None,
     }
 
 
 async def start_recording(host: "Host", ctx: Context, actor: Actor, participant: str) -> dict[str, Any]:
-    """Begin to record; answers the recording. Forbidden, Conflict `already_recording`, Unavailable."""
+    """Begin to record; answers the recording.
+
+    Forbidden, Conflict `already_recording`, TooLarge `recording_quota_exceeded`, Unavailable.
+    """
     host.room.check_moderates(participant)
     async with host.recording_lock:
         if host.taps.active is not None:
@@ -62,14 +66,14 @@ async def stop_recording(host: "Host", ctx: Context, participant: str | None) ->
         return wire
 
 
-async def recording_cut_off(host: "Host", ctx: Context, recording_id: str) -> None:
+async def recording_cut_off(host: "Host", ctx: Context, recording_id: str, reason: str) -> None:
     """The recorder gave it up: people are told at once, the document follows as soon as it can be written."""
     async with host.recording_lock:  # a start that is under way comes first
         shown, moment = host.room.recording, ctx.clock()
         if host.taps.active != recording_id or shown is None:
             return  # it was stopped meanwhile
-        wire = {**shown, "status": "processing", "endTime": rfc3339(moment)}
+        wire = {**shown, "status": "processing", "endTime": rfc3339(moment), "warning": None}
         host.taps.stop()
-        log.info("recording stopped", extra={"recording": recording_id, "reason": "disk_full"})
-        host.tell(lambda now: host.room.recording_changed("recording.stopped", wire, "disk_full"))
+        log.info("recording stopped", extra={"recording": recording_id, "reason": reason})
+        host.tell(lambda now: host.room.recording_changed("recording.stopped", wire, reason))
         host.write(lambda: recordings.stopped(ctx, recording_id, moment))

@@ -8,8 +8,11 @@ import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from mediaserver.base.clock import rfc3339
 from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem
 from mediaserver.base.ids import new_id
 from mediaserver.base.logs import log_context
@@ -126,12 +129,21 @@ class Rooms:
 
     # --------------------------------------------------------------- the recorder
 
-    def recording_lost(self, recording: str, why: str) -> None:
-        """The recorder ended a recording by itself (a full disk): what it has will be composed."""
+    def recording_lost(self, recording: str, reason: str, why: str) -> None:
+        """The recorder ended a recording (by `disk_full` or `disk_reserve`); what it has will be composed."""
         log.error("a recording was cut off", extra={"recording": recording, "why": why})
         for host in self._hosts.values():
             if host.taps.active == recording or host.recording_lock.locked():
-                host.taps.lane.put(lambda host=host: recording_cut_off(host, self.ctx, recording))  # type: ignore[misc]
+                host.taps.lane.put(partial(recording_cut_off, host, self.ctx, recording, reason))
+
+    def recording_warned(self, recording: str, in_s: float | None) -> None:
+        """The recorder will stop a recording in `in_s` seconds to spare the disk; None: not any more."""
+        warning = None
+        if in_s is not None:
+            ends_at = self.ctx.clock() + timedelta(seconds=in_s)
+            warning = {"reason": "disk_reserve", "endsAt": rfc3339(ends_at)}
+        for host in self._hosts.values():
+            host.tell(partial(host.room.recording_warned, recording, warning))
 
     # --------------------------------------------------------------- the life of rooms
 

@@ -337,6 +337,13 @@ class Room:
             self.recording = recording if event == "recording.stopped" else None
         return done
 
+    def recording_warned(self, recording: str, warning: dict[str, Any] | None, now: float) -> Effects:
+        """The server will stop the running recording for the reason in `warning`; None: it goes on after all."""
+        if not self.stage.recording or self.recording is None or self.recording["id"] != recording:
+            return []
+        self.recording = {**self.recording, "warning": warning}
+        return [self._numbered("recording.warning", {"recording": self.recording})]
+
     # --------------------------------------------------------------- seeing
 
     def member(self, participant: str) -> Member:

@@ -130,7 +130,7 @@ SERVER_EVENTS = frozenset(
         "participant.joined", "participant.updated", "participant.left",
         "track.published", "track.updated", "track.unpublished", "track.limited", "speaker.active",
         "chat.message", "chat.typing",
-        "recording.started", "recording.stopped", "recording.ready", "recording.failed",
+        "recording.started", "recording.warning", "recording.stopped", "recording.ready", "recording.failed",
         "session.updated", "session.ended", "session.replaced", "session.closing",
         "slot.assigned", "slot.unsupported", "media.reset",
         "notification", "notification.unread", "message", "message.read", "message.deleted",

@@ -4,7 +4,6 @@ So whatever is cut off in between has a document by which it is found and swept,
 together exceed what a person may keep.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ async def reserve(ctx: Context, upload: Upload) -> Upload:
 
 
 async def store(ctx: Context, actor: Actor, name: str, arrived: Arrived) -> Upload:
-    """A new upload of a file that arrived. TooLarge `quota_exceeded`, InsufficientStorage, Unavailable."""
+    """A new upload of a file that arrived. TooLarge `quota_exceeded`, Unavailable."""
     upload_id, now = new_id(), ctx.clock()
     upload = Upload(
         id=upload_id,
@@ -62,9 +61,7 @@ async def store(ctx: Context, actor: Actor, name: str, arrived: Arrived) -> Uplo
 
 
 async def put(ctx: Context, upload: Upload, arrived: Arrived) -> None:
-    """Store its objects. InsufficientStorage, Unavailable."""
-    if ctx.settings.objects.backend == "local":  # a copy on the same disk
-        await asyncio.to_thread(ctx.disk.require, arrived.size)
+    """Store its objects. Unavailable."""
     if arrived.thumbnail:
         await ctx.objects.put_file(upload.thumbnail_key, thumbnail_of(arrived.path), "image/webp")
     await ctx.objects.put_file(upload.object_key, arrived.path, arrived.content_type)

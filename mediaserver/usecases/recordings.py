@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Forbidden, NotFound
+from mediaserver.base.errors import Conflict, Forbidden, NotFound, TooLarge
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.recordings import RecordedTrack, Recording
 from mediaserver.domain.sessions import Session
@@ -24,11 +24,15 @@ _IN_MAKING = ["recording", "processing"]
 
 
 async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> Recording:
-    """A running recording of a live session. Forbidden, Conflict `not_live`, `already_recording` or `gone`."""
+    """A running recording of a live session.
+
+    Forbidden, Conflict `not_live`, `already_recording` or `gone`, TooLarge `recording_quota_exceeded`.
+    """
     if not session.is_moderated_by(actor):
         raise Forbidden("forbidden", "only the moderator or an admin may record")
     if session.status != "live":
         raise Conflict("not_live", "only a running session can be recorded")
+    await _require_quota(ctx, session.moderator_user_id)
     recording = Recording(
         **ctx.stamp(),
         session_kind=session.kind,
@@ -45,6 +49,26 @@ async def begin(ctx: Context, actor: Actor, session: Session, now: datetime) -> 
             raise
         # The unique index over those that are running.
         raise Conflict("already_recording", "this session is being recorded") from None
+
+
+async def _require_quota(ctx: Context, moderator_id: str) -> None:
+    """TooLarge when the moderator's stored recordings are as large as they may be; running ones do not count."""
+    limit = ctx.settings.recording.max_bytes_per_moderator
+    if limit and await stored_bytes(ctx, moderator_id) >= limit:
+        raise TooLarge(
+            "recording_quota_exceeded",
+            f"The recordings of this moderator take up all of the {limit:,} bytes that they may "
+            "(recording.max_bytes_per_moderator). Delete some, then record again.",
+        )
+
+
+async def stored_bytes(ctx: Context, moderator_id: str) -> int:
+    """The size of a moderator's stored programs and tracks."""
+    theirs: dict[str, Any] = {"$match": {"moderatorUserId": moderator_id}}
+    programs = [theirs, {"$group": {"_id": None, "size": {"$sum": "$size"}}}]
+    tracks = [theirs, {"$unwind": "$tracks"}, {"$group": {"_id": None, "size": {"$sum": "$tracks.size"}}}]
+    found = [*await ctx.recordings.aggregate(programs), *await ctx.recordings.aggregate(tracks)]
+    return sum(int(one["size"]) for one in found)
 
 
 async def stopped(ctx: Context, recording_id: str, now: datetime) -> Recording:

@@ -34,12 +34,16 @@ class Recording:
         self.settings = Settings(data=Data(dir=data), recording=RecordingSettings(flush_ms=50, min_free_bytes=0))
         self.stopped: list[str] = []
         self.failed: list[tuple[str, str]] = []
+        self.warnings: list[tuple[str, float | None]] = []
         self.resets = 0
         self.recorder = self.make()
 
     def make(self) -> EgressRecorder:
         recorder = EgressRecorder(
-            self.settings, self.stopped.append, lambda recording, why: self.failed.append((recording, why))
+            self.settings,
+            self.stopped.append,
+            lambda recording, reason, why: self.failed.append((recording, why)),
+            lambda recording, in_s: self.warnings.append((recording, in_s)),
         )
         recorder.listen(self._reset)
         return recorder

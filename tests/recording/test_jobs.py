@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -121,6 +121,26 @@ async def test_a_running_capture_is_left_alone_until_it_is_stopped(tmp_path: Pat
         work.wake()
         await until(lambda: documents.ready_)
     assert documents.ready_["REC"][2] == pytest.approx(1.0)
+
+
+async def test_composing_waits_until_it_cannot_use_up_the_disk(tmp_path: Path) -> None:
+    made, documents = lesson(tmp_path), Documents()
+    free, asked = 3 * made.journal_bytes() + 999, asyncio.Event()
+
+    def free_bytes(directory: Path) -> int:
+        loop.call_soon_threadsafe(asked.set)
+        return free
+
+    loop, store = asyncio.get_running_loop(), cast(Any, Objects())
+    settings = SETTINGS.model_copy(update={"min_free_bytes": 1000})
+    async with working(Jobs(tmp_path, settings, store, documents, first_retry_s=0.01, free=free_bytes)) as work:
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                await asked.wait()
+                asked.clear()
+        assert made.state() == "stopped" and work.composer_pid is None
+        free += 1
+        await until(lambda: documents.ready_)
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ class Client:
                 self.tracks[data["track"]["id"]] = data["track"]
             case "track.unpublished":
                 del self.tracks[data["trackId"]]
-            case "recording.started":
+            case "recording.started" | "recording.warning":
                 self.recording = data["recording"]
             case "recording.stopped" | "recording.ready" | "recording.failed":
                 if self.recording and self.recording["id"] == data["recording"]["id"]:
@@ -49,6 +49,7 @@ STEPS = st.one_of(
     st.tuples(st.just("update"), NAMES, st.sampled_from(["mute", "video_visible", "hand_raised"]), st.booleans()),
     st.tuples(st.just("moderate"), NAMES, st.sampled_from(["mute", "hideVideo", "remove", "lowerHand"])),
     st.tuples(st.just("record"), st.sampled_from(["started", "stopped", "ready"])),
+    st.tuples(st.just("warn"), st.sampled_from([None, {"reason": "disk_reserve", "endsAt": "later"}])),
     st.tuples(st.just("wait"), st.floats(0, 40)),
 )
 
@@ -69,6 +70,8 @@ def perform(r: Any, step: tuple[Any, ...], now: float) -> None:
             r.moderate("p-mia", f"p-{name}", action, now)
         case ("record", what):
             r.recording_changed(f"recording.{what}", {"id": "R1", "status": what})
+        case ("warn", warning):
+            r.recording_warned("R1", warning, now)
 
 
 @given(st.lists(STEPS, max_size=30), st.integers(0, 30))

@@ -187,6 +187,21 @@ def test_a_recording_takes_all_tracks_and_the_later_ones() -> None:
     assert r.snapshot()["recording"] is None
 
 
+def test_a_warned_recording_tells_why_and_when_it_ends_also_to_those_who_join_later() -> None:
+    r = room()
+    r.join(mia(), "s1", 0.0)
+    warning = {"reason": "disk_reserve", "endsAt": "2026-11-30T12:00:00.000Z"}
+    assert r.recording_warned("R1", warning, 1.0) == []
+    r.recording_changed("recording.started", {"id": "R1", "status": "recording", "warning": None})
+    assert r.recording_warned("another", warning, 2.0) == []
+    assert events(r.recording_warned("R1", warning, 2.0)) == ["recording.warning"]
+    assert r.snapshot()["recording"]["warning"] == warning
+    assert events(r.recording_warned("R1", None, 3.0)) == ["recording.warning"]
+    assert r.snapshot()["recording"]["warning"] is None
+    r.recording_changed("recording.stopped", {"id": "R1", "status": "processing"})
+    assert r.recording_warned("R1", warning, 4.0) == []
+
+
 def test_a_dead_worker_asks_everyone_for_a_new_connection() -> None:
     r = room()
     r.join(mia(), "s1", 0.0)

@@ -1,6 +1,7 @@
 """The protocol as a client sees it, over a real connection."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -625,14 +626,32 @@ async def test_a_recorder_that_cannot_begin_leaves_no_running_recording(live: Li
     assert (await mia.ask("recording.start"))["ok"]
 
 
+async def test_a_room_is_told_that_its_recording_will_stop_and_why_it_did(live: Live) -> None:
+    mia, ben = await live.connected("mia"), await live.connected("ben")
+    session = await live.session(mia)
+    await mia.join(session)
+    await ben.join(session)
+    recording = (await mia.ask("recording.start"))["recording"]["id"]
+    live.rooms.recording_warned("another", 60.0)
+    live.rooms.recording_warned(recording, 60.0)
+    told = (await ben.hears("recording.warning"))["recording"]
+    assert (told["id"], told["status"], told["warning"]["reason"]) == (recording, "recording", "disk_reserve")
+    ends_in = datetime.fromisoformat(told["warning"]["endsAt"]) - datetime.now(UTC)
+    assert timedelta(seconds=30) < ends_in <= timedelta(seconds=60)
+    live.rooms.recording_lost(recording, "disk_reserve", "the disk is full soon")
+    stopped = await ben.hears("recording.stopped")
+    assert (stopped["reason"], stopped["recording"]["warning"]) == ("disk_reserve", None)
+    assert len(ben.events("recording.warning")) == 1
+
+
 async def test_a_recording_that_the_disk_refuses_is_over_for_everyone_at_once(live: Live) -> None:
     mia, ben = await live.connected("mia"), await live.connected("ben")
     session = await live.session(mia)
     await mia.join(session)
     await ben.join(session)
     recording = (await mia.ask("recording.start"))["recording"]["id"]
-    live.rooms.recording_lost("another", "not this one")
-    live.rooms.recording_lost(recording, "the disk refused it: no space left")
+    live.rooms.recording_lost("another", "disk_full", "not this one")
+    live.rooms.recording_lost(recording, "disk_full", "the disk refused it: no space left")
     told = await ben.hears("recording.stopped")
     assert (told["recording"]["id"], told["recording"]["status"], told["reason"]) == (
         recording,

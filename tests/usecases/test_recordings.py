@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mediaserver.base.errors import Conflict, Forbidden
+from mediaserver.base.errors import Conflict, Forbidden, TooLarge
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.recordings import RecordedTrack, Recording
@@ -13,7 +13,7 @@ from mediaserver.domain.sessions import Session
 from mediaserver.usecases import identity, inbox, participants, recordings, sessions, settling
 from mediaserver.usecases.events import RecordingFailed, RecordingReady
 from tests.usecases import school
-from tests.usecases.world import World
+from tests.usecases.world import Letters, World
 
 
 async def recorded(world: World, moderator: Actor, *guests: Actor) -> Recording:
@@ -192,3 +192,41 @@ async def test_who_was_removed_is_not_told(world: World) -> None:
     begun = await recordings.begin(world.ctx, ada, session, world.clock.now)
     await recordings.ready(world.ctx, begun.id, object_key="k", size=9, duration_s=10.0, tracks=[])
     assert [one.user_id for one in await world.ctx.of(Notification).find({})] == [ada.user_id]
+
+
+def limited(world: World, size: int) -> World:
+    recording = world.ctx.settings.recording.model_copy(update={"max_bytes_per_moderator": size})
+    settings = world.ctx.settings.model_copy(update={"recording": recording})
+    return World(replace(world.ctx, settings=settings), world.clock, Letters())
+
+
+async def test_stored_programs_and_tracks_count_for_their_moderator(world: World) -> None:
+    ada, bob = await world.person("ada"), await world.person("bob")
+    for _ in range(2):
+        await recorded(world, ada, bob)
+    await recordings.begin(
+        world.ctx, ada, await world.live_session(ada), world.clock.now
+    )  # nothing is stored yet
+    assert await recordings.stored_bytes(world.ctx, ada.user_id) == 2 * (9 + 5)
+    assert await recordings.stored_bytes(world.ctx, bob.user_id) == 0
+
+
+async def test_who_stored_as_much_as_one_may_starts_no_further_recording(world: World) -> None:
+    ada, admin = await world.person("ada"), await world.person("root", "admin")
+    world = limited(world, 2 * (9 + 5))
+    first = await recorded(world, ada)
+    await recorded(world, ada)
+    session = await world.live_session(ada)
+    for who in (ada, admin):  # the moderator's quota counts, whoever starts it
+        with pytest.raises(TooLarge) as refused:
+            await recordings.begin(world.ctx, who, session, world.clock.now)
+        assert refused.value.code == "recording_quota_exceeded"
+    assert await world.ctx.recordings.count({"status": "recording"}) == 0
+    await recordings.delete(world.ctx, ada, first)
+    await recordings.begin(world.ctx, ada, session, world.clock.now)
+
+
+async def test_there_is_no_quota_by_default(world: World) -> None:
+    ada = await world.person("ada")
+    await recorded(world, ada)
+    await recordings.begin(world.ctx, ada, await world.live_session(ada), world.clock.now)

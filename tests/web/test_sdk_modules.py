@@ -33,7 +33,7 @@ RUN = """async (file) => {
         ("slots.js", 13),
         ("room.js", 16),
         ("seat.js", 4),
-        ("texts.js", 6),
+        ("texts.js", 7),
         ("writing.js", 8),
         ("inbox.js", 9),
         ("switches.js", 14),

@@ -50,7 +50,10 @@ class ObjectStore(Protocol):
     """Every method may raise `Unavailable`. A key that is no key is `NotFound`; writing to one is our own bug."""
 
     async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
-        """Store a copy of the file under `key`, in place of what was there."""
+        """Store the file under `key`, in place of what was there.
+
+        Its bytes must not be changed afterwards: it may be kept as another link to the same file.
+        """
 
     async def put_bytes(self, key: str, content: bytes, content_type: str) -> ObjectInfo: ...
 

@@ -45,11 +45,7 @@ class LocalObjects:
         _sweep(self._fresh)
 
     async def put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
-        def copy(target: BinaryIO) -> None:
-            with path.open("rb") as source:
-                shutil.copyfileobj(source, target, 1 << 20)
-
-        return await self._run(self._put, key, copy, content_type)
+        return await self._run(self._put_file, key, path, content_type)
 
     async def put_bytes(self, key: str, content: bytes, content_type: str) -> ObjectInfo:
         return await self._run(self._put, key, _writing(content), content_type)
@@ -109,6 +105,24 @@ class LocalObjects:
             raise absent(key)
         return self._root / key
 
+    def _put_file(self, key: str, path: Path, content_type: str) -> ObjectInfo:
+        """Link the file where that is possible: a large one then needs no disk space a second time."""
+        assert is_key(key), f"{key!r} is no object key"
+        fresh = Path(tempfile.mkdtemp(dir=self._fresh), "object")
+        try:
+            try:
+                os.link(path, fresh)
+            except OSError:  # another file system, or one without links
+                return self._put(key, _copying(path), content_type)
+            fresh.chmod(0o600)
+            with fresh.open("rb") as file:
+                os.fsync(file.fileno())
+            self._write(self._types / key, _writing(content_type.encode()))
+            self._move(fresh, self._root / key)
+        finally:
+            shutil.rmtree(fresh.parent, ignore_errors=True)
+        return self._stat(key)
+
     def _put(self, key: str, fill: Callable[[BinaryIO], None], content_type: str) -> ObjectInfo:
         assert is_key(key), f"{key!r} is no object key"
         # The type first: an object that is there always has its type.
@@ -123,11 +137,14 @@ class LocalObjects:
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Path(name).replace(path)
+            self._move(Path(name), path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def _move(self, fresh: Path, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.replace(path)
         sync_directory(path.parent)
 
     def _stat(self, key: str) -> ObjectInfo:
@@ -185,7 +202,15 @@ def _sweep(directory: Path) -> None:
     for left in directory.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _LEFTOVER_S:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _copying(path: Path) -> Callable[[BinaryIO], None]:
+    def copy(target: BinaryIO) -> None:
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, target, 1 << 20)
+
+    return copy
 
 
 def _writing(content: bytes) -> Callable[[BinaryIO], None]:

@@ -24,6 +24,7 @@ const BY_CODE = {
   track_ended: 'You sent more than this server allows for too long, so it was switched off for everyone.',
   media_unavailable: 'The media server is starting again. This takes a moment.',
   already_recording: 'This session is already being recorded.',
+  recording_quota_exceeded: 'Your recordings take up all the space that they may. Delete some, then record again.',
   wrong_login: 'The name or the password is wrong.',
   reset_over: 'This link was used already or is too old. Ask for a new one.',
   password_changed: 'The password was changed by somebody else meanwhile.',
@@ -72,6 +73,29 @@ export function fieldSentence(loc, msg) {
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const asSentence = (text) => capital(/[.!?…]$/.test(text) ? text : `${text}.`);
+
+const RECORDING = {
+  'recording.started': 'This session is being recorded.',
+  'recording.stopped': 'The recording was stopped and is being prepared.',
+  'recording.ready': 'The recording is ready to watch.',
+  'recording.failed': 'The recording failed.',
+};
+
+/** What to tell about a `recording.*` event. */
+export function recordingSentence(event, { recording, reason }) {
+  if (event === 'recording.warning') {
+    return recording.warning
+      ? `The server is short of disk space: this recording will stop at ${clockTime(recording.warning.endsAt)}.`
+      : 'There is enough disk space again: the recording goes on.';
+  }
+  if (event === 'recording.stopped' && reason !== 'stopped') {
+    return 'The recording was stopped because the server is short of disk space. What was recorded is kept.';
+  }
+  return RECORDING[event];
+}
+
+/** A time of day with seconds. */
+export const clockTime = (time) => new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export const reasonSentence = (reason) => BY_CODE[reason] ?? 'The session ended for you.';
 

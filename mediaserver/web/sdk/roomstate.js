@@ -4,7 +4,7 @@
  */
 
 export const NUMBERED = ['participant.joined', 'participant.updated', 'participant.left', 'track.published',
-  'track.updated', 'track.unpublished', 'recording.started', 'recording.stopped', 'recording.ready', 'recording.failed',
+  'track.updated', 'track.unpublished', 'recording.started', 'recording.warning', 'recording.stopped', 'recording.ready', 'recording.failed',
   'session.updated', 'session.ended'];
 
 const REDUCERS = {
@@ -15,6 +15,7 @@ const REDUCERS = {
   'track.updated': (room, { track }) => room.tracks.set(track.id, track),
   'track.unpublished': (room, { trackId }) => room.tracks.delete(trackId),
   'recording.started': (room, { recording }) => { room.recording = recording; },
+  'recording.warning': (room, { recording }) => { if (room.recording?.id === recording.id) room.recording = recording; },
   'recording.stopped': (room, { recording }) => room.endRecording(recording),
   'recording.ready': (room, { recording }) => room.endRecording(recording),
   'recording.failed': (room, { recording }) => room.endRecording(recording),

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import threading
 from pathlib import Path
@@ -18,6 +19,33 @@ async def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="No such file"):
         await store.put_file("a/b", tmp_path / "missing", "text/plain")
     assert [chunk async for chunk in store.read("a/b")] == [b"old"]
+    assert list((tmp_path / "objects" / ".fresh").iterdir()) == []
+
+
+async def test_a_file_is_linked_and_not_copied(tmp_path: Path) -> None:
+    source = tmp_path / "film"
+    source.write_bytes(b"frames")
+    objects = LocalObjects(tmp_path / "objects")
+    info = await objects.put_file("a/film", source, "video/mp4")
+    kept = tmp_path / "objects" / "a" / "film"
+    assert kept.stat().st_ino == source.stat().st_ino
+    assert kept.stat().st_mode & 0o777 == 0o600
+    source.unlink()
+    assert (info.size, info.content_type) == (6, "video/mp4")
+    assert [chunk async for chunk in objects.read("a/film")] == [b"frames"]
+    assert list((tmp_path / "objects" / ".fresh").iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_linked_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    source = tmp_path / "film"
+    source.write_bytes(b"frames")
+    objects = LocalObjects(tmp_path / "objects")
+    assert (await objects.put_file("a/film", source, "video/mp4")).size == 6
+    assert (tmp_path / "objects" / "a" / "film").stat().st_ino != source.stat().st_ino
     assert list((tmp_path / "objects" / ".fresh").iterdir()) == []
 
 

@@ -51,7 +51,10 @@ check('a recording is on from started to stopped', () => {
   equal(room.recording.id, 'r');
   room.apply('recording.ready', { epoch: 'e1', n: 2, recording: { id: 'earlier', status: 'ready' } });
   equal(room.recording.id, 'r', 'an earlier one becoming ready changes nothing');
-  room.apply('recording.stopped', { epoch: 'e1', n: 3, recording: { id: 'r', status: 'processing' } });
+  const warning = { reason: 'disk_reserve', endsAt: '2026-11-30T12:00:00.000Z' };
+  room.apply('recording.warning', { epoch: 'e1', n: 3, recording: { id: 'r', status: 'recording', warning } });
+  equal(room.recording.warning, warning);
+  room.apply('recording.stopped', { epoch: 'e1', n: 4, recording: { id: 'r', status: 'processing' } });
   equal(room.recording, null);
 });
 

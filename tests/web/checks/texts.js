@@ -1,5 +1,5 @@
 import { ago, dateTime, deviceName, hours, initials, since } from '/web/app/format.js';
-import { fieldSentence, sentence } from '/web/app/sentences.js';
+import { fieldSentence, recordingSentence, sentence } from '/web/app/sentences.js';
 import { check, equal } from './expect.js';
 
 const now = new Date(2026, 4, 5, 12, 0);
@@ -45,4 +45,13 @@ check('how long ago is short', () => {
   equal([at(2026, 4, 5, 11, 59, 40), at(2026, 4, 5, 11, 57), at(2026, 4, 5, 7), at(2026, 1, 5)].map((each) => ago(each, now)).slice(0, 3), ['now', '3 min', '5 h']);
   equal(ago(at(2025, 1, 5), now).includes('2025'), true);
   equal([45, 60, 200].map(hours), ['45 min', '1 h', '3 h 20 min']);
+});
+
+check('a recording that the disk ends says why', () => {
+  const warning = { reason: 'disk_reserve', endsAt: at(2026, 4, 5, 12, 1, 30) };
+  equal(recordingSentence('recording.warning', { recording: { warning } }).includes('short of disk space'), true);
+  equal(recordingSentence('recording.warning', { recording: { warning } }).includes('01:30'), true);
+  equal(recordingSentence('recording.warning', { recording: { warning: null } }), 'There is enough disk space again: the recording goes on.');
+  equal(recordingSentence('recording.stopped', { recording: {}, reason: 'disk_reserve' }).includes('short of disk space'), true);
+  equal(recordingSentence('recording.stopped', { recording: {}, reason: 'stopped' }), 'The recording was stopped and is being prepared.');
 });

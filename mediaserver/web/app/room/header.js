@@ -2,6 +2,7 @@
 import { fill, h, show } from '../dom.js';
 import { duration, plural } from '../format.js';
 import { icon } from '../icons.js';
+import { clockTime } from '../sentences.js';
 import { toast } from '../toast.js';
 
 /** @param {import('../../sdk/index.js').Session} session */
@@ -9,7 +10,8 @@ export function roomHeader(session) {
   const title = h('h1', { class: 'room-title' });
   const count = h('span', { class: 'hint room-fact' });
   const clock = h('span', { class: 'hint room-fact clock' });
-  const light = h('span', { class: 'recording-light', role: 'status', hidden: true }, h('span', { class: 'live-dot' }), h('span', { text: 'Recording' }));
+  const lightText = h('span', { text: 'Recording' });
+  const light = h('span', { class: 'recording-light', role: 'status', hidden: true }, h('span', { class: 'live-dot' }), lightText);
   const copy = h('button', { class: 'icon-button', 'aria-label': 'Copy the link to this session', title: 'Copy link', onclick: copyLink }, icon('link'));
   const banner = h('div', { class: 'banner', role: 'status', hidden: true });
   const draw = () => {
@@ -19,6 +21,8 @@ export function roomHeader(session) {
     const since = document_?.startedAt ? duration((Date.now() - Date.parse(document_.startedAt)) / 1000) : '';
     count.textContent = plural(participants.size, 'person', 'people');
     clock.textContent = since;
+    const text = recording?.warning ? `Recording until ${clockTime(recording.warning.endsAt)}: the server is short of disk space` : 'Recording';
+    if (lightText.textContent !== text) lightText.textContent = text; // a status is read aloud when it changes
     show(light, Boolean(recording));
   };
   const drawBanner = () => {

@@ -2,7 +2,7 @@
 import { playSound } from '../../sdk/index.js';
 import { LastWanted } from '../../sdk/lastwanted.js';
 import { h } from '../dom.js';
-import { sentence } from '../sentences.js';
+import { recordingSentence, sentence } from '../sentences.js';
 import { tellError } from '../switches.js';
 import { toast } from '../toast.js';
 import { chatPanel } from './chatpanel.js';
@@ -73,16 +73,15 @@ async function leaving(session, leave) {
   return undefined;
 }
 
+/** @param {{event: string, data: {reason?: string}}} detail */
+const isBad = ({ event, data }) => ['recording.failed', 'recording.warning'].includes(event) || (data.reason ?? 'stopped') !== 'stopped';
+
 /** What happens to oneself and is not seen at once is said. */
 function announce(session, local) {
   let could = session.me?.canPublish;
   let muted = session.me?.mute;
-  const recordings = {
-    'recording.started': 'This session is being recorded.', 'recording.stopped': 'The recording was stopped and is being prepared.',
-    'recording.ready': 'The recording is ready to watch.', 'recording.failed': 'The recording failed.',
-  };
   return [
-    session.on('recording', (detail) => detail && toast(recordings[detail.event], { error: detail.event === 'recording.failed' })),
+    session.on('recording', (detail) => detail && toast(recordingSentence(detail.event, detail.data), { error: isBad(detail) })),
     session.on('participants', () => {
       const { me } = session;
       if (!me) return;
