@@ -32,7 +32,7 @@ format: $(MARK)/dev
 bench: $(MARK)/dev
 	$(BIN)/python -m bench
 
-soak: $(MARK)/dev $(MARK)/system
+soak: $(MARK)/fuzz $(MARK)/system
 	$(BIN)/pytest -m soak --soak --soak-minutes=$(SOAK_MINUTES) --seed=$(SEED)
 
 # Debian calls it python3.11 or python3, and keeps its venv module in a package of its own.
@@ -53,6 +53,10 @@ $(MARK)/runtime: pyproject.toml | $(BIN)/pip
 $(MARK)/dev: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	@mkdir -p $(MARK) && touch $@ $(MARK)/runtime
+
+$(MARK)/fuzz: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,fuzz]'
+	@mkdir -p $(MARK) && touch $@ $(MARK)/dev $(MARK)/runtime
 
 $(MARK)/system:
 	@missing=; for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \

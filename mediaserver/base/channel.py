@@ -3,7 +3,8 @@
 A frame is a 4-byte big-endian length and a JSON object: `{"id": n, "op": …, "body": {…}}` is a request,
 `{"id": n, "reply": {…}}` or `{"id": n, "error": {code, detail}}` its answer, and
 `{"event": …, "body": {…}}` an event.
-Requests of one channel are handled in order.
+Requests of one channel are handled in order. Bytes that are no frame end the channel: after them nobody knows
+where the next frame begins.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from mediaserver.base.errors import Problem
 
@@ -24,7 +26,69 @@ RequestHandler = Callable[[str, Body], Awaitable[Body]]
 EventHandler = Callable[[str, Body], None]
 
 _LENGTH = struct.Struct("!I")
-MAX_FRAME = 16 << 20
+MAX_FRAME: Final = 16 << 20
+
+
+class Malformed(ValueError):
+    """Bytes that no end of a channel writes."""
+
+
+@dataclass(slots=True, frozen=True)
+class Request:
+    """The peer asks for something; the answer carries the same id."""
+
+    id: int
+    op: str
+    body: Body
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """The peer's answer: either `reply` or `error` is set."""
+
+    id: int
+    reply: Body | None
+    error: Body | None
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """The peer reports something; there is no answer."""
+
+    name: str
+    body: Body
+
+
+def frame_length(prefix: bytes) -> int:
+    """Return the length of the frame that follows its 4-byte prefix; raises `Malformed` beyond `MAX_FRAME`."""
+    (length,) = _LENGTH.unpack(prefix)
+    if length > MAX_FRAME:
+        raise Malformed(f"a frame of {length} bytes")
+    return int(length)
+
+
+def read_frame(data: bytes) -> Request | Answer | Event:
+    """Read one frame without its prefix; raises `Malformed`."""
+    try:
+        frame = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("not JSON") from error
+    match frame:
+        case {"id": int(number), "op": str(op), "body": dict(body)}:
+            return Request(number, op, body)
+        case {"event": str(name), "body": dict(body)}:
+            return Event(name, body)
+        case {"id": int(number), "reply": dict(reply)}:
+            return Answer(number, reply, None)
+        case {"id": int(number), "error": {"status": int(), "code": str(), "detail": str()} as error}:
+            return Answer(number, None, error)
+    raise Malformed("no request, answer or event")
+
+
+def write_frame(frame: Mapping[str, Any]) -> bytes:
+    """Return a frame with its prefix."""
+    data = json.dumps(frame, separators=(",", ":")).encode()
+    return _LENGTH.pack(len(data)) + data
 
 
 class ChannelClosed(Problem):
@@ -67,10 +131,12 @@ class Channel:
         """Handle frames until the peer closes; then fail what still waits for an answer."""
         try:
             while True:
-                (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-                await self._handle(json.loads(await self._reader.readexactly(length)))
+                length = frame_length(await self._reader.readexactly(_LENGTH.size))
+                await self._handle(read_frame(await self._reader.readexactly(length)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except Malformed as error:
+            log.error("closing a control channel", extra={"why": str(error)})
         finally:
             self.close()
 
@@ -99,21 +165,18 @@ class Channel:
                 future.set_exception(ChannelClosed())
 
     def _write(self, frame: Mapping[str, Any]) -> None:
-        data = json.dumps(frame, separators=(",", ":")).encode()
-        self._writer.write(_LENGTH.pack(len(data)) + data)
+        self._writer.write(write_frame(frame))
 
-    async def _handle(self, frame: dict[str, Any]) -> None:
-        if "op" in frame:
+    async def _handle(self, frame: Request | Answer | Event) -> None:
+        if isinstance(frame, Request):
             await self._answer(frame)
-        elif "event" in frame:
-            self._tell(frame["event"], frame["body"])
-        elif (future := self._pending.get(frame["id"])) and not future.done():
-            if "error" in frame:
-                future.set_exception(
-                    _Refused(frame["error"]["status"], frame["error"]["code"], frame["error"]["detail"])
-                )
-            else:
-                future.set_result(frame["reply"])
+        elif isinstance(frame, Event):
+            self._tell(frame.name, frame.body)
+        elif (future := self._pending.get(frame.id)) and not future.done():
+            if frame.reply is not None:
+                future.set_result(frame.reply)
+            elif frame.error is not None:
+                future.set_exception(_Refused(frame.error["status"], frame.error["code"], frame.error["detail"]))
 
     def _tell(self, name: str, body: Body) -> None:
         try:
@@ -122,17 +185,18 @@ class Channel:
         except Exception:  # a bug in one handler must not end the connection, and the child with it
             log.exception("an event of a child was not handled", extra={"event": name})
 
-    async def _answer(self, frame: dict[str, Any]) -> None:
-        assert self._on_request is not None, "this end takes no requests"
+    async def _answer(self, request: Request) -> None:
+        if self._on_request is None:
+            raise Malformed("this end takes no requests")
         try:
-            answer: dict[str, Any] = {"reply": await self._on_request(frame["op"], frame["body"])}
+            answer: dict[str, Any] = {"reply": await self._on_request(request.op, request.body)}
         except Problem as problem:
             answer = {"error": {"status": problem.status, "code": problem.code, "detail": problem.detail}}
         except Exception:  # a bug in one handler must not end the process
-            log.exception("request failed", extra={"op": frame["op"]})
-            answer = {"error": {"status": 500, "code": "internal", "detail": f"{frame['op']} failed"}}
+            log.exception("request failed", extra={"op": request.op})
+            answer = {"error": {"status": 500, "code": "internal", "detail": f"{request.op} failed"}}
         if not self.closed:
-            self._write({"id": frame["id"], **answer})
+            self._write({"id": request.id, **answer})
 
 
 class _Refused(Problem):

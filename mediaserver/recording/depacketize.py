@@ -6,7 +6,6 @@ is better than one that stands still for minutes.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 
@@ -239,7 +238,7 @@ def _sprop_parameter_sets(parameters: str) -> Iterator[bytes]:
             for one in value.split(","):
                 try:
                     nal = base64.b64decode(one, validate=True)
-                except binascii.Error:
+                except ValueError:  # also what a client writes that is not ASCII
                     continue
                 if nal:
                     yield nal

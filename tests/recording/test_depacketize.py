@@ -128,7 +128,7 @@ def test_h264_keyframes_get_their_parameter_sets_again() -> None:
 
 
 def test_parameter_sets_may_come_in_the_description() -> None:
-    header = H264.model_copy(update={"parameters": "packetization-mode=1;sprop-parameter-sets=Z0LAHg==,aM4=,%"})
+    header = H264.model_copy(update={"parameters": "packetization-mode=1;sprop-parameter-sets=Z0LAHg==,aM4=,%,é"})
     [unit] = depacketized(header, [Packet(7, 0, 0, True, b"\x65picture", 0, None)])
     assert [nal[0] & 31 for nal in unit.data.split(b"\0\0\0\1")[1:]] == [7, 8, 5]
 
