@@ -7,7 +7,9 @@ DATA ?= data
 SOAK_MINUTES ?= 30
 SEED ?= $(shell date +%s)
 BIN := .venv/bin
-APT := chromium firefox-esr pulseaudio redis-server fonts-dejavu-core
+APT := chromium firefox-esr pulseaudio redis-server fonts-dejavu-core coturn \
+       python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-bad \
+       gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 MARK := .make
 
 .PHONY: run test check format bench soak clean
@@ -58,7 +60,7 @@ $(MARK)/fuzz: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,fuzz]'
 	@mkdir -p $(MARK) && touch $@ $(MARK)/dev $(MARK)/runtime
 
-$(MARK)/system:
+$(MARK)/system: Makefile
 	@missing=; for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -52,17 +52,21 @@ class Endpoint:
 
     async def connect(self, answer: Answer) -> None:
         """Check, shake hands; returns when media can flow. Raises TimeoutError or ConnectionError."""
-        self._remote = answer
-        self._socket.connect(answer.address)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
-        self._checks = asyncio.create_task(self._check(), name="ice checks")
         async with asyncio.timeout(20):
-            await self._answered.wait()
+            await self.reach(answer)
             fingerprints = [RTCDtlsFingerprint(*answer.fingerprint)]
             await self._dtls.start(RTCDtlsParameters(fingerprints, role="server"))
         if self._dtls.state != "connected":
             raise ConnectionError("the DTLS handshake failed")
         self._keys = srtp.take_keys(self._dtls)
+
+    async def reach(self, answer: Answer) -> None:
+        """Go on checking until the end; returns when the server has answered a check."""
+        self._remote = answer
+        self._socket.connect(answer.address)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+        self._checks = asyncio.create_task(self._check(), name="ice checks")
+        await self._answered.wait()
 
     async def close(self) -> None:
         if self._checks is not None:
