@@ -284,6 +284,16 @@ class TrackLimited(Event):
     is_over: bool
 
 
+class SlotSuspended(Event):
+    """The subscriber's link has no room for the smallest layer in this slot (or has again, `suspended` False)."""
+
+    name: ClassVar[str] = "slot_suspended"
+    transport: str
+    mid: str
+    track: str | None
+    suspended: bool
+
+
 class SlotUnsupported(Event):
     """The bound track's codec is not one that the slot can carry."""
 
@@ -301,5 +311,5 @@ REQUESTS: dict[str, type[Request]] = {
     )
 }  # fmt: skip
 EVENTS: dict[str, type[Event]] = {
-    cls.name: cls for cls in (TransportChanged, SpeakersChanged, TrackLimited, SlotUnsupported)
+    cls.name: cls for cls in (TransportChanged, SpeakersChanged, TrackLimited, SlotSuspended, SlotUnsupported)
 }

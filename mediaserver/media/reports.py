@@ -32,6 +32,7 @@ class Reports:
             rtcp.Nack: self._nack,
             rtcp.Pli: self._pli,
             rtcp.Fir: self._fir,
+            rtcp.Remb: self._remb,
         }
 
     # ------------------------------------------------------------------------------------------ from clients
@@ -65,7 +66,7 @@ class Reports:
         for block in blocks:
             slot = transport.slots_by_ssrc.get(block.ssrc)
             if slot is not None and slot.ssrc == block.ssrc:
-                slot.report(block)
+                transport.downlink.reported(*slot.report(block))
                 round_trip_s = slot.reports_sent.round_trip_s(block, now)
                 if round_trip_s is not None:
                     transport.rtt.sample(round_trip_s)
@@ -74,6 +75,7 @@ class Reports:
         slot = transport.slots_by_ssrc.get(packet.media_ssrc)
         if slot is not None and slot.ssrc == packet.media_ssrc:
             slot.nack(packet.sequences)
+            transport.downlink.nacked(len(packet.sequences))
             self._nacked.add(slot)
 
     def answer_nacks(self) -> int:
@@ -94,6 +96,11 @@ class Reports:
     def _fir(self, transport: "Transport", packet: rtcp.Fir, now: float) -> None:
         for ssrc in {ssrc for ssrc, _ in packet.requests}:
             self._keyframe_for(transport, ssrc)
+
+    def _remb(self, transport: "Transport", packet: rtcp.Remb, now: float) -> None:
+        # An estimate that names none of our streams holds for all of them.
+        known = [ssrc for ssrc in packet.ssrcs if ssrc in transport.slots_by_ssrc]
+        transport.downlink.remb(packet.bitrate_bps, known or list(transport.slots_by_ssrc), now)
 
     def _keyframe_for(self, transport: "Transport", ssrc: int) -> None:
         slot = transport.slots_by_ssrc.get(ssrc)
@@ -138,7 +145,6 @@ class Reports:
             report = slot.sender_report(now)
             if report is not None:
                 transport.send_rtcp(report)
-        transport.retransmissions.update(transport.forwarded_bps(now), None, transport.rtt.seconds, now)
 
     def _limit_bitrate(self, transport: "Transport", loss: float, now: float) -> None:
         """Tell the client what it may send: our estimate, or where it estimates itself the upper bound alone."""

@@ -210,6 +210,17 @@ class Router:
         slot.resumed = False
         self._detach(slot)
 
+    def limit(self, slot: Slot, steps_down: int | None, now: float, *, at_once: bool = False) -> None:
+        """Give the slot a layer that many steps below the one for its tile; None suspends it until later.
+
+        With `at_once` a better layer stops now instead of at the keyframe of the smaller one.
+        """
+        lowered = steps_down is None or (at_once and steps_down > slot.steps_down)
+        if lowered and not slot.suspended:
+            self._detach(slot)
+        slot.steps_down, slot.suspended = steps_down or 0, steps_down is None
+        self.aim(slot, now)
+
     def rewire(self, slot: Slot) -> None:
         """The slot's or its track's numbering was negotiated anew: begin again with the next keyframe."""
         if slot.resumed:
@@ -223,11 +234,13 @@ class Router:
             track is None
             or not track.enabled
             or not slot.resumed
+            or slot.suspended
             or slot.wiring is None
             or not slot.wiring.codecs
         ):
             return
-        wanted = track.choose(slot.max_width, slot.max_height, now)
+        fitting = track.fitting(slot.max_width, slot.max_height, now)
+        wanted = fitting[min(slot.steps_down, len(fitting) - 1)] if fitting else None
         if wanted is None or wanted in (slot.target, slot.stream):
             if wanted is slot.stream and slot.target is not None:
                 self._stop_waiting(slot)

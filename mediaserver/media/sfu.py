@@ -27,6 +27,7 @@ from mediaserver.media.router import Router
 from mediaserver.media.slot import Slot
 from mediaserver.media.speakers import Speakers
 from mediaserver.media.stun import Credentials
+from mediaserver.media.subscriptions import Subscriptions
 from mediaserver.media.track import Stream, Track
 from mediaserver.media.transport import Transport, close_all
 
@@ -61,6 +62,7 @@ class Sfu:
             on_unsupported=self._unsupported, on_level=self._speakers.heard,
         )  # fmt: skip
         self._reports = Reports(self._router, self._clock, told.max_bitrate_bps)
+        self._subscriptions = Subscriptions(self._router, self._suspended)
         self._transports: dict[str, Transport] = {}
         self._last_report = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -231,6 +233,12 @@ class Sfu:
         if now >= self._tick_due_s:
             self._tick_now()
 
+    def _suspended(self, slot: Slot) -> None:
+        track = None if slot.track is None else slot.track.id
+        self._emit(
+            m.SlotSuspended(transport=slot.transport.id, mid=slot.mid, track=track, suspended=slot.suspended)
+        )
+
     def _unsupported(self, slot: Slot, track: Track) -> None:
         self._emit(m.SlotUnsupported(transport=slot.transport.id, mid=slot.mid, track=track.id))
 
@@ -252,6 +260,8 @@ class Sfu:
         for transport in transports:
             if transport.reception.streams:
                 self._reports.repair(transport, now)
+            if transport.downlink.is_due(now):
+                self._subscriptions.adapt(transport, now)
         self._taps.flush(time.monotonic())
         self._speakers.tick(now)
         if now - self._last_report >= REPORT_S:
@@ -262,6 +272,7 @@ class Sfu:
                 self._report_excess(transport, now)
                 for stream in transport.reception.streams.values():
                     stream.measure(elapsed_s)
+                self._subscriptions.adapt(transport, now)
                 for slot in transport.slots.values():
                     self._router.aim(slot, now)
 

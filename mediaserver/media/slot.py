@@ -40,7 +40,7 @@ class Slot:
         "_last_vp8", "_resent", "cname", "codecs", "extensions", "fraction_lost", "highest_reported", "kind",
         "max_height", "max_width", "mid", "nacked", "octets", "packets", "reports_sent", "resumed",
         "retransmitted", "revision", "rewriter", "rtx_sequence", "rtx_ssrc", "sent", "special", "ssrc",
-        "stream", "target", "track", "transport", "vp8", "wiring",
+        "steps_down", "stream", "suspended", "target", "track", "transport", "vp8", "wiring",
     )  # fmt: skip
 
     def __init__(self, transport: "Transport", told: SetSlot) -> None:
@@ -54,6 +54,10 @@ class Slot:
         self.resumed = False
         self.max_width: int | None = None
         self.max_height: int | None = None
+        self.steps_down = 0
+        """How many layers below the one for its tile it gets, since the subscriber's link is narrow."""
+        self.suspended = False
+        """It carries nothing, since the subscriber's link has no room for it."""
         self.rewriter: SlotRewriter[Stream | None] = SlotRewriter(
             48_000 if told.kind == "audio" else 90_000, None, secrets.randbits(15), secrets.randbits(31)
         )

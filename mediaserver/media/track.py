@@ -125,11 +125,18 @@ class Track:
 
     def choose(self, max_width: int | None, max_height: int | None, now: float) -> Stream | None:
         """The stream for a tile of this size: of the layers that are being sent, else any that was."""
+        fitting = self.fitting(max_width, max_height, now)
+        return fitting[0] if fitting else None
+
+    def fitting(self, max_width: int | None, max_height: int | None, now: float) -> list[Stream]:
+        """The stream for a tile of this size, then the smaller ones that are being sent, best first."""
         if not self.streams:
-            return None
+            return []
         layers = [
             self.streams[index].meter.measured(now) if index in self.streams else _ABSENT
             for index in range(max(self.streams) + 1)
         ]
         chosen = choose_layer(layers, max_width, max_height)
-        return self.streams[min(self.streams) if chosen is None else chosen]
+        if chosen is None:
+            return [self.streams[min(self.streams)]]
+        return [self.streams[index] for index in range(chosen, len(layers)) if layers[index].active]

@@ -13,6 +13,7 @@ from mediaserver.base.token_bucket import TokenBucket
 from mediaserver.media import srtp
 from mediaserver.media.core import rtcp, rtp
 from mediaserver.media.core.bandwidth import BandwidthEstimator
+from mediaserver.media.core.downlink import Downlink
 from mediaserver.media.core.feedback import ArrivalRecorder
 from mediaserver.media.core.policer import Policer, PolicingLimits
 from mediaserver.media.core.retransmission import RetransmissionBudget
@@ -91,6 +92,9 @@ class Transport:
         self.last_feedback = 0.0
         self.rtt = RoundTripTime()
         self.retransmissions = RetransmissionBudget(clock())
+        self.downlink = Downlink()
+        self.allocated: list[tuple[str, int, int]] = []
+        """The video slots that layers were last allocated to: mid, revision and number of layers."""
         self._rtcp_budget = RtcpBudget(clock())
         self._opened = clock()
         self._rtcp_ssrcs: set[int] = set()
@@ -254,10 +258,6 @@ class Transport:
         self._listener.rtcp_arrived(self, packets, data)
 
     # ------------------------------------------------------------------------------------------ sending
-
-    def forwarded_bps(self, now: float) -> int:
-        """The bitrate of all streams that are forwarded to this client."""
-        return sum(slot.stream.meter.measured(now).bitrate_bps for slot in self.slots.values() if slot.stream)
 
     def next_transport_sequence(self) -> int:
         """The next transport-wide sequence number (of the extension, not of RTP)."""

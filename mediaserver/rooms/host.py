@@ -251,6 +251,8 @@ class Host:
                 self.tell(lambda now: self.room.stage.speakers_changed(event.tracks, now))
             case m.SlotUnsupported():
                 self.tell(lambda now: self._unsupported(event))
+            case m.SlotSuspended():
+                self.tell(lambda now: self._suspended(event))
             case m.TrackLimited():
                 log.warning(
                     "track exceeds its limit",
@@ -269,6 +271,15 @@ class Host:
         if member is None or member.socket is None:
             return []
         return [fx.Send(member.socket, "slot.unsupported", {"mid": event.mid, "trackId": event.track})]
+
+    def _suspended(self, event: m.SlotSuspended) -> list[fx.Effect]:
+        member = self.room.of_transport(event.transport)
+        if member is None or member.socket is None:
+            return []
+        data = {
+            "mid": event.mid, "trackId": event.track, "suspended": event.suspended, "reason": "bandwidth"
+        }  # fmt: skip
+        return [fx.Send(member.socket, "slot.suspended", data)]
 
     def _transport_closed(self, event: m.TransportChanged, now: float) -> list[fx.Effect]:
         """DTLS ended: the client closed its connection, or shall make a new one."""

@@ -316,7 +316,7 @@ class Rooms:
     def _worker_event(self, worker: Worker, event: m.Event) -> None:
         if isinstance(event, m.SpeakersChanged):
             key = event.room
-        elif isinstance(event, m.TransportChanged | m.TrackLimited | m.SlotUnsupported):
+        elif isinstance(event, m.TransportChanged | m.TrackLimited | m.SlotSuspended | m.SlotUnsupported):
             key = event.transport.rpartition(".")[0]  # as `negotiation` names transports
         else:
             return

@@ -132,7 +132,7 @@ SERVER_EVENTS = frozenset(
         "chat.message", "chat.typing",
         "recording.started", "recording.warning", "recording.stopped", "recording.ready", "recording.failed",
         "session.updated", "session.ended", "session.replaced", "session.closing",
-        "slot.assigned", "slot.unsupported", "media.reset",
+        "slot.assigned", "slot.suspended", "slot.unsupported", "media.reset",
         "notification", "notification.unread", "message", "message.read", "message.deleted",
     }
 )  # fmt: skip

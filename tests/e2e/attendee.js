@@ -120,6 +120,34 @@
       return total;
     }
 
+    // What is decoded and lost for a while: {frames, longestGapMs, audioLost, audioReceived}.
+    async watchDecoding(ms) {
+      const look = async () => {
+        const seen = { frames: 0, audioLost: 0, audioReceived: 0 };
+        for (const [, report] of await this.session.media.pc.getStats()) {
+          if (report.type !== "inbound-rtp") continue;
+          if (report.kind === "video") seen.frames += report.framesDecoded ?? 0;
+          else {
+            seen.audioLost += report.packetsLost ?? 0;
+            seen.audioReceived += report.packetsReceived ?? 0;
+          }
+        }
+        return seen;
+      };
+      const start = performance.now();
+      const first = await look();
+      let last = first, movedAt = start, longestGapMs = 0;
+      for (let now = start; now - start < ms; now = performance.now()) {
+        await new Promise((done) => setTimeout(done, 50));
+        const seen = await look();
+        if (seen.frames > last.frames) movedAt = performance.now();
+        longestGapMs = Math.max(longestGapMs, performance.now() - movedAt);
+        last = seen;
+      }
+      const grown = (name) => last[name] - first[name];
+      return { frames: grown("frames"), longestGapMs, audioLost: grown("audioLost"), audioReceived: grown("audioReceived") };
+    }
+
     // Frames sent by simulcast layer: {"320x180": n, …}.
     // {"width×height": bytes}, retransmissions and padding included.
     async sentBytes() {

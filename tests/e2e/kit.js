@@ -14,7 +14,8 @@
     return out;
   };
 
-  function picture(who, { width = WIDTH, height = HEIGHT, fps = 15 } = {}) {
+  // With `detail` there is moving noise between the fields, which takes all the bitrate that the encoder may use.
+  function picture(who, { width = WIDTH, height = HEIGHT, fps = 15, detail = false } = {}) {
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const context = canvas.getContext("2d");
     let frame = 0;
@@ -22,6 +23,12 @@
       context.fillStyle = HUES[who % HUES.length];
       context.fillRect(0, 0, width, height);
       const fieldWidth = width / COLUMNS, fieldHeight = height / ROWS;
+      if (detail) {
+        for (let i = 0; i < 600; i++) {
+          context.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
+          context.fillRect(Math.random() * width, Math.random() * height, 16, 16);
+        }
+      }
       bits(who, frame).forEach((bit, i) => {
         context.fillStyle = bit ? "#fff" : "#000";
         context.fillRect((i % COLUMNS) * fieldWidth + 3, Math.floor(i / COLUMNS) * fieldHeight + 3, fieldWidth - 6, fieldHeight - 6);

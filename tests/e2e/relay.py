@@ -1,4 +1,4 @@
-"""A network that tests can spoil: UDP and TCP relays on loopback with loss, and with an off switch."""
+"""A network that tests can spoil: UDP and TCP relays on loopback with loss, a narrow downlink, an off switch."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,31 @@ class Conditions:
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared: nothing passes, datagrams are lost, TCP bytes are held back."""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    down_bps: float | None = None
+    """What the link to each client carries (UDP payload); None: everything. What would wait longer than `queue_s`
+    is dropped."""
+    queue_s: float = 0.25
     lost: int = 0
     passed: int = 0
+    overflowed: int = 0
+    """Datagrams dropped since the queue of the narrow link was full."""
+    _free_s: dict[Address, float] = field(default_factory=dict)
+    """When the link to a client will have sent all that waits."""
 
     def __post_init__(self) -> None:
         self.up.set()
+
+    def delay_s(self, to: Address, size: int, now: float) -> float | None:
+        """How long a datagram is on its way through the narrow link to a client; None: it is dropped."""
+        if self.down_bps is None:
+            return 0.0
+        wait_s = max(self._free_s.get(to, 0.0) - now, 0.0)
+        if wait_s > self.queue_s:
+            self.overflowed += 1
+            return None
+        delay_s = wait_s + size * 8 / self.down_bps
+        self._free_s[to] = now + delay_s
+        return delay_s
 
     def loses(self) -> bool:
         lost = not self.up.is_set() or (self.loss > 0 and self.chance.random() < self.loss)
@@ -68,7 +88,7 @@ class UdpRelay(asyncio.DatagramProtocol):
         class Upstream(asyncio.DatagramProtocol):
             def datagram_received(self, data: bytes, _: Address) -> None:
                 if not relay._conditions.loses():
-                    relay._transport.sendto(data, addr)
+                    relay._send_down(data, addr)
 
         upstream, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             Upstream, remote_addr=self._target
@@ -76,6 +96,14 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._upstreams[addr] = upstream
         for data in self._opening.pop(addr):
             upstream.sendto(data)
+
+    def _send_down(self, data: bytes, addr: Address) -> None:
+        loop = asyncio.get_running_loop()
+        delay_s = self._conditions.delay_s(addr, len(data), loop.time())
+        if delay_s == 0:
+            self._transport.sendto(data, addr)
+        elif delay_s is not None:
+            loop.call_later(delay_s, self._transport.sendto, data, addr)
 
     async def close(self) -> None:
         self._transport.close()

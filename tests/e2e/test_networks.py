@@ -41,6 +41,34 @@ async def test_with_5_percent_loss_95_percent_of_frames_are_decoded(
         await viewer.hears({0})
 
 
+async def test_a_downlink_of_400_kbit_per_s_keeps_pictures_and_sound(
+    http: aiohttp.ClientSession, enter: Enter, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The camera's layers take 700 and 230 kbit/s; the time includes an attempt to send the larger one again."""
+    async with spoiled(tmp_path_factory.mktemp("narrow")) as network:
+        ann, ben = [await Person.register(http, network.server.url, name) for name in ("ann", "ben")]
+        session = (await ann.post("/video-sessions", {"title": "Narrow"}))["id"]
+        sender, viewer = await enter(network.url, ann, 0), await enter(network.url, ben, 1)
+        for one in (sender, viewer):
+            await one.join("video", session)
+        await sender.do("publish", "camera", {"width": 640, "height": 360, "fps": 15, "detail": True})
+        await sender.do("publish", "microphone")
+        await wait_until(lambda: _width(viewer, sender), 10, "Ben has the larger layer")
+        network.conditions.down_bps = 400_000
+        watched = await viewer.do("watchDecoding", 13_000)
+        assert network.conditions.overflowed > 10, "the link was too narrow for the larger layer"
+        assert watched["frames"] >= 8 * 13, watched
+        assert watched["longestGapMs"] < 2000, watched
+        assert watched["audioLost"] < 0.05 * (watched["audioReceived"] + watched["audioLost"]), watched
+        seen = await viewer.sees(sender)
+        assert (seen["last"]["width"], seen["unreadable"]) == (320, 0)
+
+
+async def _width(viewer: Attendee, sender: Attendee) -> bool:
+    seen = await viewer.sees(sender)
+    return bool(seen["last"]["width"] == 640)
+
+
 async def test_20_seconds_without_network_lose_no_message_and_no_participant(
     http: aiohttp.ClientSession, enter: Enter, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -586,6 +586,9 @@ async def test_speakers_are_told_and_automatic_slots_follow(live: Live) -> None:
     slot = live.workers.worker.of(m.SetSlot)[-1]
     live.workers.event(m.SlotUnsupported(transport=slot.transport, mid="4", track=tracks["1"]))
     assert await ben.hears("slot.unsupported") == {"mid": "4", "trackId": tracks["1"]}
+    live.workers.event(m.SlotSuspended(transport=slot.transport, mid="4", track=tracks["1"], suspended=True))
+    expected = {"mid": "4", "trackId": tracks["1"], "suspended": True, "reason": "bandwidth"}
+    assert await ben.hears("slot.suspended") == expected
 
 
 # ------------------------------------------------------------------- recording

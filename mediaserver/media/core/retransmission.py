@@ -14,7 +14,7 @@ SHARE: Final = 0.25
 """Retransmissions take at most this share of the bitrate that is forwarded to the subscriber."""
 MIN_RATE_BPS: Final = 40_000
 """Retransmissions are allowed this much even while little is forwarded."""
-MIN_SHARE: Final = 0.05
+MIN_SHARE: Final = 0.1
 """The share that is left for retransmissions on a link that first transmissions fill."""
 MIN_BURST_BYTES: Final = 10_000
 BURST_S: Final = 0.25

@@ -36,6 +36,9 @@ export const UNNUMBERED = {
   'slot.assigned'(data, ack) {
     this.subscriptions.assigned(data, ack);
   },
+  'slot.suspended'(data) {
+    this.emit('suspended', data);
+  },
   'slot.unsupported'(data) {
     this.emit('problem', new SdkError('codec_unsupported', 'This browser cannot play one of the videos.', { errors: [data] }));
   },

@@ -67,7 +67,7 @@ def test_the_budget_is_a_share_of_what_is_forwarded() -> None:
 def test_first_transmissions_have_precedence_on_a_full_link() -> None:
     budget = RetransmissionBudget(0.0)
     budget.update(700_000, 400_000, 0.1, 0.0)
-    assert budget.rate_bps == 35_000
+    assert budget.rate_bps == 70_000
     budget.update(300_000, 350_000, 0.1, 1.0)
     assert budget.rate_bps == 50_000
     assert budget.burst_bytes < MIN_BURST_BYTES
