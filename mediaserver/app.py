@@ -17,18 +17,22 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from mediaserver.api import RESOURCES, Services, build_api
+from mediaserver.api.bodies import LARGEST_BODY
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
+from mediaserver.base.descriptors import raise_limit
 from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.base.runtime import lock_data, node_name
 from mediaserver.base.secrets import Secrets, private_directory
-from mediaserver.base.settings import Settings
+from mediaserver.base.settings import Http, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.base.supervision import periodic, supervise
 from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
 from mediaserver.domain import documents as builtin
 from mediaserver.gauges import Gauges
+from mediaserver.http import connection
+from mediaserver.http.server import WebServer
 from mediaserver.media.addresses import announced
 from mediaserver.media.certificate import ensure_certificate
 from mediaserver.media.client import MediaWorkers, WorkerSettings
@@ -63,7 +67,6 @@ DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.doc
 _HOUSEKEEPING_S: Final = 300.0
 _SETTLING_S: Final = 10.0
 _LAST_LETTERS_S: Final = 3.0
-_MAX_BODY: Final = 1 << 20
 _LAST_EVENTS_S: Final = 2.0
 
 
@@ -79,13 +82,14 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
+    descriptors = raise_limit()
     with lock_data(settings.data.dir):
         try:
             async with contextlib.AsyncExitStack() as stack:
                 database = await stack.enter_async_context(_database(settings))
                 context = await stack.enter_async_context(_context(settings, database))
                 bus = await stack.enter_async_context(_bus(settings, context))
-                url = await _start(settings, database, context, bus, stack)
+                url = await _start(settings, database, context, bus, descriptors, stack)
                 starting = None
                 # What lives now lives to the end: the collector need not look at it again.
                 gc.collect()
@@ -182,6 +186,7 @@ async def _start(
     database: Database,
     context: Context,
     bus: RedisBus | None,
+    descriptors: int,
     stack: contextlib.AsyncExitStack,
 ) -> str:
     """Everything above the documents, in order; `stack` ends it in reverse. Answers the URL."""
@@ -201,6 +206,7 @@ async def _start(
     await stack.enter_async_context(_running("composing", jobs.run))
     await stack.enter_async_context(_running("egress", recorder.run))
     socket_server.self_test()
+    connection.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
     rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
@@ -212,11 +218,13 @@ async def _start(
     await stack.enter_async_context(_running("settling", lambda: _settling(context)))
     await stack.enter_async_context(_running("announcing", lambda: announcing.run(context)))
 
+    app = web.Application(client_max_size=LARGEST_BODY)
+    tls = _tls(settings)
+    server = WebServer(app, settings.http, descriptors, tls.context if tls else None)
     metrics = CollectorRegistry()
-    gauges = Gauges(rooms, signalling, workers, bus)
+    gauges = Gauges(rooms, signalling, workers, server.guard, bus)
     metrics.register(gauges)
     await stack.enter_async_context(_running("gauges", gauges.run))
-    app = web.Application(client_max_size=_MAX_BODY)
     signalling.attach(app)
     build_api(
         app, Services(context, rooms, _readiness(database, context, bus, signalling, workers, recorder), metrics)
@@ -224,7 +232,7 @@ async def _start(
     pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()
-    url = await _listen(settings, app, stack)
+    url = await _listen(settings.http, server, tls, stack)
     stack.push_async_callback(rooms.shutdown)
     stack.push_async_callback(signalling.shutdown)
     return url
@@ -250,22 +258,14 @@ def _media_workers(settings: Settings) -> MediaWorkers:
     )
 
 
-async def _listen(settings: Settings, app: web.Application, stack: contextlib.AsyncExitStack) -> str:
-    tls = _tls(settings)
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True, auto_decompress=False
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    http = settings.http
-    site = web.TCPSite(runner, http.host, http.port, ssl_context=tls.context if tls else None, backlog=1024)
+async def _listen(http: Http, server: WebServer, tls: ServerTls | None, stack: contextlib.AsyncExitStack) -> str:
+    stack.push_async_callback(server.close)
     try:
-        await site.start()
+        port = await server.open()
     except OSError as error:
         raise StartError(f"http.host {http.host}, http.port {http.port}: {error.strerror}") from error
     if tls:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.reload)
-    port = runner.addresses[0][1]
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::", "") else http.host
     return http.public_url or f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -8,6 +8,8 @@ from prometheus_client.registry import Collector
 
 from mediaserver.base.errors import Problem
 from mediaserver.base.supervision import periodic
+from mediaserver.http.connection import HttpConnection
+from mediaserver.http.guard import Guard
 from mediaserver.media.client import MediaWorkers
 from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
@@ -21,9 +23,15 @@ class Gauges(Collector):
     """`run` must be running: a collector cannot wait for other processes."""
 
     def __init__(
-        self, rooms: Rooms, signalling: Signalling, workers: MediaWorkers, bus: RedisBus | None = None
+        self,
+        rooms: Rooms,
+        signalling: Signalling,
+        workers: MediaWorkers,
+        guard: Guard[HttpConnection],
+        bus: RedisBus | None = None,
     ) -> None:
         self._rooms, self._signalling, self._workers, self._bus = rooms, signalling, workers, bus
+        self._guard = guard
         self._stats: dict[int, Stats] = {}
 
     async def run(self) -> None:
@@ -60,6 +68,7 @@ class Gauges(Collector):
             transports.add_metric([str(worker.index)], worker.load)
         yield restarts
         yield transports
+        yield from self._of_http()
         yield from self._of_media()
 
     def _of_limits(self) -> Iterator[Metric]:
@@ -82,6 +91,23 @@ class Gauges(Collector):
         for reason, count in self._signalling.refused.items():
             refused.add_metric([reason], count)
         yield refused
+
+    def _of_http(self) -> Iterator[Metric]:
+        guard = self._guard
+        yield GaugeMetricFamily("mediaserver_http_connections", "TCP connections that are open", len(guard.table))
+        closed = CounterMetricFamily(
+            "mediaserver_http_connections_closed", "Connections refused or closed by a limit", labels=["reason"]
+        )
+        for reason in ("address_limit", "total_limit", "made_room"):
+            closed.add_metric([reason], guard.table.closed[reason])
+        closed.add_metric(["memory"], guard.strangers.dropped + guard.users.dropped)
+        yield closed
+        held = GaugeMetricFamily(
+            "mediaserver_http_held_bytes", "Memory for requests that are still arriving", labels=["sender"]
+        )
+        held.add_metric(["unknown"], guard.strangers.total)
+        held.add_metric(["user"], guard.users.total)
+        yield held
 
     def _of_media(self) -> Iterator[Metric]:
         dropped = CounterMetricFamily(

@@ -13,6 +13,7 @@ from mediaserver.api.bodies import Body
 from mediaserver.api.cors import Cors
 from mediaserver.api.encoded_bodies import refuse_encoded_bodies
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
+from mediaserver.api.forwarded import forwarded_limit
 from mediaserver.api.limits import RateLimits
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
@@ -140,6 +141,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
     app.middlewares.append(refuse_encoded_bodies)
+    app.middlewares.append(forwarded_limit(settings.max_connections_per_address))
     Cors(Origins(settings)).install(app)
     RateLimits(services.context.counters, services.context.settings.limits, PREFIX).install(app)
     endpoints = declared(resources)

@@ -11,7 +11,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from mediaserver.base.errors import BadRequest, FieldError, Invalid, NotFound, UnsupportedMedia
+from mediaserver.base.errors import BadRequest, FieldError, Invalid, NotFound, TooLarge, UnsupportedMedia
 from mediaserver.base.faults import in_words
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.document import RULE
@@ -23,6 +23,10 @@ _JSON = "application/json"
 PATCH_TYPES = (_JSON, "application/merge-patch+json")
 _DEEPEST = 32
 LARGEST = 2**53 - 1
+LARGEST_BODY = 1 << 20
+SMALL_BODY = 8 * 1024
+"""For names, passwords and tokens: all that somebody who is not known yet has to say."""
+_RAW = web.RequestKey("body", bytes)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"-?[0-9]{1,16}")
 WRONG_BODY, WRONG_QUERY = "some fields are not as described", "the query is not as described"
@@ -49,14 +53,34 @@ def checked_id(text: str) -> str:
     return text
 
 
-async def parse_body(model: type[M], request: web.Request) -> M:
+async def parse_body(model: type[M], request: web.Request, limit: int = LARGEST_BODY) -> M:
     """The JSON body as `model`. BadRequest `malformed`, UnsupportedMedia, Invalid, TooLarge."""
-    return validate(model, await _read_object(request, (_JSON,)))
+    return validate(model, await _read_object(request, (_JSON,), limit))
 
 
-async def parse_patch(request: web.Request) -> dict[str, Any]:
+async def parse_patch(request: web.Request, limit: int = LARGEST_BODY) -> dict[str, Any]:
     """The JSON body as a merge patch: an object of any shape."""
-    return await _read_object(request, PATCH_TYPES)
+    return await _read_object(request, PATCH_TYPES, limit)
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return the whole body, also when it has been read before. Raises `TooLarge`, without reading on."""
+    kept: bytes | None = request.get(_RAW)
+    if kept is not None:
+        return kept
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    whole = request[_RAW] = bytes(body)
+    return whole
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("too_large", f"the body is too large; at most {limit:,} bytes here")
 
 
 def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> BaseModel | None:
@@ -120,10 +144,10 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-async def _read_object(request: web.Request, types: Sequence[str]) -> dict[str, Any]:
+async def _read_object(request: web.Request, types: Sequence[str], limit: int) -> dict[str, Any]:
     if request.content_type not in types:
         raise UnsupportedMedia("unsupported_media_type", f"the body must be {' or '.join(types)}")
-    raw = await request.read()
+    raw = await read_body(request, limit)
     try:
         # RFC 8259 section 8.1: UTF-8 and no other encoding.
         data = json.loads(raw.decode(), parse_constant=_no_constant, parse_int=_int, parse_float=_float)

@@ -20,6 +20,7 @@ from mediaserver.api.services import SERVICES, Services
 from mediaserver.base.errors import BadRequest, NotFound, PreconditionFailed, Unauthenticated
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
+from mediaserver.http.connection import signed_in
 from mediaserver.usecases.context import Context
 
 PREFIX = "/api/v1"
@@ -106,6 +107,8 @@ class Endpoint:
     """Works without signing in."""
     errors: Sequence[int] = ()
     """Statuses beyond those that follow from the rest."""
+    max_body_bytes: int = bodies.LARGEST_BODY
+    """Of a `body` or `patch`. A body that the handler reads by itself has the handler's own limits."""
     consumes: str | None = None
     """Media type of a body that the handler reads by itself."""
     produces: str = "application/json"
@@ -121,9 +124,9 @@ class Endpoint:
         if self.body is not None and not (self.body_required or request.can_read_body):
             call.body = self.body()
         elif self.body is not None:
-            call.body = await bodies.parse_body(self.body, request)
+            call.body = await bodies.parse_body(self.body, request, self.max_body_bytes)
         elif self.patch is not None:
-            call.body = await bodies.parse_patch(request)
+            call.body = await bodies.parse_patch(request, self.max_body_bytes)
         if not self._reads and ("If-Match" in request.headers or "If-None-Match" in request.headers):
             call.if_match = self._edit_condition(request)
         if self.method == "POST" and (key := idempotency.key_of(request)) is not None:
@@ -139,6 +142,8 @@ class Endpoint:
             await limits.count(call.request, None)
             raise
         await limits.count(call.request, call.who)
+        if call.who is not None:
+            signed_in(call.request, call.who.user_id, streams=self.consumes is not None)
 
     async def perform(self, call: Call) -> web.StreamResponse:
         """Carry out a call that was checked."""

@@ -16,9 +16,11 @@ from mediaserver.base.errors import (
     Problem,
     TooLarge,
     TooMany,
+    TooSlow,
     Unauthenticated,
     Unavailable,
 )
+from mediaserver.http.connection import BodyTooSlow
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,13 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400:
             raise
         return _from_aiohttp(error)
+    except BodyTooSlow:
+        slow = TooSlow(
+            "too_slow", "The body of the request arrived too slowly. Try again on a better connection."
+        )
+        response = problem_response(slow)
+        response.force_close()
+        return response
     except (ConnectionError, TimeoutError) as error:
         # A client that went away; whatever we answer is not read.
         log.info("a request was cut off: %r", error)

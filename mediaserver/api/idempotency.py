@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from mediaserver.api.bodies import read_body
 from mediaserver.api.errors import problem_response
 from mediaserver.base.errors import BadRequest, Conflict, Problem
 from mediaserver.usecases import idempotency
@@ -105,7 +106,7 @@ async def _body(request: web.Request, endpoint: "Endpoint") -> bytes:
     """What tells one body from another: of a form that the handler reads, its declared type and length."""
     if endpoint.consumes is not None:
         return f"{request.content_type} {request.content_length}".encode()
-    return await request.read() if endpoint.body is not None else b""
+    return await read_body(request, endpoint.max_body_bytes) if endpoint.body is not None else b""
 
 
 async def _attempt(call: "Call", endpoint: "Endpoint", claim: idempotency.Claim) -> web.StreamResponse:

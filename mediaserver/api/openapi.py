@@ -205,7 +205,7 @@ def _errors(endpoint: Endpoint) -> list[int]:
     if not endpoint.public:
         found |= {401}
     if endpoint.body or endpoint.patch or endpoint.consumes:
-        found |= {413, 415}
+        found |= {408, 413, 415}
     if endpoint.method == "POST":
         found |= {409}
     if endpoint.tagged:

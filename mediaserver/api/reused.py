@@ -82,7 +82,7 @@ _CODES = {
     401: ("unauthenticated", "the access token is not valid", "No access token, or one that does not hold."),
     403: ("forbidden", "you may not do that", "Not allowed for this person."),
     404: ("not_found", "there is nothing with this id", "There is no such thing."),
-    408: ("too_slow", "the file arrived at less than 8,000 bytes a second", "It took too long to send."),
+    408: ("too_slow", "the body of the request arrived too slowly", "It took too long to send."),
     409: ("busy", "this is not possible as things are", "It collides with what there is; `code` says why."),
     410: ("expired", "this is over", "It was there and is no more."),
     412: ("changed", "somebody changed this meanwhile: read it again", "It is not what `If-Match` names."),

@@ -32,6 +32,11 @@ class TrustedProxies:
                 break
         return address
 
+    def trusts(self, peer: str) -> bool:
+        """Whether the peer of a connection is a trusted proxy, and so speaks for other addresses."""
+        address = _parse(peer)
+        return address is not None and self._trusts(address)
+
     def origin(self, peer: str | None, scheme: str, headers: Mapping[str, str]) -> str:
         """Where the browser believes this server to be: `scheme://host`, as a trusted proxy tells it.
 

@@ -42,6 +42,24 @@ class Http(Section):
     """Web origins that may use REST and Socket.IO beside the server's own; `["*"]` allows all."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For, -Proto and -Host are believed."""
+    max_connections: int = Field(10_000, ge=1)
+    """TCP connections at once. Each may need two file descriptors and 256 are kept in reserve: a lower limit of
+    open files (`ulimit -Hn`) lowers this."""
+    max_connections_per_address: int = Field(4096, ge=1)
+    """TCP connections at once from one IPv4 address or IPv6 /64, never more than half of `max_connections`. From
+    trusted proxies any number may come, but only so many requests at once that they forward from one address."""
+    header_timeout_s: float = Field(10.0, gt=0)
+    """The head of a request must be complete within this time."""
+    idle_timeout_s: float = Field(60.0, gt=0)
+    """A kept connection without a request is closed after this time."""
+    body_min_bytes_per_s: int = Field(1024, ge=1)
+    """The body of a request must come at least at this rate on average."""
+    body_patience_s: float = Field(10.0, gt=0)
+    """For so long a body may stop; slower than the minimum rate, it is refused with 408."""
+    max_unauthenticated_bytes: int = Field(32 * _MIB, ge=_MIB)
+    """Memory for requests that are still arriving from senders who are not known yet, all together."""
+    max_authenticated_bytes: int = Field(128 * _MIB, ge=_MIB)
+    """Memory for request bodies of signed-in users that are still arriving, all together; files do not count."""
     max_connections_per_user: int = Field(20, ge=1)
     """Socket.IO connections that one person may hold at once."""
     idempotency_ttl_s: int = Field(86400, ge=60)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mediaserver.api.bodies import Body
+from mediaserver.api.bodies import SMALL_BODY, Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.views import ConfirmedDeviceView, DeviceView, LoginView, SignedInView, UserView
@@ -190,19 +190,20 @@ def _user_agent(call: Call) -> str:
 ENDPOINTS = [
     Endpoint(
         "POST", "/auth/register", "Open an account, as a student", _register, _TAG,
-        body=Register, answer=SignedInView, status=201, public=True, errors=(409, 429, 503),
+        body=Register, max_body_bytes=SMALL_BODY, answer=SignedInView, status=201, public=True,
+        errors=(409, 429, 503),
     ),
     Endpoint(
         "POST", "/auth/login", "Sign in by username or email", _login, _TAG,
-        body=Login, answer=SignedInView, public=True, errors=(401, 403, 429, 503),
+        body=Login, max_body_bytes=SMALL_BODY, answer=SignedInView, public=True, errors=(401, 403, 429, 503),
     ),
     Endpoint(
         "POST", "/auth/refresh", "New tokens for a refresh token, which is used up", _refresh, _TAG,
-        body=Refresh, answer=SignedInView, public=True, errors=(401, 503),
+        body=Refresh, max_body_bytes=SMALL_BODY, answer=SignedInView, public=True, errors=(401, 503),
     ),
     Endpoint(
         "POST", "/auth/logout", "End the login of a refresh token", _logout, _TAG,
-        body=Refresh, status=204, public=True, errors=(503,),
+        body=Refresh, max_body_bytes=SMALL_BODY, status=204, public=True, errors=(503,),
     ),
     Endpoint(
         "POST", "/auth/logout-all", "End all logins of the signed-in person, this one too", _logout_all, _TAG,
@@ -210,19 +211,20 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/auth/password", "Change the password; ends all other logins", _change_password, _TAG,
-        body=ChangePassword, status=204, errors=(403, 409, 429),
+        body=ChangePassword, max_body_bytes=SMALL_BODY, status=204, errors=(403, 409, 429),
     ),
     Endpoint(
         "POST", "/auth/email", "Change the email address; the old one is told", _change_email, _TAG,
-        body=ChangeEmail, answer=UserView, errors=(403, 409, 429),
+        body=ChangeEmail, max_body_bytes=SMALL_BODY, answer=UserView, errors=(403, 409, 429),
     ),
     Endpoint(
         "POST", "/auth/password-reset", "Send a letter with a link for a new password, if there is such a person",
-        _ask_reset, _TAG, body=AskReset, status=202, public=True, errors=(429, 503),
+        _ask_reset, _TAG, body=AskReset, max_body_bytes=SMALL_BODY, status=202, public=True, errors=(429, 503),
     ),
     Endpoint(
         "POST", "/auth/password-reset/confirm", "Set a new password with a letter's token; ends all logins",
-        _confirm_reset, _TAG, body=ConfirmReset, status=204, public=True, errors=(410, 429, 503),
+        _confirm_reset, _TAG, body=ConfirmReset, max_body_bytes=SMALL_BODY, status=204, public=True,
+        errors=(410, 429, 503),
     ),
     Endpoint(
         "GET", "/auth/logins", "Where the signed-in person is signed in", _logins, _TAG,

@@ -1,0 +1,45 @@
+"""The web server: an aiohttp application behind our own listener, which guards its connections."""
+
+import asyncio
+import socket
+import ssl
+
+from aiohttp import web
+
+from mediaserver.base.proxies import TrustedProxies
+from mediaserver.base.settings import Http
+from mediaserver.http.connection import HttpConnection
+from mediaserver.http.guard import Guard, make_guard
+from mediaserver.http.listener import Listener
+
+_SHUTDOWN_S = 2.0
+
+
+class WebServer:
+    """Serves `app` from `open` to `close`. `descriptors` is how many files the process may open."""
+
+    def __init__(
+        self, app: web.Application, http: Http, descriptors: int, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._http = http
+        self.guard: Guard[HttpConnection] = make_guard(http, descriptors)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handler_cancellation=True
+        )
+        self._listener = Listener(self.guard.table, self._connection, TrustedProxies(http.trusted_proxies), tls)
+
+    async def open(self) -> int:
+        """Start to listen; return the port. Raises `OSError`."""
+        await self._runner.setup()
+        return await self._listener.open(self._http.host, self._http.port)
+
+    async def close(self) -> None:
+        """Stop listening, then end the connections; requests in progress have two seconds."""
+        self._listener.close()
+        await asyncio.sleep(0)
+        await self._runner.cleanup()
+
+    def _connection(self, sock: socket.socket, network: str, proxy: bool) -> HttpConnection:
+        server = self._runner.server
+        assert server is not None, "open comes first"
+        return HttpConnection(server, self.guard, sock, network, proxy=proxy)
