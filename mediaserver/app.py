@@ -59,7 +59,7 @@ from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.relay import Relay
 from mediaserver.usecases.tokens import AccessTokens
-from mediaserver.usecases.upload_expiry import expire_unused
+from mediaserver.usecases.upload_expiry import clear_incoming, expire_unused
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +191,7 @@ async def _start(
 ) -> str:
     """Everything above the documents, in order; `stack` ends it in reverse. Answers the URL."""
     await participants.close_stays(context, utc_now())
+    await clear_incoming(context, utc_now())  # the files of a killed server's uploads take up disk
     workers = _media_workers(settings)
     await stack.enter_async_context(_running("media workers", workers.run))
     ledger = Documents(context)

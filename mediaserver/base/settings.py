@@ -262,7 +262,7 @@ class Uploads(Section):
     max_concurrent_per_address: int = Field(32, ge=1)
     """Of them, those from one IPv4 address or one IPv6 /64."""
     min_bytes_per_s: int = Field(8000, ge=1)
-    """An upload that is slower for longer than `slow_grace_s` is ended."""
+    """An upload that is slower for longer than `slow_grace_s` is ended; so is a download of a person's data."""
     slow_grace_s: float = Field(30.0, gt=0)
     """How long an upload may pause, or stay below that rate."""
     max_duration_s: float = Field(7200.0, gt=0)

@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _BATCH = 100
 _FAILURES_IN_A_ROW = 5
-_LEFTOVER_S = 86400.0
 _SETTLED = timedelta(hours=1)
 """By then whoever marked an upload has stored what uses it, or has died."""
 
@@ -27,7 +26,7 @@ async def expire_unused(ctx: Context, now: datetime) -> int:
 
     One object that cannot be deleted keeps no other from going; Unavailable when several in a row cannot.
     """
-    await asyncio.to_thread(_sweep_incoming, keeping.incoming(ctx), now)
+    await clear_incoming(ctx, now - timedelta(days=1))
     await _release_stale(ctx, now)
     before = now - timedelta(seconds=ctx.settings.uploads.unused_ttl_s)
     unused = {"used": False, "createdAt": {"$lt": before}}
@@ -48,6 +47,11 @@ async def expire_unused(ctx: Context, now: datetime) -> int:
             break
     await _sweep_bucket(ctx)
     return gone
+
+
+async def clear_incoming(ctx: Context, before: datetime) -> None:
+    """Remove the files of uploads that were cut off before that time; at the start of a server: all of them."""
+    await asyncio.to_thread(_sweep_incoming, keeping.incoming(ctx), before)
 
 
 async def _sweep_bucket(ctx: Context) -> None:
@@ -83,9 +87,8 @@ async def _shows(ctx: Context, use: Use, upload_id: str) -> bool:
     return found is not None and upload_id in {id for _, id in shown_uploads(found)}
 
 
-def _sweep_incoming(directory: Path, now: datetime) -> None:
-    """Remove what uploads left that died with their server."""
+def _sweep_incoming(directory: Path, before: datetime) -> None:
     for own in directory.glob("upload-*"):
         with contextlib.suppress(FileNotFoundError):  # an upload that ends just now
-            if now.timestamp() - own.stat().st_mtime > _LEFTOVER_S:
+            if own.stat().st_mtime < before.timestamp():
                 shutil.rmtree(own)

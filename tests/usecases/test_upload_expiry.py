@@ -1,6 +1,7 @@
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.keeping import incoming
-from mediaserver.usecases.upload_expiry import expire_unused
+from mediaserver.usecases.upload_expiry import clear_incoming, expire_unused
 from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.stored_context import NOW, HandClock, add_person, add_session, stored_context, upload, waiting
 
@@ -181,3 +182,13 @@ async def test_each_mark_is_looked_at_once(ctx: Context, anna: Actor) -> None:
     clock.advance(3601)
     await expire_unused(ctx, clock())
     assert (await ctx.uploads.get(made.id)).marked_at is None
+
+
+async def test_what_a_killed_server_was_receiving_is_removed_at_the_next_start(ctx: Context) -> None:
+    left = incoming(ctx) / "upload-abc"
+    left.mkdir()
+    (left / "file").write_bytes(b"half of a film")
+    await clear_incoming(ctx, datetime.now(UTC) - timedelta(days=1))
+    assert left.exists()
+    await clear_incoming(ctx, datetime.now(UTC) + timedelta(seconds=1))
+    assert list(incoming(ctx).iterdir()) == []

@@ -1,62 +1,69 @@
 """What there is of a person beyond the resource `/users`: all their data as a zip."""
 
-from collections import Counter
+import asyncio
 from contextlib import aclosing
+from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
 
 from mediaserver.api.endpoint import Call, Endpoint
-from mediaserver.base.errors import Problem, TooMany, Unavailable
+from mediaserver.api.places import Places
+from mediaserver.base.errors import Problem, TooMany
+from mediaserver.base.minimum_rate import MinimumRate
 from mediaserver.domain.users import User
 from mediaserver.usecases import export, viewing
+from mediaserver.usecases.fair_places import FairPlaces, PlaceLimits, Transfer
 
-_AT_ONCE = 4
+_PLACES: Final = PlaceLimits(total=8, per_user=1, per_network=4)
 
 
 class ExportDesk:
-    """Hands out archives, one at a time to each who asks and few at once."""
+    """Hands out archives: one at a time to each who asks, few at once, and only to clients that read them."""
 
     def __init__(self) -> None:
-        self._under_way: Counter[str] = Counter()
+        self._places = Places(FairPlaces(_PLACES, "exports"), "export_displaced")
 
     async def export(self, call: Call) -> web.StreamResponse:
         user = await viewing.find(call.context, call.actor, User, call.id())
         export.require_own(call.actor, user)
-        who = call.actor.user_id
-        if self._under_way[who]:
-            raise TooMany("too_many_exports", "one archive at a time", 10.0)
-        if self._under_way.total() >= _AT_ONCE:
-            raise Unavailable("busy", "the server makes as many archives as it can; try again in a moment", 10.0)
-        self._under_way[who] += 1
+        name = f"{user.username}-{call.context.clock():%Y-%m-%d}.zip"
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "application/zip",
+                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+                "Cache-Control": "no-store",
+            }
+        )
         try:
-            return await _send(call, user)
-        finally:
-            del self._under_way[who]
+            async with self._places.hold(call) as transfer:
+                await _send(call, user, transfer, response)
+        except TooMany:
+            if not response.prepared:
+                raise
+        return response
 
 
-async def _send(call: Call, user: User) -> web.StreamResponse:
-    name = f"{user.username}-{call.context.clock():%Y-%m-%d}.zip"
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "application/zip",
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-            "Cache-Control": "no-store",
-        }
-    )
+async def _send(call: Call, user: User, transfer: Transfer, response: web.StreamResponse) -> None:
+    """Send the archive; the connection is cut when that fails, or when the client does not read."""
     await response.prepare(call.request)
+    limits, loop = call.context.settings.uploads, asyncio.get_running_loop()
+    rate = MinimumRate(limits.min_bytes_per_s, limits.slow_grace_s)
     try:
         async with aclosing(export.export(call.context, call.actor, user)) as pieces:
             async for piece in pieces:
-                await response.write(piece)
+                began_s = loop.time()
+                async with asyncio.timeout(rate.patience_s):  # a client that does not read holds a place
+                    await response.write(piece)
+                rate.received(len(piece), loop.time() - began_s)
+                transfer.transferred += len(piece)
         await response.write_eof()
     except BaseException as error:
         # The head is out: the only honest end is a cut connection.
         if call.request.transport is not None:
             call.request.transport.abort()
-        if not isinstance(error, (Problem, ConnectionError)):
+        if not isinstance(error, (Problem, ConnectionError, TimeoutError)):
             raise
-    return response
 
 
 def endpoints() -> tuple[Endpoint, ...]:

@@ -3,7 +3,7 @@ of people at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from aiohttp import BodyPartReader, web
@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 from mediaserver.api.bodies import Body
 from mediaserver.api.encoded_bodies import require_plain_part
 from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.places import Places
 from mediaserver.api.views import PresignedView, UploadView
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.errors import (
@@ -19,16 +20,14 @@ from mediaserver.base.errors import (
     FieldError,
     Invalid,
     TooLarge,
-    TooMany,
     TooSlow,
     UnsupportedMedia,
 )
 from mediaserver.base.minimum_rate import MinimumRate
-from mediaserver.base.networks import client_network
 from mediaserver.base.settings import Uploads
 from mediaserver.domain.media_types import MediaType
 from mediaserver.usecases import presigned, uploads
-from mediaserver.usecases.upload_places import PlaceLimits, Transfer, UploadPlaces
+from mediaserver.usecases.fair_places import FairPlaces, PlaceLimits, Transfer
 
 _CHUNK = 256 * 1024
 _FORM_BYTES = 64 * 1024  # what a form takes beside its file
@@ -44,11 +43,10 @@ class Announcement(Body):
 
 
 class UploadDesk:
-    """Handles the calls. Uploads under way each hold a place, which `UploadPlaces` may give to somebody else."""
+    """Handles the calls. Uploads under way each hold a place, which may be given to somebody else."""
 
     def __init__(self) -> None:
-        self._places: UploadPlaces | None = None
-        self._deadlines: dict[Transfer, asyncio.Timeout] = {}
+        self._places: Places | None = None
 
     async def create(self, call: Call) -> Answer:
         request, limits = call.request, call.context.settings.uploads
@@ -88,45 +86,14 @@ class UploadDesk:
         await uploads.delete(call.context, call.actor, call.id())
         return Answer(status=204)
 
-    @asynccontextmanager
-    async def _place(self, call: Call) -> AsyncIterator[Transfer]:
-        """Hold a place as long as the block runs. Raises TooMany, Unavailable `busy`, TooSlow.
-
-        The block is cancelled when its time is over, or when its place is given to somebody else.
-        """
+    def _place(self, call: Call) -> AbstractAsyncContextManager[Transfer]:
         limits = call.context.settings.uploads
         if self._places is None:
-            self._places = UploadPlaces(_place_limits(limits))
-        transfer = Transfer(call.actor.user_id, client_network(call.address))
-        displaced = self._places.admit(transfer)
-        if displaced is not None:
-            self._end(displaced)
-        try:
-            async with asyncio.timeout(limits.max_duration_s) as deadline:
-                self._deadlines[transfer] = deadline
-                try:
-                    yield transfer
-                finally:
-                    del self._deadlines[transfer]
-        except TimeoutError:
-            if transfer.displaced:
-                detail = "You had the most uploads under way, and somebody else needed a place. Try again later."
-                raise TooMany("upload_displaced", detail, 10.0) from None
-            if deadline.expired():
-                detail = f"An upload may take {limits.max_duration_s:g} seconds at most (uploads.max_duration_s)."
-                raise TooSlow("too_slow", detail) from None
-            raise
-        finally:
-            self._places.leave(transfer)
-
-    def _end(self, displaced: Transfer) -> None:
-        deadline = self._deadlines.get(displaced)
-        if deadline is not None and not deadline.expired():
-            deadline.reschedule(asyncio.get_running_loop().time())
-
-
-def _place_limits(limits: Uploads) -> PlaceLimits:
-    return PlaceLimits(limits.max_concurrent, limits.max_concurrent_per_person, limits.max_concurrent_per_address)
+            shares = PlaceLimits(
+                limits.max_concurrent, limits.max_concurrent_per_person, limits.max_concurrent_per_address
+            )
+            self._places = Places(FairPlaces(shares, "uploads"), "upload_displaced")
+        return self._places.hold(call, limits.max_duration_s)
 
 
 class _Source:
@@ -164,7 +131,7 @@ class _Source:
             except (ValueError, AssertionError, web.HTTPException):
                 raise _BROKEN from None
             self._rate.received(len(chunk), loop.time() - began_s)
-            self._transfer.received += len(chunk)
+            self._transfer.transferred += len(chunk)
             if chunk:
                 yield chunk
 

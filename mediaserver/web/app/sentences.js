@@ -46,6 +46,7 @@ const BY_CODE = {
   upload_displaced: 'The server is busy, and somebody else needed a place. Upload this file again in a moment.',
   too_slow: 'The upload was too slow. Check your connection and try again.',
   disk_reserve: 'The server is short of disk space and takes no files now. Try again later.',
+  export_displaced: 'The server is busy, and somebody else needed a place. Try again in a moment.',
   too_many_exports: 'Your data is being collected already. Wait until that is done.',
   not_recording: 'This session is not being recorded.',
 };

@@ -1,4 +1,4 @@
-"""Decides who may upload now: a bounded number of places, shared fairly between addresses and people.
+"""Decides whose long transfers go on: a bounded number of places, shared fairly between addresses and people.
 
 When all places are taken, a newcomer gets one from whoever holds most, unless that would leave the holder with
 fewer than the newcomer. So nobody, whatever their number of accounts at one address, keeps others out.
@@ -14,12 +14,12 @@ from mediaserver.base.errors import TooMany, Unavailable
 
 @dataclass(eq=False, slots=True)
 class Transfer:
-    """One upload under way."""
+    """One upload, or one archive being downloaded."""
 
     user_id: str
     network: str
     """The key of the client's address, as `client_network` gives it."""
-    received: int = 0
+    transferred: int = 0
     """Bytes so far."""
     displaced: bool = False
     """Somebody else got its place."""
@@ -34,11 +34,11 @@ class PlaceLimits(NamedTuple):
 Holder = Callable[[Transfer], str]
 
 
-class UploadPlaces:
-    """The uploads under way."""
+class FairPlaces:
+    """The transfers of one kind that are under way; `kind` is a plural such as `uploads`."""
 
-    def __init__(self, limits: PlaceLimits) -> None:
-        self._limits = limits
+    def __init__(self, limits: PlaceLimits, kind: str) -> None:
+        self._limits, self._kind = limits, kind
         self._transfers: dict[Transfer, None] = {}
 
     def __len__(self) -> int:
@@ -47,12 +47,13 @@ class UploadPlaces:
     def admit(self, newcomer: Transfer) -> Transfer | None:
         """Give `newcomer` a place. Returns the transfer that must end for it, already without its place.
 
-        Raises TooMany `too_many_uploads` when this user has as many as one may have, and Unavailable `busy` when
+        Raises TooMany `too_many_{kind}` when this user has as many as one may have, and Unavailable `busy` when
         all places are taken by people who hold no more than the newcomer would.
         """
-        if self._count(_user, newcomer.user_id) >= self._limits.per_user:
-            detail = f"You can have at most {self._limits.per_user} uploads at once. Wait until one has finished."
-            raise TooMany("too_many_uploads", detail, 1.0)
+        most, kind = self._limits.per_user, self._kind
+        if self._count(_user, newcomer.user_id) >= most:
+            detail = f"You can have at most {most} of your {kind} under way at once. Wait until one has finished."
+            raise TooMany(f"too_many_{kind}", detail, 1.0)
         displaced = self._displaced_by(newcomer)
         if displaced is not None:
             displaced.displaced = True
@@ -75,9 +76,8 @@ class UploadPlaces:
         else:
             return None
         if found is None:
-            raise Unavailable(
-                "busy", "The server is taking as many uploads as it can. Try again in a moment.", 5.0
-            )
+            detail = f"The server has as many {self._kind} under way as it can. Try again in a moment."
+            raise Unavailable("busy", detail, 5.0)
         return found
 
     def _from_largest(self, holder: Holder, newcomer: Transfer, among: Iterable[Transfer]) -> Transfer | None:
@@ -89,7 +89,7 @@ class UploadPlaces:
         if not candidates:
             return None
         of_user = Counter(map(_user, self._transfers))
-        return min(candidates, key=lambda t: (-counts[holder(t)], -of_user[_user(t)], t.received))
+        return min(candidates, key=lambda t: (-counts[holder(t)], -of_user[_user(t)], t.transferred))
 
     def _count(self, holder: Holder, name: str) -> int:
         return sum(1 for transfer in self._transfers if holder(transfer) == name)
