@@ -103,6 +103,8 @@ def read_offer(text: str) -> Offer:
     """Parse an offer; raises `Invalid("bad_sdp")` that says what is wrong and in which line."""
     if len(text) > MAX_CHARACTERS:
         raise bad_sdp(f"longer than {MAX_CHARACTERS} characters")
+    if "\0" in text or "\r" in text.replace("\r\n", "\n"):  # RFC 8866 section 9: in no value
+        raise bad_sdp("a NUL or a carriage return without a line feed")
     reader = _Reader()
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if line:

@@ -58,6 +58,12 @@ MINIMAL = (
 )
 
 
+@pytest.mark.parametrize("value", ["a\0b", "a\rb"])
+def test_characters_that_no_value_holds_are_refused(value: str) -> None:
+    with pytest.raises(Invalid, match="NUL or a carriage return"):
+        read_offer(MINIMAL + f"a=fmtp:111 {value}\r\n")
+
+
 def test_the_minimum_is_enough() -> None:
     assert read_offer(MINIMAL).sections[0].formats[111].name == "opus"
     assert read_offer(MINIMAL.replace("\r\n", "\n")).bundle == ["0"]

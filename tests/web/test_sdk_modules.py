@@ -36,7 +36,7 @@ RUN = """async (file) => {
         ("texts.js", 7),
         ("writing.js", 8),
         ("inbox.js", 9),
-        ("switches.js", 14),
+        ("switches.js", 16),
     ],
 )
 async def test_the_checks_of_a_file_hold(page: Page, file: str, least: int) -> None:

@@ -30,6 +30,16 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Like `fill`, for content that is drawn anew: the control that had the focus has it again, found by its name. */
+export function redraw(element, ...children) {
+  const focused = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  fill(element, ...children);
+  if (focused) [...element.querySelectorAll('a, button, input, select, textarea')].find((each) => nameOf(each) === focused)?.focus({ preventScroll: true });
+  return element;
+}
+
+const nameOf = (control) => [control.localName, control.getAttribute('aria-label') ?? control.getAttribute('name') ?? control.textContent].join(' ');
+
 /** Show or hide without touching the layout rules of the element. */
 export function show(element, visible) {
   element.hidden = !visible;

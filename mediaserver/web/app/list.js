@@ -1,5 +1,5 @@
 /** A list that comes in pages: waiting, nothing there, went wrong, and more. */
-import { fill, h, show } from './dom.js';
+import { fill, h, redraw, show } from './dom.js';
 import { empty, spinner } from './parts.js';
 import { sentence } from './sentences.js';
 import { actionButton, hasOrLostFocus } from './switches.js';
@@ -106,7 +106,7 @@ export function loaded(load, draw, { className = '', wait = spinner } = {}) {
     const mine = round;
     try {
       const answer = await load();
-      if (mine === round) fill(element, ...[draw(answer)].flat());
+      if (mine === round) redraw(element, ...[draw(answer)].flat());
     } catch (error) {
       if (mine === round) fill(element, failed(error, reload));
     }

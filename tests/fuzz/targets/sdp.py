@@ -49,7 +49,7 @@ TARGET = Target(
     run,
     (Invalid, UnicodeDecodeError),
     ("mediaserver.rooms.sdp", "mediaserver.rooms.sdp_answer"),
-    max_length=16_384,
+    max_length=4096,
     words=(
         b"\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111", b"\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97", b"\r\na=mid:",
         b"\r\na=rtpmap:", b"\r\na=fmtp:", b"\r\na=rtcp-fb:* ", b"\r\na=extmap:", b"\r\na=rid:",

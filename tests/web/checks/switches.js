@@ -4,7 +4,8 @@ import { actionButton, switchButton } from '/web/app/switches.js';
 import { submitting } from '/web/app/parts.js';
 import { menuOf } from '/web/app/menu.js';
 import { LocalMedia } from '/web/app/room/localmedia.js';
-import { h } from '/web/app/dom.js';
+import { h, redraw } from '/web/app/dom.js';
+import { moved } from '/web/app/views/organizer.js';
 import { check, equal, until } from './expect.js';
 
 /** A server with one flag; every request waits for `answer()` or `refuse()`. */
@@ -242,4 +243,24 @@ check('what events say of me is older than what I asked for and is not answered 
   session.wishes = { handRaised: true };
   obey(session, { id: 'p1', mute: false, handRaised: false });
   equal([session.wishes, track.enabled], [{ handRaised: false }, false], 'nobody else turns my microphone on');
+});
+
+check('content that is drawn anew leaves the focus on the control of the same name', () => {
+  const place = h('div', {});
+  document.body.append(place);
+  const rows = () => ['a', 'b'].map((name) => h('button', { 'aria-label': `More about ${name}` }));
+  redraw(place, rows());
+  place.lastElementChild.focus();
+  redraw(place, rows());
+  equal(document.activeElement === place.lastElementChild, true);
+  document.activeElement.blur();
+  redraw(place, rows());
+  equal(document.activeElement === document.body, true, 'it is not taken from elsewhere');
+  place.remove();
+});
+
+check('moves follow each other', () => {
+  const ids = ['a', 'b', 'c'];
+  equal(moved(moved(ids, 'a', 1), 'a', 1), ['b', 'c', 'a']);
+  equal([moved(ids, 'a', -1), moved(ids, 'c', 1), moved(ids, 'c', -1)], [['a', 'b', 'c'], ['a', 'b', 'c'], ['a', 'c', 'b']]);
 });

@@ -1,5 +1,5 @@
 /** The list of participants, with what a moderator may do about each. */
-import { fill, h } from '../dom.js';
+import { h, redraw } from '../dom.js';
 import { icon } from '../icons.js';
 import { menuOf } from '../menu.js';
 import { avatar, confirmDialog } from '../parts.js';
@@ -17,10 +17,7 @@ export function peoplePanel(session) {
     drawn = state;
     people.sort((a, b) => Number(b.handRaised) - Number(a.handRaised) || Number(b.role === 'moderator') - Number(a.role === 'moderator')
       || a.username.localeCompare(b.username, undefined, { numeric: true }));
-    const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
-    fill(list, people.map((person) => row(session, person, draw)));
-    // The rows are new: whoever was at one of their buttons stays there.
-    if (focused) [...list.querySelectorAll('button')].find((each) => each.getAttribute('aria-label') === focused)?.focus();
+    redraw(list, people.map((person) => row(session, person, draw)));
   };
   session.on('participants', draw);
   draw();
