@@ -10,7 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from mediaserver.base.token_bucket import TokenBucket
 from mediaserver.media import stun
@@ -26,12 +26,15 @@ section 5.1)."""
 REVALIDATE_S: Final = 10.0
 """A check over a route whose client answered no request for so long makes us ask again."""
 
-_MAX_ROUTES: Final = 16
-_MAX_CANDIDATES: Final = 16
+_MAX_ROUTES: Final = 32
+_MAX_CANDIDATES: Final = 32
+"""A client with five interfaces that reaches six addresses of ours has thirty pairs."""
 _MAX_TRANSACTIONS: Final = 256
 _CHALLENGES_PER_S: Final = 2.0
-_CHALLENGE_BURST: Final = 16.0
+_CHALLENGE_BURST: Final = 32.0
 """Addresses to which one client can make us send requests."""
+_NOMINATION_RESERVE: Final = 8.0
+"""Of the burst, what is left for the pairs that the client nominates: it must not have to wait for those."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 Owner = TypeVar("Owner")
@@ -70,6 +73,18 @@ class _Pair(Generic[Owner]):
     nominated_by: Generation | None = None
     challenge: "Challenge[Agent[Owner]] | None" = None
     """The last one, unless it was answered."""
+
+
+class _Check(NamedTuple):
+    """A valid check, as it came."""
+
+    generation: Generation
+    """The credentials with which it is signed."""
+    nominating: bool
+    """It has USE-CANDIDATE, and the current credentials."""
+    route: Route
+    size: int
+    now: float
 
 
 class Agent(Generic[Owner]):
@@ -182,7 +197,8 @@ class Agents(Generic[Owner]):
         if request.controlled:  # we never leave the controlled role (RFC 8445 section 7.3.1.1)
             return [stun.error(request.transaction, 487, password)]
         success = stun.success(request.transaction, route.remote, password)
-        challenge = self._accept(agent, generation, request.use_candidate, route, len(data), now)
+        nominating = request.use_candidate and generation is agent.generation
+        challenge = self._accept(agent, _Check(generation, nominating, route, len(data), now))
         # Our request goes first, so that its response comes before the DTLS handshake that the success may begin.
         return [challenge, success] if challenge else [success]
 
@@ -190,52 +206,47 @@ class Agents(Generic[Owner]):
         """Return the requests that are to be sent again. Call it at least a few times a second."""
         return [(one.request, one.route) for one in self._validator.due(now)]
 
-    def _accept(
-        self,
-        agent: Agent[Owner],
-        generation: Generation,
-        use_candidate: bool,
-        route: Route,
-        size: int,
-        now: float,
-    ) -> bytes | None:
-        """Take note of a valid check of `size` bytes; returns a request of ours to send."""
-        nominating = use_candidate and generation is agent.generation
+    def _accept(self, agent: Agent[Owner], check: _Check) -> bytes | None:
+        """Take note of a valid check; returns a request of ours to send."""
+        route, now = check.route, check.now
         pair = agent.routes.get(route)
         if pair is not None and pair.proved_s is not None and now - pair.proved_s > CONSENT_S:
             self._unbind(agent, route)  # the client may have left this address to somebody else since
             pair = None
         if pair is None:
-            pair = self._candidate(agent, route, now)
-            if nominating:
-                pair.nominated_s, pair.nominated_by = now, generation
+            pair = self._candidate(agent, check)
         else:
             pair.checked_s = agent.last_check = now
             agent.routes[route] = agent.routes.pop(route)
-            self._select(agent, route, now if nominating else None, now)
-        return self._challenge(agent, generation, pair, route, size, now)
+            self._select(agent, route, now if check.nominating else None, now)
+        return self._challenge(agent, pair, check)
 
-    def _candidate(self, agent: Agent[Owner], route: Route, now: float) -> _Pair[Owner]:
-        pair = agent.candidates.get(route)
+    def _candidate(self, agent: Agent[Owner], check: _Check) -> _Pair[Owner]:
+        pair = agent.candidates.get(check.route)
         if pair is None:
-            pair = agent.candidates[route] = _Pair(now)
+            pair = agent.candidates[check.route] = _Pair(check.now)
             if len(agent.candidates) > _MAX_CANDIDATES:
                 self._forget_candidate(agent, next(iter(agent.candidates)))
-        pair.checked_s = now
+        pair.checked_s = check.now
+        if check.nominating:
+            pair.nominated_s, pair.nominated_by = check.now, check.generation
         return pair
 
-    def _challenge(
-        self, agent: Agent[Owner], generation: Generation, pair: _Pair[Owner], route: Route, size: int, now: float
-    ) -> bytes | None:
-        last = pair.challenge
+    def _challenge(self, agent: Agent[Owner], pair: _Pair[Owner], check: _Check) -> bytes | None:
+        """Return a request for proof, if one is due and within the client's and the worker's budgets."""
+        last, now, generation = pair.challenge, check.now, check.generation
         if last is not None and (not last.over or now < last.due_s + RETRY_S):
             return None  # still to be answered, or not answered
-        if (pair.proved_s is not None and now - pair.proved_s < REVALIDATE_S) or generation.remote is None:
+        if generation.remote is None or (pair.proved_s is not None and now - pair.proved_s < REVALIDATE_S):
             return None
-        if not agent.challenges.take(1, now):
+        reserve = 0.0 if check.nominating else _NOMINATION_RESERVE
+        if agent.challenges.level(now) - 1 < reserve:
             self.dropped["stun_challenge_limit"] += 1
             return None
-        pair.challenge = self._validator.start(agent, route, generation.local.ufrag, generation.remote, size, now)
+        agent.challenges.charge(1, now)
+        pair.challenge = self._validator.start(
+            agent, check.route, generation.local.ufrag, generation.remote, check.size, now
+        )
         if pair.challenge is None:
             self.dropped["stun_challenge_limit"] += 1
             return None

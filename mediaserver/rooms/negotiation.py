@@ -123,9 +123,13 @@ async def _open(host: "Host", generation: int, remote: Section) -> Link:
     ice = await worker.open_transport(m.OpenTransport(room=host.key, transport=transport))
     fingerprints = [m.Fingerprint(algorithm=algorithm, value=value) for algorithm, value in remote.fingerprints]
     remote_ice = _ice_parameters(remote)
-    await worker.connect_transport(
-        m.ConnectTransport(transport=transport, ice=remote_ice, fingerprints=fingerprints)
-    )
+    try:
+        await worker.connect_transport(
+            m.ConnectTransport(transport=transport, ice=remote_ice, fingerprints=fingerprints)
+        )
+    except BaseException:
+        host.close_transport(transport)
+        raise
     return Link(generation, transport, worker, epoch, ice, remote_ice, remote.fingerprints)
 
 

@@ -245,7 +245,7 @@ def test_an_address_gets_three_requests_and_then_rest() -> None:
 
 
 def test_a_client_makes_us_ask_few_addresses() -> None:
-    """A thousand forged addresses a second for ten seconds: 16 requests at once, then two a second."""
+    """A thousand forged addresses a second for ten seconds: 24 requests at once, then two a second."""
     agents: Agents[str] = Agents()
     anna = Client(agents, "anna")
     anna.check(HOME, 0.5, nominate=True)
@@ -257,9 +257,19 @@ def test_a_client_makes_us_ask_few_addresses() -> None:
         out = anna.agents.receive(check, Route(HERE, (f"203.0.113.{number % 250}", 1024 + number // 250)), now)
         sent += sum(map(len, out)) + sum(len(one) for one, _ in agents.due(now))
     assert received > sent, "less goes out than comes in"
-    assert agents.dropped["stun_challenge_limit"] >= 10_000 - 40
-    assert len(anna.agent.candidates) <= 16
+    assert agents.dropped["stun_challenge_limit"] >= 10_000 - 24 - 20
+    assert len(anna.agent.candidates) <= 32
     assert anna.agent.selected == HOME and agents.owners == {HOME: "anna"}
+
+
+def test_a_nominated_pair_need_not_wait_for_others() -> None:
+    agents: Agents[str] = Agents()
+    anna = Client(agents, "anna")
+    anna.check(HOME, 1.0, nominate=True)
+    for number in range(100):
+        anna.send(Route(HERE, ("203.0.113.3", 4000 + number)), 1.1)
+    anna.check(CAFE, 1.2, nominate=True)
+    assert anna.agent.selected == CAFE
 
 
 def test_a_copy_that_overtakes_the_original_suppresses_nothing() -> None:
@@ -351,7 +361,7 @@ def test_a_peer_holds_a_bounded_number_of_routes() -> None:
     for number in range(50):
         anna.check(HOME, now=1.0 + number)
         anna.check(Route(HERE, ("192.0.2.1", 4000 + number)), now=1.0 + number)
-    assert len(agents.owners) == 16
+    assert len(agents.owners) == 32
     assert HOME in agents.owners, "the selected route is never given up"
 
 
