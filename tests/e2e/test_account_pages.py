@@ -3,6 +3,7 @@
 import re
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -125,6 +126,45 @@ async def test_ending_a_device_and_signing_out_everywhere(
         await ann.page.goto(f"{server.url}/#/{path}")
         await ann.page.get_by_role("heading", level=1).wait_for()
         await fits(ann, path)
+
+
+async def test_a_new_device_is_confirmed_by_mail_while_strangers_guess(
+    visit: Visit, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with Server.running(tmp_path / "data", {"auth.account_failures_per_hour": "3"}) as server:
+        await Person.register(http, server.url, "guarded")
+        for number in range(3):
+            body = {"login": "guarded", "password": f"guess {number}"}
+            async with http.post(f"{server.url}/api/v1/auth/login", json=body) as answer:
+                assert answer.status == 401
+        ann = await visit()
+        page = ann.page
+        await page.goto(server.url)
+        await sign_in(ann, "guarded", "guarded-password")
+        await page.get_by_role("heading", name="Confirm this device").wait_for()
+        complained_of(ann, 429)
+        await ann.button("Mail me a link").click()
+        await page.get_by_role("heading", name="Check your mail").wait_for()
+        await wait_until(lambda: letters(server, "guarded@example.org"), 5, "the letter is there")
+        (letter,) = letters(server, "guarded@example.org")
+        link = re.search(r"/#/device/\S+", letter.get_content())
+        assert link
+
+        await page.goto(server.url + link[0])
+        await ann.button("Confirm this device").click()
+        await page.get_by_role("heading", name="This device is confirmed").wait_for()
+        await page.get_by_role("link", name="Sign in").click()
+        await sign_in(ann, "guarded", "guarded-password")
+        await page.get_by_role("heading", name="Home").wait_for()
+        await page.goto(f"{server.url}/#/profile")
+        await page.get_by_role("heading", name="Known devices").wait_for()
+        await ann.button("Forget Python").click()
+        await page.get_by_text("Python is forgotten and signed out.").wait_for()
+
+        await page.goto(server.url + link[0])
+        await ann.button("Confirm this device").click()
+        await page.get_by_role("heading", name="This link no longer works").wait_for()
+        complained_of(ann, 410)
 
 
 async def test_another_name_and_another_address(visit: Visit, server: Server) -> None:

@@ -37,6 +37,7 @@ RUN = """async (file) => {
         ("writing.js", 8),
         ("inbox.js", 9),
         ("switches.js", 16),
+        ("devices.js", 5),
     ],
 )
 async def test_the_checks_of_a_file_hold(page: Page, file: str, least: int) -> None:

@@ -13,6 +13,7 @@ import { courseEditView } from './views/courseedit.js';
 import { newCourseView } from './views/courseform.js';
 import { coursesView } from './views/courses.js';
 import { createView } from './views/create.js';
+import { deviceView } from './views/device.js';
 import { followsView } from './views/follows.js';
 import { homeView } from './views/home.js';
 import { lessonView } from './views/lesson.js';
@@ -43,6 +44,7 @@ const ROUTES = [
   { path: /^\/signin$/, view: signInView, open: true, guests: true },
   { path: /^\/forgot$/, view: forgotView, open: true },
   { path: /^\/reset\/([^/]+)$/, view: resetView, open: true },
+  { path: /^\/device\/([^/]+)$/, view: deviceView, open: true },
   { path: /^\/home$/, view: homeView, nav: 'home', keep: true },
   { path: /^\/tweets\/([^/]+)$/, view: tweetView, nav: 'home' },
   { path: /^\/tag\/([^/]+)$/, view: tagView, nav: 'home', keep: true },

@@ -25,6 +25,9 @@ const BY_CODE = {
   media_unavailable: 'The media server is starting again. This takes a moment.',
   already_recording: 'This session is already being recorded.',
   recording_quota_exceeded: 'Your recordings take up all the space that they may. Delete some, then record again.',
+  busy: 'Many people are signing in right now. Wait a moment and try again.',
+  confirmation_required: 'Confirm this device by mail first, then sign in.',
+  link_over: 'This link was used already or is too old. Ask for a new one.',
   wrong_login: 'The name or the password is wrong.',
   reset_over: 'This link was used already or is too old. Ask for a new one.',
   password_changed: 'The password was changed by somebody else meanwhile.',
@@ -60,6 +63,7 @@ export function sentence(error) {
   if (error?.errors?.length && error.status !== 409 && !WHOLE.has(error.code)) {
     return error.errors.map(({ loc, msg }) => fieldSentence(loc, msg)).join(' ');
   }
+  if (error?.code === 'too_many' && error.retryAfterS > 0) return `Too many attempts. Try again in ${duration(error.retryAfterS)}.`;
   return BY_CODE[error?.code] ?? asSentence(error?.message || 'Something went wrong.');
 }
 
@@ -70,6 +74,12 @@ const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPass
 export function fieldSentence(loc, msg) {
   const name = NAMES[String(loc).split('.').pop()] ?? String(loc).split('.').pop();
   return asSentence(`${capital(name)} ${msg}`);
+}
+
+/** Whole seconds or minutes, rounded up. */
+function duration(seconds) {
+  const [count, unit] = seconds < 60 ? [Math.ceil(seconds), 'second'] : [Math.ceil(seconds / 60), 'minute'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,4 +1,5 @@
 /** The REST side: accounts, sessions, uploads, recordings. Signing in once is enough; tokens are renewed by themselves. */
+import { DeviceTokens } from './devicetokens.js';
 import { Emitter } from './emitter.js';
 import { SdkError } from './errors.js';
 import { Inbox } from './inbox.js';
@@ -20,7 +21,8 @@ export class Client extends Emitter {
     super();
     this.url = url;
     const anonymous = new Rest({ url });
-    const refresh = (refreshToken) => anonymous.request('POST', '/auth/refresh', { body: { refreshToken } });
+    this.devices = new DeviceTokens(storage);
+    const refresh = async (refreshToken) => this.#known(await anonymous.request('POST', '/auth/refresh', { body: { refreshToken } }));
     this.tokens = new Tokens({ refresh, storage });
     this.tokens.on('change', (user) => this.#changed(user));
     this.token = (options) => this.tokens.token(options);
@@ -51,12 +53,28 @@ export class Client extends Emitter {
 
   async register({ username, email, password }) {
     const body = { username, email, password };
-    return this.tokens.accept(await this.rest.request('POST', '/auth/register', { body, anonymous: true }));
+    return this.tokens.accept(this.#known(await this.rest.request('POST', '/auth/register', { body, anonymous: true })));
   }
 
-  /** @param {{login: string, password: string}} credentials `login` is the username or the email */
+  /**
+   * `confirmation_required`: the device is new to an account under attack; see `requestLoginLink`.
+   * @param {{login: string, password: string}} credentials `login` is the username or the email
+   */
   async login({ login, password }) {
-    return this.tokens.accept(await this.rest.request('POST', '/auth/login', { body: { login, password }, anonymous: true }));
+    const body = { login, password, deviceToken: this.devices.find(login) };
+    return this.tokens.accept(this.#known(await this.rest.request('POST', '/auth/login', { body, anonymous: true })));
+  }
+
+  /** Have a link sent that makes a device known, if there is such an account. @param {string} login the username or the email */
+  requestLoginLink(login) {
+    return this.rest.request('POST', '/auth/login-link', { body: { login }, anonymous: true });
+  }
+
+  /** Make this device known with the token of such a link; then sign in. @returns {Promise<{username: string}>} */
+  async confirmDevice(token) {
+    const { deviceToken, ...account } = await this.rest.request('POST', '/auth/login-link/confirm', { body: { token }, anonymous: true });
+    this.devices.learn({ ...account, token: deviceToken });
+    return account;
   }
 
   async logout() {
@@ -79,6 +97,16 @@ export class Client extends Emitter {
 
   endLogin(id) {
     return this.rest.request('DELETE', `/auth/logins/${seg(id)}`);
+  }
+
+  /** The devices that the account knows. @returns {Promise<{items: import('./types.js').Device[], nextCursor: string | null}>} */
+  knownDevices(query = {}) {
+    return this.rest.request('GET', '/auth/devices', { query });
+  }
+
+  /** Its logins end, too. */
+  forgetDevice(id) {
+    return this.rest.request('DELETE', `/auth/devices/${seg(id)}`);
   }
 
   /** Ends all other logins; this one goes on. */
@@ -197,6 +225,13 @@ export class Client extends Emitter {
       signal?.addEventListener('abort', () => request.abort(), { once: true });
       request.send(form);
     });
+  }
+
+  /** Keep what an answer with tokens says about this device. */
+  #known(signedIn) {
+    const { user, deviceToken } = signedIn;
+    this.devices.learn({ userId: user.id, username: user.username, email: user.email, token: deviceToken });
+    return signedIn;
   }
 
   #changed(user) {

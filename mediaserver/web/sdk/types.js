@@ -5,6 +5,7 @@
  * @typedef {'microphone' | 'camera' | 'screen' | 'screenAudio'} Source
  * @typedef {{id: string, username: string, role: 'student' | 'instructor' | 'admin', email?: string}} User
  * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Login
+ * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Device
  * @typedef {{id: string, kind: Kind, title: string, description: string | null, type?: 'meeting' | 'broadcast',
  *   status: 'scheduled' | 'live' | 'ended', startTime: string | null, endTime: string | null, moderatorUserId: string,
  *   moderator: Person, startedAt: string | null, endedAt: string | null,

@@ -37,6 +37,32 @@ export function devicesCard(app) {
     h('div', { class: 'row wrap' }, h('button', { class: 'button', onclick: everywhere, text: 'Sign out everywhere' }), more));
 }
 
+/** Devices that signed in before, and may do so while strangers try passwords of the account. */
+export function knownDevicesCard(app) {
+  const list = h('ul', { class: 'devices' });
+  const failed = (error) => toast(sentence(error), { error: true });
+  const load = async () => fill(list, (await app.client.knownDevices({ limit: 100 })).items.map(row));
+  const forget = async (device, button) => {
+    button.disabled = true;
+    try {
+      await app.client.forgetDevice(device.id);
+      toast(`${deviceName(device.userAgent)} is forgotten and signed out.`);
+      await load();
+    } catch (error) {
+      button.disabled = false;
+      failed(error);
+    }
+  };
+  const row = (device) => h('li', { class: 'device' }, icon('device', 24),
+    h('div', { class: 'device-text' }, h('strong', { text: deviceName(device.userAgent) }),
+      h('p', { class: 'hint', text: `Last signed in ${since(device.lastUsedAt)}` })),
+    device.current ? h('span', { class: 'here', text: 'Current' })
+      : h('button', { class: 'button small', 'aria-label': `Forget ${deviceName(device.userAgent)}`, onclick: (event) => forget(device, event.currentTarget), text: 'Forget' }));
+  load().catch(failed);
+  return h('section', { class: 'card' }, h('h2', { text: 'Known devices' }),
+    h('p', { class: 'hint', text: 'They can sign in even while someone else tries passwords of your account. Forget those that you no longer use.' }), list);
+}
+
 export function emailCard(app) {
   const error = h('p', { class: 'form-error', role: 'alert' });
   const email = h('input', { class: 'input', name: 'email', type: 'email', required: true, maxlength: 254, autocomplete: 'email' });

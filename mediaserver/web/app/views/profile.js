@@ -2,7 +2,7 @@
 import { h } from '../dom.js';
 import { avatar } from '../parts.js';
 import { imageOf } from '../people.js';
-import { devicesCard, emailCard, passwordCard } from './account.js';
+import { devicesCard, emailCard, knownDevicesCard, passwordCard } from './account.js';
 import { dataCard } from './data.js';
 import { detailsCard } from './details.js';
 import { ROLES } from './person.js';
@@ -30,7 +30,7 @@ export function profileView(app) {
     face, name,
     h('dl', {}, h('dt', { text: 'Email' }), email, h('dt', { text: 'Role' }), role),
     h('div', { class: 'row wrap center' }, h('a', { class: 'button', href: `#/people/${user.id}`, text: 'Your page' }), h('button', { class: 'button', onclick: signOut, text: 'Sign out' }))),
-  detailsCard(app, me), devicesCard(app), emailCard(app), passwordCard(app), dataCard(app),
+  detailsCard(app, me), devicesCard(app), knownDevicesCard(app), emailCard(app), passwordCard(app), dataCard(app),
   h('p', { class: 'hint foot' }, 'For programs: ', h('a', { href: '/docs', text: 'the API' }), '.'));
   return { title: 'Profile', element, close: undo };
 }

@@ -2,6 +2,7 @@
 import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { field, submitting } from '../parts.js';
+import { confirmationNeeded } from './device.js';
 
 export function signInView(app) {
   const card = h('section', { class: 'card signin' });
@@ -31,7 +32,14 @@ function form(app, mode, drawMode) {
     error,
     h('button', { class: 'button primary wide', type: 'submit', text: register ? 'Create account' : 'Sign in' }));
   submitting(element, error, async (values) => {
-    await (register ? app.client.register(values) : app.client.login(values));
+    try {
+      await (register ? app.client.register(values) : app.client.login(values));
+    } catch (failure) {
+      if (failure.code !== 'confirmation_required') throw failure;
+      const needed = confirmationNeeded(app, values.login.trim());
+      element.replaceWith(needed);
+      return void needed.querySelector('h2').focus();
+    }
     const next = app.wanted ?? '/';
     app.wanted = null;
     app.go(next);
