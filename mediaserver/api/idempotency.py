@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,8 +19,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mediaserver.api.bodies import read_body
 from mediaserver.api.errors import problem_response
 from mediaserver.base.errors import BadRequest, Conflict, Problem
+from mediaserver.base.networks import client_network
 from mediaserver.usecases import idempotency
 from mediaserver.usecases.context import reserving
+from mediaserver.usecases.login_attempts import HOUR_S, refuse_if_exceeded
 
 if TYPE_CHECKING:
     from mediaserver.api.endpoint import Call, Endpoint
@@ -34,6 +36,8 @@ _KEPT = ("Location", "ETag", "Cache-Control", "Content-Type")
 _NONCE_BYTES = 12
 # What another try may change: who asks, what else happens, how much is asked.
 _PASSING = (401, 408, 429)
+_ANONYMOUS_PER_HOUR: Final = 1000
+"""Requests with a key, without signing in, from one address."""
 
 
 class Sealer:
@@ -79,6 +83,9 @@ def key_of(request: web.Request) -> str | None:
 async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamResponse:
     """Perform the call, or answer what was answered before. InProgress, Invalid `idempotency_key_reused`."""
     ctx, request, user_id = call.context, call.request, call.who.user_id if call.who else None
+    if user_id is None:  # each key is stored for a day, and anybody may send one
+        network = client_network(call.address)
+        refuse_if_exceeded(await ctx.counters.hit(f"idempotent:{network}", _ANONYMOUS_PER_HOUR, HOUR_S))
     scope = f"user {user_id}" if user_id else f"address {call.address}"
     sealer = Sealer(ctx.secrets.jwt_key, scope, key)
     fingerprint = sealer.fingerprint(request.method, request.path_qs, await _body(request, endpoint))
@@ -89,6 +96,11 @@ async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamRespon
         async with idempotency.renewed(ctx, claim):
             with reserving(claim.reserved_id if endpoint.creates else None):
                 response = await _attempt(call, endpoint, claim)
+    except Problem as problem:
+        # A stranger who was refused did nothing to go on with, and the keys would fill the store.
+        refused = user_id is None and problem.status in _PASSING
+        await (idempotency.discard if refused else idempotency.release)(ctx, claim)
+        raise
     except BaseException:
         # Broken off, or a fault of ours: what it may have created stays reserved for the next attempt.
         await idempotency.release(ctx, claim)

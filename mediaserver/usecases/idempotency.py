@@ -82,6 +82,16 @@ async def release(ctx: Context, claim: Claim) -> None:
     await _change(ctx, claim, state="open")
 
 
+async def discard(ctx: Context, claim: Claim) -> None:
+    """Forget a claim: this attempt was refused before it did anything."""
+    if claim.again:  # an earlier attempt may have done something
+        return await release(ctx, claim)
+    try:
+        await ctx.of(IdempotentRequest).delete_many({"key": claim.key, "attempt": claim.attempt})
+    except Problem as problem:
+        log.warning("an idempotent request could not be forgotten: %s", problem.detail)
+
+
 @contextlib.asynccontextmanager
 async def renewed(ctx: Context, claim: Claim) -> AsyncIterator[None]:
     """Show signs of life as long as the block runs."""

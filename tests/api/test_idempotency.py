@@ -97,6 +97,23 @@ async def test_who_may_not_is_not_told_what_another_login_was(client: Client, wo
     assert (await client.post(PATH, json=BODY, headers=KEYED)).status == 401
 
 
+async def test_strangers_do_not_fill_the_store_with_keys(client: Client, world: World) -> None:
+    for number in range(5):
+        headers = {"Idempotency-Key": f"key {number}"}
+        body = {"login": "nobody", "password": f"guess {number}"}
+        assert (await client.post("/api/v1/auth/login", json=body, headers=headers)).status == 401
+    assert await world.ctx.of(IdempotentRequest).count({}) == 0
+    statuses = []
+    for _ in range(993):
+        await world.ctx.counters.hit("idempotent:127.0.0.1", 1000, 3600)
+    for number in range(4):
+        headers = {"Idempotency-Key": f"key {number}"}
+        answer = await client.post("/api/v1/auth/logout", json={"refreshToken": "x"}, headers=headers)
+        statuses.append(answer.status)
+    assert statuses == [204, 204, 429, 429]
+    assert (await client.post("/api/v1/auth/logout", json={"refreshToken": "x"})).status == 204
+
+
 async def test_tokens_come_again_and_the_database_shows_none(client: Client, world: World) -> None:
     await world.person("ada")
     body = {"login": "ada", "password": PASSWORD}
