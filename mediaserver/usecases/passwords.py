@@ -4,11 +4,14 @@ What is hashed is NFC (RFC 8265 section 4.2.2): keyboards differ in how they wri
 """
 
 import asyncio
+import os
+import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,6 +21,7 @@ from mediaserver.usecases.hashing_turns import HashingTurns
 
 R = TypeVar("R")
 
+_NICENESS: Final = 5
 _THREADS = 2  # each holds argon2_memory_kib while it hashes; the library releases the GIL
 
 
@@ -31,7 +35,7 @@ class Passwords:
             parallelism=1,
             type=Type.ID,
         )
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2", initializer=_yield_to_media)
         self._turns = HashingTurns(_THREADS, settings.sign_in_wait_s)
         self._nobody = self._hasher.hash("nobody has this password")
 
@@ -59,6 +63,12 @@ class Passwords:
 
     async def _run(self, work: Callable[..., R], *args: str | bytes) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+
+def _yield_to_media() -> None:
+    """Lower this thread's priority: a flood of sign-ins must not take the cores from media and the event loop."""
+    if sys.platform == "linux":  # elsewhere this would lower the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _bytes(password: str) -> bytes:

@@ -1,6 +1,5 @@
 """Guesses at passwords are delayed and bounded; strangers lock neither known devices nor the mailed way in."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -311,18 +310,3 @@ async def test_a_guessed_password_of_a_stolen_login_does_not_hinder_its_owner(wo
         await new_passwords.change(world.ctx, thief.actor, PASSWORD, "a better one")
     owner = await identity.login(world.ctx, "ada", PASSWORD, HOME)
     await new_passwords.change(world.ctx, owner.actor, PASSWORD, "a better one")
-
-
-async def test_500_people_behind_one_address_sign_in_within_a_minute(uri: str, tmp_path: Path) -> None:
-    """With the limits as they are by default, each of them once with a typo in five."""
-    cheap = type(AUTH)(argon2_time_cost=1, argon2_memory_kib=8)
-    async with open_world(uri, tmp_path, auth=cheap) as world:
-
-        async def person(n: int) -> None:
-            signed_in = await register(world, f"person{n}")
-            if n % 5 == 0:
-                assert (await refusal(world, f"person{n}", HOME)).code == "wrong_login"
-            await identity.login(world.ctx, f"person{n}", PASSWORD, HOME)
-            await identity.refresh(world.ctx, signed_in.refresh_token)
-
-        await asyncio.gather(*(person(n) for n in range(500)))
