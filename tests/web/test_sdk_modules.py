@@ -29,7 +29,7 @@ RUN = """async (file) => {
 @pytest.mark.parametrize(
     ("file", "least"),
     [
-        ("chat.js", 9),
+        ("chat.js", 10),
         ("slots.js", 13),
         ("room.js", 16),
         ("seat.js", 4),

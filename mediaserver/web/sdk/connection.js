@@ -60,7 +60,8 @@ export class Connection extends Emitter {
             ? ['timeout', 'The server does not answer.'] : ['disconnected', 'The connection to the server is lost.'];
           reject(new SdkError(code, message));
         } else if (answer?.ok) resolve(answer);
-        else reject(new SdkError(answer?.error?.code ?? 'internal', answer?.error?.message ?? 'The server refused.', answer?.error));
+        else reject(new SdkError(answer?.error?.code ?? 'internal', answer?.error?.message ?? 'The server refused.',
+          { ...answer?.error, retryAfterS: answer?.error?.retryAfter }));
       });
     });
   }
@@ -103,11 +104,12 @@ export class Connection extends Emitter {
         return;
       }
     }
-    this.#again();
+    this.#again(error.data?.retryAfter);
   }
 
-  #again() {
+  /** Connect again in a moment, no sooner than the server has asked for. */
+  #again(retryAfterS = 0) {
     clearTimeout(this.retry);
-    this.retry = setTimeout(() => this.closed || this.socket.connect(), this.backoff.next());
+    this.retry = setTimeout(() => this.closed || this.socket.connect(), Math.max(this.backoff.next(), retryAfterS * 1000));
   }
 }

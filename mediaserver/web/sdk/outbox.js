@@ -22,7 +22,7 @@ export class Outbox extends Emitter {
   /** @returns {Promise<import('./types.js').Message>} the stored message */
   add({ clientId = newKey(), contentType = 'Text', content, preview = null }) {
     const done = new Promise((resolve, reject) => {
-      this.pending.push({ clientId, contentType, content, preview, failed: null, resolve, reject });
+      this.pending.push({ clientId, contentType, content, preview, failed: null, slowed: false, resolve, reject });
     });
     this.emit('change');
     this.flush();
@@ -62,12 +62,23 @@ export class Outbox extends Emitter {
       this.drop(clientId);
       entry.resolve(message);
     } catch (error) {
-      if (isPassing(error)) return this.wait(this.backoff.next());
+      if (isPassing(error)) {
+        this.#slow(entry, error.code === 'too_many');
+        // The server knows best when it takes messages again; without its word we try less and less often.
+        return this.wait(error.retryAfterS ? error.retryAfterS * 1000 : this.backoff.next());
+      }
       entry.failed = error;
       entry.reject(error);
       this.emit('change');
     }
     return undefined;
+  }
+
+  /** The message waits because the person writes faster than the server takes it: the page can say so. */
+  #slow(entry, slowed) {
+    if (entry.slowed === slowed) return;
+    entry.slowed = slowed;
+    this.emit('change');
   }
 }
 

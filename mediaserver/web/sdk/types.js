@@ -19,8 +19,9 @@
  * @typedef {{id: string, senderUserId: string, senderName: string,
  *   contentType: 'Text' | 'Image' | 'Video' | 'Audio' | 'File', content: string | Upload, timestamp: string,
  *   sequence: number, clientId: string | null}} Message
- * @typedef {{clientId: string, contentType: string, content: string, preview: any, failed: Error | null}} Pending
- *   a message that is not acknowledged yet, or that was refused (`failed`)
+ * @typedef {{clientId: string, contentType: string, content: string, preview: any, failed: Error | null,
+ *   slowed: boolean}} Pending
+ *   a message that is not acknowledged yet, or that was refused (`failed`); `slowed`: it waits because too many were sent
  * @typedef {{participantId: string, participant: Participant, me: boolean, camera: MediaStream | null,
  *   screen: MediaStream | null, audio: MediaStream | null, screenAudio: MediaStream | null, hasCamera: boolean,
  *   hasScreen: boolean, live: boolean, speaking: boolean}} Tile

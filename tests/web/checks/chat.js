@@ -87,6 +87,20 @@ check('a refused message stays visible and does not block the next', async () =>
   equal(outbox.pending, []);
 });
 
+check('a message that was sent too fast is kept, marked and sent again when the server says', async () => {
+  const waits = [];
+  const answers = [new SdkError('too_many', 'too fast', { retryAfterS: 0.7 }), null];
+  const seen = [];
+  const outbox = new Outbox({
+    send: async ({ clientId }) => { const refusal = answers.shift(); if (refusal) throw refusal; return { message: message(1, clientId) }; },
+    wait: async (ms) => { waits.push(ms); },
+  });
+  outbox.on('change', () => seen.push(outbox.pending.map((each) => each.slowed)));
+  equal((await outbox.add({ content: 'hello' })).content, 'text 1');
+  equal(waits, [700]);
+  equal(seen, [[false], [true], []]);
+});
+
 check('a closed outbox stops trying', async () => {
   let tries = 0;
   const outbox = new Outbox({ send: async () => { tries += 1; return passing(); }, wait: async () => { outbox.close(); } });
