@@ -101,6 +101,7 @@ class NetworkBudgets:
     """Handshakes of each network. One that keeps connecting without signing in is slowed down, not refused."""
 
     _VIOLATION: Final = 50
+    _REFUSED: Final = 5
     _MOST_DEBT_S: Final = 5.0
     """So long after the last handshake the network is slowed down at most."""
     _MOST: Final = 10_000
@@ -120,6 +121,10 @@ class NetworkBudgets:
     def violation(self, network: str, now: float) -> None:
         """A connection of this network broke a limit before it signed in."""
         self._charge(network, self._VIOLATION, now)
+
+    def refused(self, network: str, now: float) -> None:
+        """A sign-in from this network was refused."""
+        self._charge(network, self._REFUSED, now)
 
     def signed_in(self, network: str, now: float) -> None:
         """Give back the charge of a handshake that led to a sign-in."""

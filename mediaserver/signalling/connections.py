@@ -113,8 +113,14 @@ class Connections:
         known.user.connections += 1
         return known.user
 
+    def refuse(self, connection: str) -> None:
+        """A sign-in was refused; the connection may try again."""
+        if (known := self._connections.get(connection)) is not None:
+            self.networks.refused(known.network, _now())
+            self.sign_out(connection)
+
     def sign_out(self, connection: str) -> None:
-        """Nobody is signed in any more, or the attempt was refused; the connection may be used once more."""
+        """Nobody is signed in any more; the connection may be used once more."""
         if (known := self._connections.get(connection)) is None:
             return
         self._release(known)

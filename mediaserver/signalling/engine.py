@@ -4,6 +4,7 @@ Engine.IO (protocol 4) carries Socket.IO packets over WebSocket, or over HTTP re
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,7 +23,10 @@ _BODY_S: Final = 10.0
 _UPGRADE_S: Final = 10.0
 _MAX_POLLS: Final = 4
 """GET requests of one connection at once: one, and some whose end has not been noticed yet."""
-_SEPARATOR: Final = b"\x1e"
+_SEPARATOR: Final = "\x1e"
+_PACKET: Final = re.compile(r"4[0-9]|[0-35-9][^\[{]{0,16}\Z")
+"""A message with a Socket.IO packet, or a packet with next to no data. engineio would read other data as JSON, of
+any depth."""
 _BODY: Final = web.RequestKey("engineio_body", bytes)
 
 
@@ -85,7 +89,7 @@ class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio 
     async def wait(self) -> Any:
         """The next packet; what cannot be one ends the connection."""
         data = await super().wait()
-        if not isinstance(data, str) or not ("0" <= data[:1] <= "9"):
+        if not isinstance(data, str) or not _PACKET.match(data):
             raise OSError("not an Engine.IO packet")
         return data
 
@@ -178,8 +182,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             raise web.HTTPRequestTimeout from None
         except asyncio.IncompleteReadError:
             raise web.HTTPBadRequest from None
-        packets = body.split(_SEPARATOR, MAX_PACKETS_PER_REQUEST)
-        if len(packets) > MAX_PACKETS_PER_REQUEST or not all(b"0" <= packet[:1] <= b"9" for packet in packets):
+        packets = body.decode(errors="replace").split(_SEPARATOR, MAX_PACKETS_PER_REQUEST)
+        if len(packets) > MAX_PACKETS_PER_REQUEST or not all(map(_PACKET.match, packets)):
             if (socket := self.sockets.get(connection.id)) is not None:
                 await socket.close(wait=False, abort=True, reason=self.reason.TRANSPORT_ERROR)
             raise web.HTTPBadRequest(text="these are not Engine.IO packets")

@@ -69,8 +69,8 @@ class Fanout:
         self.server.connections.claim(self._eio_sid(socket))
 
     def refused(self, socket: str) -> None:
-        """Nobody was signed in with it after all; the connection may try again."""
-        self.server.connections.sign_out(self._eio_sid(socket))
+        """A sign-in was refused; the connection may try again."""
+        self.server.connections.refuse(self._eio_sid(socket))
 
     def connection(self, socket: str) -> Connection | None:
         """The Engine.IO connection of a socket, with its budgets."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-_LAST_WORDS_S: Final = 0.3
+_LAST_WORDS_S: Final = 1.0
 """So long a client may read why it is cut off before the connection is reset."""
 _MOST_BUFFERED_BYTES: Final = 1 << 20
 

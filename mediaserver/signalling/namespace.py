@@ -3,6 +3,7 @@
 Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothing internal gets out."""
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS_S = 0.2
 _MAX_EVENT_NAME = 64
+_AT_ONCE = 32
+"""Sign-ins, and joins, that read documents at the same time. More wait for their turn: when hundreds of people
+come at once, as after a restart, the store is slow for each of them, and they would all run into its timeout."""
 
 
 class Signalling:
@@ -54,6 +58,7 @@ class Signalling:
         self._services: Services | None = None
         self._clients: dict[str, Client] = {}
         self._under_way: set[asyncio.Task[Answer]] = set()
+        self._sign_ins, self._joins = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
         self.refused: Counter[str] = Counter()
         """Events that were refused, by code."""
         origins = Origins(ctx.settings.http)
@@ -104,7 +109,8 @@ class Signalling:
             # A forged token must not keep a connection: only those that we have signed are looked up.
             self._ctx.tokens.verify(token, self._ctx.clock())
             self.audience.claim(sid)
-            actor = await identity.authenticate(self._ctx, token)
+            async with self._sign_ins:
+                actor = await identity.authenticate(self._ctx, token)
             self._check_budget(actor.user_id)
             if len(self._sockets_of(actor.user_id)) >= self._ctx.settings.http.max_connections_per_user:
                 raise TooMany("too_many_connections", "too many connections of one person", 10.0)
@@ -218,7 +224,8 @@ class Signalling:
             try:
                 if self._services is None:
                     raise Unavailable("starting", "the server is starting")
-                reply = await HANDLERS[type(message)](self._services, client, message)
+                async with self._turn(message):
+                    reply = await HANDLERS[type(message)](self._services, client, message)
             except Problem as problem:
                 return self._refusal(problem)
             except TimeoutError:
@@ -228,6 +235,9 @@ class Signalling:
                 error = {"code": "internal", "message": "something went wrong here"}
                 return Answer({"ok": False, "error": error})
         return Answer({"ok": True, **reply.data}, reply.then)
+
+    def _turn(self, message: ClientMessage) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._joins if isinstance(message, SessionJoin) else contextlib.nullcontext()
 
     def _refusal(self, problem: Problem) -> Answer:
         self.refused[problem.code] += 1

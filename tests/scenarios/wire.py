@@ -23,7 +23,8 @@ class Raw:
             raw = cls(socket)
             assert (await socket.receive_str()).startswith("0")
             await socket.send_str("40" + json.dumps({"token": token}))
-            assert (await socket.receive_str()).startswith("40")
+            connected = await socket.receive_str()
+            assert connected.startswith("40"), connected
             yield raw
 
     async def ask(self, event: Any, data: Any, number: int = 1) -> dict[str, Any]:

@@ -82,10 +82,25 @@ async def test_polling_bodies_are_bounded_before_signing_in(live: Live) -> None:
         assert await post(await opened(), data=b"\x1e".join([b"6"] * 65)) == 400
         assert await post(await opened(), data=b"\x1e".join([b"3"] * 40)) == 429
         assert await post(await opened(), data=b"nonsense") == 400
+        assert await post(await opened(), data=b"4" + b"[" * 8000) == 400
+        assert await post(await opened(), data=b"2" + b"[" * 8000) == 400
+        assert await post(await opened(), data=b"4\xff") == 400
         assert await post(await opened(), data=b"x" * 10, headers={"Content-Encoding": "gzip"}) == 415
         assert await post(await opened(), data=b"3") == 200
     await until(lambda: len(server.eio.sockets) == 2)  # the last two
     assert server.connections.abuses == {"too_large": 1, "flood": 1}
+
+
+@pytest.mark.parametrize("packet", ["4" + "[" * 5000, "2" + "[" * 5000, "4", "", "²", "b4"])
+async def test_what_is_no_packet_ends_the_connection_without_a_trace(
+    live: Live, packet: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = live.signalling.audience.server
+    async with aiohttp.ClientSession() as http, http.ws_connect(f"{live.url}{PATH}websocket") as ws:
+        await ws.send_str(packet)
+        await close_code(ws)
+    await until(lambda: not server.eio.sockets and not server.eio._pings)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_an_upgrade_happens_once_at_a_time(live: Live) -> None:
