@@ -14,6 +14,8 @@ from mediaserver.media import srtp
 from mediaserver.media.core.dtls_records import packed, records
 from mediaserver.media.dtls import Dtls, DtlsServer
 from mediaserver.media.messages import Fingerprint
+from tests.fuzz.corpus import SEEDS
+from tests.fuzz.targets.dtls import datagrams
 from tests.media.peers import until
 
 Arrange = Callable[[list[bytes]], list[bytes]]
@@ -123,6 +125,25 @@ async def test_a_large_client_hello_in_fragments_is_understood(server: DtlsServe
     assert theirs is not None
     packet = b"\x80\x60\x00\x01" + bytes(8) + b"payload"
     assert theirs.sessions[0].unprotect(client.keys[0].sessions[1].protect(packet)) == packet
+
+
+@pytest.mark.parametrize("browser", ["chromium_156", "firefox_153"])
+@pytest.mark.parametrize("turned", [False, True])
+async def test_client_hellos_of_browsers_are_answered_in_any_order(
+    server: DtlsServer, browser: str, turned: bool
+) -> None:
+    """As they were sent with an X25519MLKEM768 key share: two fragments in two datagrams."""
+    sent = list(datagrams((SEEDS / "dtls" / f"{browser}.bin").read_bytes()))
+    assert len(sent) == 2 and sum(map(len, sent)) > 1400
+    answers: list[bytes] = []
+    dtls = Dtls(server, answers.append, lambda keys: None, lambda reason: None)
+    dtls.start(fingerprints())
+    for datagram in sent[::-1] if turned else sent:
+        assert dtls.receive(datagram, "192.0.2.1")
+    await until(lambda: answers, 2)
+    kinds = [record.body[0] for record in records(answers[0])]
+    assert kinds == [2, 11, 12, 13, 14], "ServerHello to ServerHelloDone"
+    dtls.close()
 
 
 async def test_several_fragments_in_a_datagram_are_understood(server: DtlsServer) -> None:
