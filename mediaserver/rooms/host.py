@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mediaserver.base.errors import Unavailable
@@ -19,6 +19,7 @@ from mediaserver.rooms.chat_relay import ChatRelay
 from mediaserver.rooms.lane import Job, Lane
 from mediaserver.rooms.members import Person
 from mediaserver.rooms.negotiation import Link
+from mediaserver.rooms.offer_reader import OfferReader
 from mediaserver.rooms.ports import Audience, Recorder, Worker, Workers
 from mediaserver.rooms.resume import Since
 from mediaserver.rooms.room import Room, RoomClosed, Rules
@@ -51,6 +52,7 @@ class Surroundings:
     recorder: Recorder
     addresses: tuple[str, ...]
     """Announced in every answer."""
+    offers: OfferReader = field(default_factory=OfferReader)
 
 
 class Host:
@@ -63,7 +65,7 @@ class Host:
         self._clock = asyncio.get_running_loop().time
         self.room = Room(session, epoch, Rules(settings.rooms.capacity, settings.rooms.grace_s), self._clock())
         self.video_codec: VideoCodec = settings.media.video_codec
-        self.addresses = around.addresses
+        self.addresses, self.offers = around.addresses, around.offers
         self.actors: dict[str, Actor] = {}
         """Who is behind each participant."""
         self.links: dict[str, Link] = {}

@@ -15,8 +15,8 @@ from mediaserver.media import messages as m
 from mediaserver.rooms import effects as fx
 from mediaserver.rooms.members import KIND_OF, Member
 from mediaserver.rooms.ports import Worker
-from mediaserver.rooms.sdp import Section, bad_sdp, read_offer
-from mediaserver.rooms.sdp_answer import Accepted, Endpoint, SlotSource, accept, transport_section, write_answer
+from mediaserver.rooms.sdp import Section, bad_sdp
+from mediaserver.rooms.sdp_answer import Accepted, Endpoint, SlotSource, write_answer
 
 if TYPE_CHECKING:
     from mediaserver.rooms.host import Host
@@ -58,9 +58,8 @@ async def _negotiate(
     link = host.links.get(participant)
     if generation < member.generation or (generation == member.generation and link is None):
         raise Conflict("stale_generation", f"number this connection higher than {member.generation}")
-    offer = read_offer(sdp)
-    accepted = accept(offer, host.video_codec)
-    remote = transport_section(offer)
+    offer = await host.offers.read(sdp, host.video_codec)
+    accepted, remote = offer.accepted, offer.transport
     _check_tracks(host, member, accepted, sources)
     fresh = link is None or generation > link.generation
     if link is None or fresh:

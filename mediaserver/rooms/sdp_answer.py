@@ -153,20 +153,22 @@ def _h264_rank(form: Format) -> int | None:
 
 def _with_codec(section: Section, chosen: Format, role: Role) -> Accepted:
     allowed = _SLOT_FEEDBACK if role == "slot" else _TRACK_FEEDBACK
-    feedback = tuple(f for f in allowed if f in chosen.feedback)
+    offered = set(section.feedback_of(chosen.payload_type))
+    feedback = tuple(kind for kind in allowed if kind in offered)
     simulcast = tuple(section.simulcast_send) if role == "track" else ()
     fid = {
         group[1]: group[0] for semantics, group in section.ssrc_groups if semantics == "FID" and len(group) == 2
     }
     # With simulcast the order of SSRCs says nothing about rids; without rids they are all that old clients tell.
     ssrcs = tuple(s for s in section.ssrcs if s not in fid) if role == "track" and not simulcast else ()
+    told, sending = set(ssrcs), {rid.id for rid in section.rids if rid.direction == "send"}
     return Accepted(
         section.mid, section.kind, role,
         codec=_codec(section, chosen, "nack" in feedback),
         fmtp=_answered_fmtp(chosen), feedback=feedback,
         extensions=tuple(_extensions(section, role)),
-        rids=tuple(rid for rid in simulcast if any(r.id == rid and r.direction == "send" for r in section.rids)),
-        ssrcs=ssrcs, rtx_ssrcs={rtx: primary for rtx, primary in fid.items() if primary in ssrcs},
+        rids=tuple(rid for rid in simulcast if rid in sending),
+        ssrcs=ssrcs, rtx_ssrcs={rtx: primary for rtx, primary in fid.items() if primary in told},
         protocol=section.protocol, rtcp_rsize=section.rtcp_rsize,
     )  # fmt: skip
 

@@ -1,0 +1,3 @@
+from tests.rooms.conftest import endpoint
+
+__all__ = ["endpoint"]
