@@ -1,10 +1,12 @@
 """Bytes and query strings become typed objects, strictly: no coercion, no unknown field, every fault named."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin
+from itertools import islice
+from typing import Annotated, Any, Final, NoReturn, TypeVar, get_args, get_origin
 
 from aiohttp import web
 from multidict import MultiMapping
@@ -14,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from mediaserver.base.errors import BadRequest, FieldError, Invalid, NotFound, TooLarge, UnsupportedMedia
 from mediaserver.base.faults import in_words
 from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.json_values import has_more_values
 from mediaserver.domain.document import RULE
 
 M = TypeVar("M", bound=BaseModel)
@@ -22,6 +25,13 @@ _ID = re.compile(ID_PATTERN)
 _JSON = "application/json"
 PATCH_TYPES = (_JSON, "application/merge-patch+json")
 _DEEPEST = 32
+MAX_VALUES: Final = 6_000
+"""List items and object members in a body. 200 quizzes with ten options and ten answers, the most of all, are
+5,400."""
+_INLINE_BYTES: Final = 256 * 1024
+"""Larger bodies are parsed in a thread: the event loop has its turns in between."""
+MAX_FAULTS: Final = 500
+"""Faults that are named one by one; a body with more is refused as a whole."""
 LARGEST = 2**53 - 1
 LARGEST_BODY = 1 << 20
 SMALL_BODY = 8 * 1024
@@ -55,12 +65,16 @@ def checked_id(text: str) -> str:
 
 async def parse_body(model: type[M], request: web.Request, limit: int = LARGEST_BODY) -> M:
     """The JSON body as `model`. BadRequest `malformed`, UnsupportedMedia, Invalid, TooLarge."""
-    return validate(model, await _read_object(request, (_JSON,), limit))
+    raw = await _read(request, (_JSON,), limit)
+    if len(raw) > _INLINE_BYTES:
+        return await asyncio.to_thread(lambda: validate(model, parse_object(raw)))
+    return validate(model, parse_object(raw))
 
 
 async def parse_patch(request: web.Request, limit: int = LARGEST_BODY) -> dict[str, Any]:
     """The JSON body as a merge patch: an object of any shape."""
-    return await _read_object(request, PATCH_TYPES, limit)
+    raw = await _read(request, PATCH_TYPES, limit)
+    return parse_object(raw) if len(raw) <= _INLINE_BYTES else await asyncio.to_thread(parse_object, raw)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
@@ -124,10 +138,12 @@ def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) 
     """`data` (JSON types) as `model`, strictly. Invalid names every bad field by its wire name."""
     try:
         # Through JSON, because only there strict validation takes a list for a tuple. Python's names are for us.
-        return model.model_validate_json(json.dumps(data), strict=True, by_alias=True, by_name=False)
+        text = json.dumps(data, ensure_ascii=False).encode()
+        return model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
+    except UnicodeEncodeError:
+        halves = islice(_half_characters(data), MAX_FAULTS)
+        raise Invalid("invalid", detail, [FieldError(loc, "must be Unicode text") for loc in halves]) from None
     except ValidationError as error:
-        if halves := [FieldError(loc, "must be Unicode text") for loc in _half_characters(data)]:
-            raise Invalid("invalid", detail, halves) from None
         _refuse(error, data, detail)
 
 
@@ -144,10 +160,17 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-async def _read_object(request: web.Request, types: Sequence[str], limit: int) -> dict[str, Any]:
+async def _read(request: web.Request, types: Sequence[str], limit: int) -> bytes:
     if request.content_type not in types:
         raise UnsupportedMedia("unsupported_media_type", f"the body must be {' or '.join(types)}")
-    raw = await read_body(request, limit)
+    return await read_body(request, limit)
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object, bounded in its number of values and its depth. BadRequest `malformed`, Invalid."""
+    if has_more_values(raw, MAX_VALUES):
+        # Whether it is valid JSON otherwise is not found out.
+        raise BadRequest("malformed", f"the body has more than {MAX_VALUES:,} values")
     try:
         # RFC 8259 section 8.1: UTF-8 and no other encoding.
         data = json.loads(raw.decode(), parse_constant=_no_constant, parse_int=_int, parse_float=_float)
@@ -208,6 +231,9 @@ def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
 
 
 def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoReturn:
+    if error.error_count() > MAX_FAULTS:
+        fault = FieldError("", f"has more than {MAX_FAULTS} faults")
+        raise Invalid("invalid", detail, [fault]) from None
     found: dict[str, dict[str, None]] = {}
     faults = error.errors(include_url=False)
     for one in faults:

@@ -92,7 +92,7 @@ def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
 def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
     names = {info.alias or name: name for name, info in model.model_fields.items()}
-    unknown = [FieldError(name, UNKNOWN_FIELD) for name in patch if name not in names]
+    unknown = [FieldError(name, UNKNOWN_FIELD) for name in patch if name not in names][: bodies.MAX_FAULTS]
     current = {alias: value for alias, value in before.to_wire().items() if alias in names}
     known = {name: value for name, value in patch.items() if name in names}
     try:

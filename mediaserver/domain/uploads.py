@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from mediaserver.domain.document import Document, Index, Moment, Reference, Value
+from mediaserver.domain.text import normalized
 
 KEY_PREFIX = "uploads"
 INCOMING_PREFIX = "incoming"
@@ -87,9 +88,7 @@ class Upload(Document):
 def display_name(name: str) -> str:
     """The file's name as people see it: no directories, nothing invisible, not too long."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(
-        " ."
-    )
+    plain = "".join(c for c in normalized("NFC", last) if unicodedata.category(c)[0] != "C").strip(" .")
     if len(plain) <= _MAX_NAME:
         return plain or "file"
     stem, dot, extension = plain.rpartition(".")
@@ -102,7 +101,7 @@ def display_name(name: str) -> str:
 
 def object_key(upload_id: str, name: str) -> str:
     """`uploads/{id}/{name}` with a name that every file system and URL bears and that is not the thumbnail's."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    ascii_name = normalized("NFKD", name).encode("ascii", "ignore").decode()
     safe = _UNSAFE.sub("-", ascii_name).strip("-.")
     safe = safe[-100:].strip("-.") or "file"
     return f"{KEY_PREFIX}/{upload_id}/{'_' if safe.lower() == _THUMBNAIL else ''}{safe}"

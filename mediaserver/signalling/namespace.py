@@ -189,7 +189,7 @@ class Signalling:
         if wait_s := connection.wait_s(now):
             raise TooMany("too_many", "too many events; wait a moment", wait_s)
         try:
-            message = _parse(name, arguments)
+            message = parse_event(name, arguments)
         except Invalid:
             self.charge(client, costs.INVALID)
             raise
@@ -254,7 +254,8 @@ def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
     return ids
 
 
-def _parse(name: str, arguments: list[Any]) -> ClientMessage:
+def parse_event(name: str, arguments: list[Any]) -> ClientMessage:
+    """An event's name and arguments as its message. Invalid names every bad field."""
     model = CLIENT_MESSAGES.get(name)
     if model is None:
         raise Invalid("unknown_event", f"there is no event {name[:_MAX_EVENT_NAME]!r}")

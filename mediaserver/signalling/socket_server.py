@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import socketio
 from aiohttp import web
@@ -17,6 +17,7 @@ from engineio.async_socket import AsyncSocket
 from socketio import packet
 
 from mediaserver.base.errors import StartError
+from mediaserver.base.json_values import has_more_values
 from mediaserver.base.settings import SignallingSettings
 from mediaserver.signalling.connections import Abuse, Connections
 from mediaserver.signalling.engine import EngineServer, EngineWebSocket, OutQueue
@@ -24,6 +25,8 @@ from mediaserver.signalling.metered_websocket import POLICY_VIOLATION, TOO_LARGE
 
 log = logging.getLogger(__name__)
 
+MAX_VALUES: Final = 1000
+"""List items and object members in a packet; a subscription of 70 slots, the largest of all, has 563."""
 _BINARY = (str(packet.BINARY_EVENT), str(packet.BINARY_ACK))
 
 ClientEvent = Callable[[str, str, list[Any]], Awaitable["Answer | asyncio.Task[Answer]"]]
@@ -36,6 +39,14 @@ class Answer:
 
     data: dict[str, Any]
     then: Callable[[], None] | None = None
+
+
+def check_packet(data: Any) -> None:
+    """Raise ValueError for a packet that is none of this protocol or would take long to parse."""
+    if not isinstance(data, str) or data[:1] in _BINARY:
+        raise ValueError("this protocol has no binary events")
+    if has_more_values(data.encode("utf-8", "surrogatepass"), MAX_VALUES):
+        raise ValueError("no event has so many values")
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
@@ -79,8 +90,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if connection is None or connection.over:
             return
         try:
-            if not isinstance(data, str) or data[:1] in _BINARY:
-                raise ValueError("this protocol has no binary events")
+            check_packet(data)
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             log.debug("a malformed packet ends a connection", extra={"error": type(error).__name__})

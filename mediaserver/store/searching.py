@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mediaserver.domain.text import normalized
+
 MOST_WORDS = 20
 LONGEST_WORD = 100
 NOTHING: Mapping[str, Any] = {"_id": {"$in": []}}
@@ -29,7 +31,7 @@ def search_filter(words: str, has_text: bool, fields: Sequence[str]) -> Mapping[
 
 def _words(text: str) -> list[str]:
     """Runs of letters, digits, marks and underscores, each once."""
-    composed = unicodedata.normalize("NFC", text[: MOST_WORDS * (LONGEST_WORD + 1) * 4])
+    composed = normalized("NFC", text[: MOST_WORDS * (LONGEST_WORD + 1) * 4])
     separated = "".join(character if _belongs_to_words(character) else " " for character in composed)
     distinct = {word.casefold(): word[:LONGEST_WORD] for word in reversed(separated.split())}
     return list(reversed(distinct.values()))[:MOST_WORDS]

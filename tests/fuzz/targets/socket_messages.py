@@ -5,7 +5,7 @@ from typing import Any
 
 from mediaserver.base.errors import Invalid
 from mediaserver.signalling.messages import CLIENT_MESSAGES
-from mediaserver.signalling.namespace import _error, _parse
+from mediaserver.signalling.namespace import _error, parse_event
 from tests.fuzz.target import Target
 
 EVENTS = sorted(CLIENT_MESSAGES)
@@ -54,12 +54,12 @@ class Shape:
 
 def received(event: str, argument: Any) -> None:
     try:
-        message = _parse(event, argument if isinstance(argument, list) else [argument])
+        message = parse_event(event, argument if isinstance(argument, list) else [argument])
     except Invalid as refused:
         assert len(json.dumps(_error(refused))) < 64_000
         return
     assert message.event == event
-    again = _parse(event, [json.loads(message.model_dump_json(by_alias=True, exclude_unset=True))])
+    again = parse_event(event, [json.loads(message.model_dump_json(by_alias=True, exclude_unset=True))])
     assert again == message
 
 
