@@ -125,8 +125,7 @@ async def refresh(ctx: Context, token: str) -> SignedIn:
     """
     now, used = ctx.clock(), tokens.hash_token(token)
     login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
-    known = login is not None and used in (login.token_hash, login.previous_hash)
-    if login is None or not (known or tokens.was_issued(ctx.secrets.jwt_key, token)):
+    if login is None or not _was_issued(ctx, login, token):
         raise _login_over()
     user = await ctx.users.find_one({"_id": login.user_id})
     if user is not None and not user.active:
@@ -141,9 +140,13 @@ async def refresh(ctx: Context, token: str) -> SignedIn:
 
 
 async def logout(ctx: Context, token: str) -> None:
-    """End the login of a refresh token and its sockets; nothing happens when it is over already."""
+    """End the login of a refresh token and its sockets; nothing happens when it is over already.
+
+    A token that was used up will do, since its reuse would end the login too: the client may not have got the
+    answer with the newest one.
+    """
     login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
-    if login is not None and login.token_hash == tokens.hash_token(token):
+    if login is not None and _was_issued(ctx, login, token):
         await end_login(ctx, login)
 
 
@@ -240,6 +243,12 @@ async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
     if taken:
         faults = [FieldError(name, "is taken") for name in taken]
         raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)
+
+
+def _was_issued(ctx: Context, login: Login, token: str) -> bool:
+    """Whether this server issued the token for this login. `token` names the login."""
+    known = tokens.hash_token(token) in (login.token_hash, login.previous_hash)
+    return known or tokens.was_issued(ctx.secrets.jwt_key, token)
 
 
 async def _device_of_old_login(ctx: Context, user: User, login: Login) -> str | None:

@@ -145,6 +145,13 @@ async def test_of_refreshes_at_once_one_successor_is_good(world: World) -> None:
     assert len({one.refresh_token for one in results}) == 5
 
 
+async def test_signing_out_works_also_when_the_last_refresh_was_not_answered(world: World) -> None:
+    ada = await register(world)
+    await identity.refresh(world.ctx, ada.refresh_token)
+    await identity.logout(world.ctx, ada.refresh_token)
+    assert world.happened(LoginRevoked) == [LoginRevoked(ada.user.id, ada.actor.login_id)]
+
+
 @pytest.mark.parametrize("rest", ["garbage", "", "x" * 43, "x" * 43 + "." + "y" * 22, "\ud800", "é.ü"])
 async def test_garbage_with_the_id_of_a_login_ends_nothing(world: World, rest: str) -> None:
     ada = await register(world)
