@@ -223,7 +223,7 @@ async def _start(
     tls = _tls(settings)
     server = WebServer(app, settings.http, descriptors, tls.context if tls else None)
     metrics = CollectorRegistry()
-    gauges = Gauges(rooms, signalling, workers, server.guard, bus)
+    gauges = Gauges(rooms, signalling, workers, server.guard, context.passwords.turns, bus)
     metrics.register(gauges)
     await stack.enter_async_context(_running("gauges", gauges.run))
     signalling.attach(app)

@@ -15,6 +15,7 @@ from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
+from mediaserver.usecases.hashing_turns import HashingTurns
 
 _EVERY_S: Final = 2.0
 
@@ -28,10 +29,11 @@ class Gauges(Collector):
         signalling: Signalling,
         workers: MediaWorkers,
         guard: Guard[HttpConnection],
+        turns: HashingTurns,
         bus: RedisBus | None = None,
     ) -> None:
         self._rooms, self._signalling, self._workers, self._bus = rooms, signalling, workers, bus
-        self._guard = guard
+        self._guard, self._turns = guard, turns
         self._stats: dict[int, Stats] = {}
 
     async def run(self) -> None:
@@ -52,6 +54,14 @@ class Gauges(Collector):
         slow = self._signalling.audience.too_slow
         yield GaugeMetricFamily("mediaserver_sockets_too_slow", "Connections closed for not keeping up", slow)
         yield from self._of_limits()
+        yield GaugeMetricFamily(
+            "mediaserver_sign_ins_waiting",
+            "Sign-ins that wait for their password to be checked",
+            self._turns.waiting,
+        )
+        yield CounterMetricFamily(
+            "mediaserver_sign_ins_busy", "Sign-ins refused because too many waited", self._turns.refused
+        )
         lost = CounterMetricFamily(
             "mediaserver_redis_dropped", "Messages for other nodes that never left", labels=["channel"]
         )

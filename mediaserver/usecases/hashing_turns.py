@@ -30,6 +30,12 @@ class HashingTurns:
         self._known = RoundRobinQueue[Waiter](_MAX_WAITING, _MAX_PER_SOURCE)
         self._unknown = RoundRobinQueue[Waiter](_MAX_WAITING, _MAX_PER_SOURCE)
         self._known_in_a_row = 0
+        self.refused = 0
+        """How many got no turn: too many waited, or for too long."""
+
+    @property
+    def waiting(self) -> int:
+        return len(self._known) + len(self._unknown)
 
     @asynccontextmanager
     async def turn(self, source: str, known: bool) -> AsyncIterator[None]:
@@ -47,15 +53,15 @@ class HashingTurns:
         waiter: Waiter = asyncio.get_running_loop().create_future()
         displaced = queue.push(source, waiter)
         if displaced is waiter:
-            raise _busy()
+            raise self._busy()
         if displaced is not None and not displaced.done():
-            displaced.set_exception(_busy())
+            displaced.set_exception(self._busy())
         try:
             async with asyncio.timeout(self._max_wait_s):
                 await waiter
         except TimeoutError:
             self._give_up(source, queue, waiter)
-            raise _busy() from None
+            raise self._busy() from None
         except asyncio.CancelledError:
             self._give_up(source, queue, waiter)
             raise
@@ -80,6 +86,8 @@ class HashingTurns:
         self._known_in_a_row = 0
         return self._unknown.pop()
 
-
-def _busy() -> Unavailable:
-    return Unavailable("busy", "Too many people are signing in at once. Try again in a moment.", _RETRY_AFTER_S)
+    def _busy(self) -> Unavailable:
+        self.refused += 1
+        return Unavailable(
+            "busy", "Too many people are signing in at once. Try again in a moment.", _RETRY_AFTER_S
+        )

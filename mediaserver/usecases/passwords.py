@@ -36,13 +36,13 @@ class Passwords:
             type=Type.ID,
         )
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2", initializer=_yield_to_media)
-        self._turns = HashingTurns(_THREADS, settings.sign_in_wait_s)
+        self.turns = HashingTurns(_THREADS, settings.sign_in_wait_s)
         self._nobody = self._hasher.hash("nobody has this password")
 
     def turn(self, source: str = "", *, known: bool = False) -> AbstractAsyncContextManager[None]:
         """Hold one of the few turns to hash. `source` is the client's address or user: sources take turns;
         `known`: a known device or a signed-in user, who are served first. Raises: Unavailable("busy")."""
-        return self._turns.turn(source, known)
+        return self.turns.turn(source, known)
 
     async def hash(self, password: str) -> str:
         return await self._run(self._hasher.hash, _bytes(password))

@@ -68,6 +68,8 @@ async def test_strangers_who_guess_disturb_neither_the_owner_nor_a_bystander(gua
             watching.result().assert_undisturbed(quiet)
             assert set(statuses) <= {401, 429, 503}, statuses
             await wait_until(lambda: statuses.get(429, 0) > 20, 30, "strangers are refused without hashing")
+            async with home.get(f"{guarded.url}/metrics") as answer:
+                assert "mediaserver_sign_ins_waiting" in await answer.text()
             status, body = await post(away, guarded, "login", RIGHT)
             assert (status, body["code"]) == (429, "confirmation_required")
             assert (await post(away, guarded, "login-link", {"login": "owner"}))[0] == 202

@@ -81,6 +81,7 @@ async def test_who_waits_too_long_is_refused_and_takes_no_turn() -> None:
             async with turns.turn("b", known=False):
                 pass
         assert busy.value.code == "busy" and busy.value.retry_after_s > 0
+        assert (turns.refused, turns.waiting) == (1, 0)
     async with turns.turn("b", known=False):
         pass
 
