@@ -21,6 +21,7 @@ MAX_PACKETS_PER_REQUEST: Final = 64
 """Of a polling client; browsers send what has gathered while the last request was under way."""
 _BODY_S: Final = 10.0
 _UPGRADE_S: Final = 10.0
+_LAST_WORDS_S: Final = 0.2
 _MAX_POLLS: Final = 4
 """GET requests of one connection at once: one, and some whose end has not been noticed yet."""
 _SEPARATOR: Final = "\x1e"
@@ -155,8 +156,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             await asyncio.sleep(delay_s)
 
     async def _poll(self, request: web.Request, connection: Connection) -> Any:
-        if connection.polls >= _MAX_POLLS or not self.connections.charge(connection, POLL):
+        if connection.polls >= _MAX_POLLS:
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
+        await self._charge(connection, POLL)
         connection.polls += 1
         try:
             return await super().handle_request(request)
@@ -173,8 +175,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         if length > connection.message_limit:
             self.connections.abuse(connection, "too_large")
             raise web.HTTPRequestEntityTooLarge(connection.message_limit, length)
-        if not self.connections.charge(connection, frame_cost(length)):
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
+        await self._charge(connection, frame_cost(length))
         try:
             async with asyncio.timeout(_BODY_S):
                 body = await request.content.readexactly(length)
@@ -187,9 +188,14 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             if (socket := self.sockets.get(connection.id)) is not None:
                 await socket.close(wait=False, abort=True, reason=self.reason.TRANSPORT_ERROR)
             raise web.HTTPBadRequest(text="these are not Engine.IO packets")
-        if not self.connections.charge(connection, (len(packets) - 1) * frame_cost(0)):
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
+        await self._charge(connection, (len(packets) - 1) * frame_cost(0))
         return body
+
+    async def _charge(self, connection: Connection, cost: float) -> None:
+        if not self.connections.charge(connection, cost):
+            # A poll that waits is answered with the reason: a client that sees the refusal first may give it up.
+            await asyncio.sleep(_LAST_WORDS_S)
+            raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
 
 
 class _Input:

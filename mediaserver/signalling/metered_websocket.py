@@ -45,7 +45,7 @@ class MeteredWebSocket(web.WebSocketResponse):
 
     def cut(self, last: bytes, code: int) -> None:
         """Write `last` and a close frame, read nothing more, and reset the connection a moment later."""
-        if (transport := self.transport) is None:
+        if (transport := self.transport) is None or transport.is_closing():
             return
         if transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
             transport.write(last + b"\x88\x02" + code.to_bytes(2, "big"))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -78,6 +79,8 @@ async def test_two_thousand_strangers_keep_nobody_out(server: Server) -> None:
         await asyncio.gather(*(come(http, 500) for http in strangers))
         more = [asyncio.create_task(come(http, 100_000)) for http in strangers]
         attacked_s = await all_connect(server, tokens)
+        async with strangers[0].get(f"{server.url}/metrics") as metrics:
+            assert re.search(r"^mediaserver_sockets_evicted_total [1-9]\d{3}", await metrics.text(), re.MULTILINE)
         assert not any(task.done() for task in more)
         for task in more:
             task.cancel()

@@ -155,6 +155,18 @@ async def test_connecting_again_does_not_reset_the_users_budget(live: Live) -> N
         assert await connect_refusal(http, live.url, mia.token) == "too_many"
 
 
+@pytest.mark.parametrize("overrides", [SMALL])
+async def test_a_flood_over_polling_ends_with_a_reason_too(live: Live) -> None:
+    mia = await (await live.user("mia")).connect(transports=["polling"])
+    for number in range(100):
+        await mia.socket.emit("chat.typing", {})
+        if number % 30 == 29:  # more than 64 in one request would be refused for that alone
+            await asyncio.sleep(0.1)
+    assert (await mia.hears("session.closing"))["reason"] == "flood"
+    await until(lambda: live.signalling.connections == 0)
+    await until(lambda: not live.signalling.audience.server.eio.sockets)
+
+
 @pytest.mark.parametrize("overrides", [{"signalling.user_event_burst": "30"}])
 async def test_all_connections_of_a_user_share_one_budget(live: Live) -> None:
     mia = await live.connected("mia")

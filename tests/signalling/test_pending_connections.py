@@ -137,6 +137,25 @@ async def test_a_full_queue_closes_the_oldest_stranger_and_refuses_nobody(live: 
     await until(lambda: len(server.eio.sockets) <= 7)
 
 
+@pytest.mark.parametrize(
+    "overrides", [{"signalling.max_pending_connections": "5", "http.trusted_proxies": "127.0.0.1"}]
+)
+async def test_the_address_is_the_one_that_a_trusted_proxy_names(live: Live) -> None:
+    server = live.signalling.audience.server
+    async with aiohttp.ClientSession() as http:
+        path = f"{live.url}{PATH}websocket"
+        async with http.ws_connect(path, headers={"X-Forwarded-For": "2001:db8:0:1::1"}) as honest:
+            await honest.receive_str()
+            for number in range(20):
+                forwarded = {"X-Forwarded-For": f"203.0.113.9, 2001:db8::{number:x}"}  # all of one /64
+                async with http.get(f"{live.url}{PATH}polling", headers=forwarded) as answer:
+                    assert answer.status == 200
+            assert server.connections.evicted == 16
+            await honest.send_str("3")
+            assert any(each.network == "2001:db8:0:1::/64" for each in server.connections._connections.values())
+            assert len(server.connections.pending) == 5
+
+
 async def test_a_connection_that_ends_during_its_sign_in_is_not_counted(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
