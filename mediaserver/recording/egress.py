@@ -284,6 +284,8 @@ class Egress:
         for recording in decision.withdraw:
             self._event("recording_warning", {"recording": recording, "in_s": None})
         for recording in decision.stop:
+            self._end_files(recording)
+            await self._flush(sync=False)  # all that came is in the journals before they may be composed
             await self._give_up(recording, "disk_reserve", "it would use the disk that is reserved for others")
 
 

@@ -10,6 +10,7 @@ from mediaserver.base.errors import Unavailable
 from mediaserver.media import tapframe
 from mediaserver.recording.capture import Capture
 from mediaserver.recording.egress import Egress
+from mediaserver.recording.journal import END, Journal
 
 MB = 1_000_000
 RESERVE = 100 * MB
@@ -81,6 +82,8 @@ async def test_the_runaway_is_warned_and_stopped_and_the_other_goes_on(recorder:
     await recorder.egress.look_at_disk(1061.0)
     [(name, body)] = recorder.told[1:]
     assert (name, body["recording"], body["reason"]) == ("recording_failed", "runaway", "disk_reserve")
+    [written] = Capture(recorder.captures / "runaway").journals()
+    assert [record.kind for record in Journal(written.read_bytes())][-1] == END
     stopped = Capture(recorder.captures / "runaway").stopped()
     assert stopped is not None and stopped.reason == "disk_reserve"
     status = await recorder.egress.handle("status", {})
