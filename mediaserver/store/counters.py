@@ -16,7 +16,7 @@ from mediaserver.base.errors import Unavailable
 from mediaserver.store.counting_windows import WindowTable
 
 _MAX_KEYS: Final = 50_000
-"""Of each kind. A window takes about 400 bytes, so a kind takes up to 20 MB."""
+"""Of each kind. A window takes about 300 bytes, so a kind takes up to 15 MB."""
 _NO_LIMIT: Final = 2**31 - 1
 
 
