@@ -101,7 +101,7 @@ async def login(
     key = folded(name)
     user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
     device = await devices.recognise(ctx, user, device_token)
-    one = login_attempts.attempt(ctx, key, user is not None, address, device)
+    one = login_attempts.attempt(ctx, key, user, address, device)
     await login_attempts.require_allowed(ctx, one)  # before it waits for a turn
     # Few at once, and counted before the next: many parallel guesses are not more than the same one by one.
     async with ctx.passwords.turn(one.network, known=device is not None):

@@ -19,6 +19,7 @@ from typing import Final
 from mediaserver.base.errors import TooMany
 from mediaserver.base.networks import client_network
 from mediaserver.domain.devices import KnownDevice
+from mediaserver.domain.users import User
 from mediaserver.store.counters import Verdict
 from mediaserver.usecases import devices
 from mediaserver.usecases.context import Context
@@ -38,16 +39,18 @@ class Attempt:
     """One try to sign in, as it is counted."""
 
     account: str
-    """From `account_key`."""
+    """From `account_key`, and the epoch."""
     network: str
     """The client's address, or its /64."""
     device: KnownDevice | None
     """The account's known device that tries."""
 
 
-def attempt(ctx: Context, name: str, exists: bool, address: str, device: KnownDevice | None) -> Attempt:
-    """`name` is folded."""
-    return Attempt(account_key(ctx.secrets.jwt_key, name, exists), client_network(address), device)
+def attempt(ctx: Context, name: str, user: User | None, address: str, device: KnownDevice | None) -> Attempt:
+    """`name` is folded. Counting begins anew with the person's login epoch, which another password begins: what
+    was guessed before was the old one."""
+    key = account_key(ctx.secrets.jwt_key, name, user is not None)
+    return Attempt(f"{key}.{user.login_epoch if user else 0}", client_network(address), device)
 
 
 def account_key(key: bytes, name: str, exists: bool) -> str:
@@ -109,12 +112,6 @@ async def count_failure(ctx: Context, one: Attempt) -> None:
 async def count_success(ctx: Context, one: Attempt) -> None:
     """Each costs a hash too, so one account may not sign in without end."""
     await ctx.counters.hit(f"login-success:{one.account}", ctx.settings.auth.sign_ins_per_minute, MINUTE_S)
-
-
-async def forget_failures(ctx: Context, names: list[str]) -> None:
-    """Let unknown devices try again: the account that has these names got another password."""
-    for name in names:
-        await ctx.counters.reset(f"login-account:{account_key(ctx.secrets.jwt_key, name, exists=True)}")
 
 
 def refuse_if_exceeded(verdict: Verdict) -> None:

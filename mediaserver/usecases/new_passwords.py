@@ -3,11 +3,10 @@
 The password, the end of the other logins and the use of a letter's token are one write to the person.
 """
 
-import contextlib
 from datetime import timedelta
 from typing import Any
 
-from mediaserver.base.errors import Conflict, Gone, Unavailable
+from mediaserver.base.errors import Conflict, Gone
 from mediaserver.base.networks import client_network
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.users import User, folded, is_login_email
@@ -18,7 +17,6 @@ from mediaserver.usecases.login_attempts import (
     HOUR_S,
     MINUTE_S,
     account_key,
-    forget_failures,
     refuse_if_exceeded,
 )
 
@@ -123,9 +121,6 @@ def _setting(ctx: Context, password_hash: str) -> dict[str, Any]:
 async def _tell(ctx: Context, user: User) -> None:
     ctx.mail.send(letters.password_changed(ctx.settings, user, ctx.clock()))
     await revocations.rights_changed(ctx, user)
-    # What was guessed so far was another password: its owner may sign in with the new one on any device.
-    with contextlib.suppress(Unavailable):  # the password is changed all the same
-        await forget_failures(ctx, [user.username_folded, user.email_folded])
 
 
 def _over() -> Gone:

@@ -267,6 +267,9 @@ async def test_another_password_lets_unknown_devices_in_again(strict: World) -> 
     token = (await strict.letters())[-1].text.partition("/#/reset/")[2].split()[0]
     await new_passwords.confirm(strict.ctx, token, "a better one", AWAY)
     await identity.login(strict.ctx, "ada", "a better one", AWAY)
+    for n in range(10):
+        assert (await refusal(strict, "ada", f"198.51.100.{n}")).code == "wrong_login", "counted anew"
+    assert (await refusal(strict, "ada", AWAY)).code == "confirmation_required"
 
 
 async def test_an_account_knows_a_bounded_number_of_devices_and_keeps_those_in_use(world: World) -> None:
