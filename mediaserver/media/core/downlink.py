@@ -27,6 +27,8 @@ HIGH_LOSS: Final = 0.10
 LOSS_PATIENCE_S: Final = 2.0
 LOW_LOSS: Final = 0.03
 REPORTED_PACKETS: Final = 10
+REPORT_S: Final = 1.5
+"""A report counts for at most this long before it came."""
 JUDGE_S: Final = 0.9
 """Losses are judged after this time, once this many packets were reported on."""
 NACKED_PACKETS: Final = 8
@@ -35,6 +37,9 @@ PACKET_BYTES: Final = 1200
 """While more is tried, this share of packets asked for again (counted as this large) means that it has failed."""
 SETTLE_S: Final = 2.0
 """After a change the link's queue needs time to drain before the next sign counts."""
+GROWTH: Final = 1.3
+GROWN_S: Final = 3.0
+"""For this time after what is sent grew by this factor, an estimate counts only when it falls."""
 MIN_UPDATE_S: Final = 0.1
 PROBE_S: Final = 6.0
 """A raise that causes no congestion for this long has succeeded."""
@@ -59,32 +64,16 @@ class Downlink:
     """Feed it with `remb` and `reported`; `update` says whether `limit_bps` has changed."""
 
     __slots__ = (
-        "_backoff_s",
-        "_changed",
-        "_expected",
-        "_former",
-        "_groups",
-        "_loss",
-        "_lossy_since_s",
-        "_lost",
-        "_low_since_s",
-        "_nacked",
-        "_next_raise_s",
-        "_previous_limit_bps",
-        "_raised_s",
-        "_reported_s",
-        "_settled_s",
-        "_updated_s",
-        "by_remb",
-        "limit_bps",
-        "queue_is_full",
+        "_backoff_s", "_changed", "_expected", "_former", "_groups", "_grown_s", "_loss", "_lossy_since_s",
+        "_lost", "_low_since_s", "_nacked", "_next_raise_s", "_previous_limit_bps", "_raised_s", "_reported_s",
+        "_sent_bps", "_settled_s", "_updated_s", "by_remb", "limit_bps", "queue_is_full",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.limit_bps: float | None = None
         """What may be sent; None while nothing shows that the link is too narrow."""
         self.by_remb = False
-        """The receiver itself estimated the limit, so that it is congestion and not mere loss."""
+        """The receiver has estimated the link, so that the limit is due to congestion and not mere loss."""
         self.queue_is_full = False
         """The limit was lowered for congestion: what still waits on the link delays all that is sent now."""
         self._changed = False
@@ -98,6 +87,9 @@ class Downlink:
         self._low_since_s: float | None = None
         self._former: tuple[float, float] | None = None
         """The estimate of about a second ago, and its time."""
+        self._sent_bps: float | None = None
+        self._grown_s = float("-inf")
+        """When what is sent last grew much: an estimate takes seconds to follow."""
         self._settled_s = float("-inf")
         self._raised_s: float | None = None
         self._previous_limit_bps = 0.0
@@ -132,6 +124,9 @@ class Downlink:
         """Judge what has come; call it about every second, and when `is_due`. True: `limit_bps` is new."""
         self._changed, self._updated_s = False, now
         sent_bps = sum(load.rates_bps.values())
+        if self._sent_bps is not None and sent_bps > self._sent_bps * GROWTH:
+            self._grown_s = now
+        self._sent_bps = sent_bps
         estimate_bps = self._estimate_bps(load.rates_bps, now)
         self._judge_losses(now)
         if now - self._settled_s < SETTLE_S and not self._is_probing(now):
@@ -179,7 +174,7 @@ class Downlink:
         if self._low_since_s is None:
             self._low_since_s = now
         falls = estimate_bps < former_bps * REMB_FALLS
-        if self._is_probing(now):  # it takes seconds to rise to what is being tried
+        if self._is_probing(now) or now - self._grown_s < GROWN_S:
             return falls
         if falls and estimate_bps < sent_bps * REMB_VERY_LOW:
             return True
@@ -197,7 +192,7 @@ class Downlink:
         if self._loss <= HIGH_LOSS:
             self._lossy_since_s = None
         elif self._lossy_since_s is None:
-            self._lossy_since_s = max(since_s, self._settled_s)
+            self._lossy_since_s = max(since_s, now - REPORT_S)
 
     def _is_lossy(self, now: float) -> bool:
         patience_s = 0.0 if self._is_probing(now) else LOSS_PATIENCE_S
@@ -218,6 +213,7 @@ class Downlink:
     def _lower(self, estimate_bps: float | None, sent_bps: float, floor_bps: float, now: float) -> bool:
         if estimate_bps is None:
             limit_bps = max(sent_bps * (1 - self._loss), floor_bps * LOSS_MARGIN)
+            limit_bps = min(limit_bps, self.limit_bps or limit_bps)
             if limit_bps >= sent_bps and self._raised_s is None:
                 return False
         else:
@@ -227,7 +223,7 @@ class Downlink:
             self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
         self.queue_is_full = estimate_bps is not None or self._raised_s is not None
         self._raised_s = None
-        self.limit_bps, self.by_remb = limit_bps, estimate_bps is not None
+        self.limit_bps, self.by_remb = limit_bps, self.by_remb or estimate_bps is not None
         self._settle(now)
         self._next_raise_s = now + self._backoff_s
         return True

@@ -63,6 +63,37 @@ def test_a_remb_that_still_rises_after_a_larger_layer_was_chosen_limits_nothing(
         estimate_bps *= 1.08
 
 
+def test_a_remb_that_has_not_risen_yet_does_not_take_a_larger_layer_back() -> None:
+    downlink = Downlink()
+    for now in range(10):
+        downlink.remb(340_000, [VIDEO], now)
+        assert not downlink.update(load(LOW), now)
+    for now in range(10, 12):  # the keyframe of the larger layer has not come
+        downlink.remb(340_000, [VIDEO], now)
+        assert not downlink.update(load(HIGH), now)
+
+
+def test_slots_that_were_suspended_stay_so_when_an_attempt_fails() -> None:
+    downlink = Downlink()
+    for now in (10.0, 11.0):
+        downlink.remb(100_000, [VIDEO], now)
+        downlink.update(load(), now)
+    assert (downlink.limit_bps, downlink.by_remb) == (100_000, True)
+    raised_s = 11.0 + FIRST_BACKOFF_S
+    assert downlink.update(load(0, audio_bps=40_000), raised_s)
+    downlink.nacked(20)
+    assert downlink.update(load(LOW, audio_bps=40_000), raised_s + 0.5)
+    assert (downlink.limit_bps, downlink.by_remb) == (100_000, True)
+
+
+def test_one_report_after_a_long_silence_lowers_nothing() -> None:
+    downlink = Downlink()
+    for now in range(60):
+        downlink.update(load(), now)
+    assert not lossy(downlink, 60.0, 30)
+    assert not lossy(downlink, 61.0, 0)
+
+
 def test_an_old_remb_is_forgotten() -> None:
     downlink = Downlink()
     downlink.remb(100_000, [VIDEO], 10.0)
