@@ -1,6 +1,7 @@
 """What each thing that a client sends costs it, in units of the work of one small event.
 
-Costs follow what the main process has to do: parsing SDP, reading documents, talking to other processes.
+A unit is about 0.1 ms of the main process's CPU time, so a user's budget in the long run is about 1% of a core.
+Chat and private messages cost more than is said here: they have limits of their own (`LIMITS`).
 """
 
 from collections.abc import Callable
@@ -21,18 +22,18 @@ INVALID: Final = 4.0
 """An event that is refused because it is malformed or unknown."""
 
 EVENTS: Final[dict[type[c.ClientMessage], float]] = {
-    c.SessionJoin: 10,
+    c.SessionJoin: 30,
     c.SessionLeave: 1,
-    c.SessionEnd: 5,
-    c.MediaNegotiate: 10,
+    c.SessionEnd: 10,
+    c.MediaNegotiate: 20,
     c.MediaSubscribe: 1,
-    c.ParticipantUpdate: 1,
-    c.ParticipantModerate: 1,
+    c.ParticipantUpdate: 2,
+    c.ParticipantModerate: 2,
     c.ChatSend: 1,
     c.ChatTyping: 0,
     c.MessageSend: 2,
-    c.RecordingStart: 10,
-    c.RecordingStop: 5,
+    c.RecordingStart: 20,
+    c.RecordingStop: 10,
 }
 """In addition to the frame that carries the event."""
 

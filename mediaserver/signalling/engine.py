@@ -21,7 +21,8 @@ MAX_PACKETS_PER_REQUEST: Final = 64
 """Of a polling client; browsers send what has gathered while the last request was under way."""
 _BODY_S: Final = 10.0
 _UPGRADE_S: Final = 10.0
-_LAST_WORDS_S: Final = 0.2
+LAST_WORDS_S: Final = 0.5
+"""So long a polling client that is cut off may fetch the reason."""
 _MAX_POLLS: Final = 4
 """GET requests of one connection at once: one, and some whose end has not been noticed yet."""
 _SEPARATOR: Final = "\x1e"
@@ -158,7 +159,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def _poll(self, request: web.Request, connection: Connection) -> Any:
         if connection.polls >= _MAX_POLLS:
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
-        await self._charge(connection, POLL)
+        if not connection.over:  # else it fetches the reason why
+            await self._charge(connection, POLL)
         connection.polls += 1
         try:
             return await super().handle_request(request)
@@ -193,8 +195,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
 
     async def _charge(self, connection: Connection, cost: float) -> None:
         if not self.connections.charge(connection, cost):
-            # A poll that waits is answered with the reason: a client that sees the refusal first may give it up.
-            await asyncio.sleep(_LAST_WORDS_S)
+            # A poll is answered with the reason: a client that sees the refusal first may give up polling.
+            await asyncio.sleep(LAST_WORDS_S)
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
 
 

@@ -20,7 +20,7 @@ from mediaserver.base.errors import StartError
 from mediaserver.base.json_values import has_more_values
 from mediaserver.base.settings import SignallingSettings
 from mediaserver.signalling.connections import Abuse, Connections
-from mediaserver.signalling.engine import EngineServer, EngineWebSocket, OutQueue
+from mediaserver.signalling.engine import LAST_WORDS_S, EngineServer, EngineWebSocket, OutQueue
 from mediaserver.signalling.metered_websocket import POLICY_VIOLATION, TOO_LARGE
 
 log = logging.getLogger(__name__)
@@ -151,6 +151,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         last = self._on_abuse(eio_sid, reason)
         if wire is not None and wire.socket is not None and socket.upgraded:
             wire.socket.cut(last, TOO_LARGE if reason == "too_large" else POLICY_VIOLATION)
+        elif last:
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, self._end_later, eio_sid)
         else:
             self._end_later(eio_sid)
 

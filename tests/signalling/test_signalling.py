@@ -539,6 +539,7 @@ async def test_a_slow_media_worker_holds_up_nothing_but_media(live: Live) -> Non
     assert microphone.source == "microphone" and not microphone.enabled  # muted meanwhile
 
 
+@pytest.mark.parametrize("overrides", [{"signalling.event_burst": "1000"}])
 async def test_media_that_is_under_way_ends_when_its_client_leaves(live: Live) -> None:
     mia = await live.connected("mia")
     session = await live.session(mia)
