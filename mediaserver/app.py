@@ -33,6 +33,7 @@ from mediaserver.domain import documents as builtin
 from mediaserver.gauges import Gauges
 from mediaserver.http import connection
 from mediaserver.http.server import WebServer
+from mediaserver.loop_lag import LoopLag
 from mediaserver.media.addresses import announced
 from mediaserver.media.certificate import ensure_certificate
 from mediaserver.media.client import MediaWorkers, WorkerSettings
@@ -225,6 +226,8 @@ async def _start(
     metrics = CollectorRegistry()
     gauges = Gauges(rooms, signalling, workers, server.guard, context.passwords.turns, bus)
     metrics.register(gauges)
+    await stack.enter_async_context(_running("loop lag", LoopLag(metrics).run))
+    await stack.enter_async_context(_running("memory", server.run))
     await stack.enter_async_context(_running("gauges", gauges.run))
     signalling.attach(app)
     build_api(

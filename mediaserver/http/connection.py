@@ -14,7 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 
 from mediaserver.base.errors import StartError
 from mediaserver.base.minimum_rate import MinimumRate
@@ -27,6 +27,8 @@ READ_BYTES: Final = 64 * 1024
 """Of a body that nobody reads, about twice as much is taken from the network."""
 _MOST_QUEUED: Final = 256 * 1024
 """aiohttp stops reading when requests are sent ahead of answers: at most about this much."""
+_HEAD_COST: Final = 3
+"""A parsed head takes about three times its bytes: as received, as raw fields and as text."""
 _LINGER_S: Final = 5.0
 """For so long the rest of a body that was refused is read and dropped, so that the client sees the answer."""
 _PROXY_IDLE_S: Final = 3630.0
@@ -115,6 +117,13 @@ class HttpConnection(web.RequestHandler):
         """The connection is over, or was never made."""
         self._guard.table.leave(self)
         self._release()
+        # Protocol, requests and bodies refer to each other: what they hold would wait for the cycle collector.
+        for _, payload in self._messages:
+            _forget(payload)
+        self._messages.clear()
+        if self._last_payload is not None:
+            _forget(self._last_payload)
+        self._message_tail = b""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -142,7 +151,7 @@ class HttpConnection(web.RequestHandler):
             if self._body is not None:
                 self._pace.received(len(data), now - self._heard_s)
                 self._heard_s = now
-            self._hold(len(data))
+            self._hold(len(data) * (_HEAD_COST if in_head else 1))
             if self._wire is None or self._wire.is_closing():  # it held most itself
                 return
         requests = self._request_count
@@ -254,6 +263,12 @@ class HttpConnection(web.RequestHandler):
             wire.abort()
 
 
+def _forget(payload: StreamReader) -> None:
+    """Free what was received and not read; nobody will."""
+    if payload is not EMPTY_PAYLOAD:
+        payload._buffer.clear()
+
+
 def signed_in(request: web.BaseRequest, user_id: str, *, streams: bool) -> None:
     """Tell the connection of `request` whose it is; see `HttpConnection.signed_in`."""
     if isinstance(connection := request.protocol, HttpConnection):  # in tests it may be aiohttp's own
@@ -264,10 +279,12 @@ def self_test() -> None:
     """Raise `StartError` when aiohttp does not have the private names that this module relies on."""
     slots = {name for kind in web.RequestHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     needed = {
-        "_buffer_paused", "_loop", "_messages", "_payload_parser", "_reading_paused", "_request_count",
-        "_request_in_progress",
+        "_buffer_paused", "_loop", "_message_tail", "_messages", "_payload_parser", "_reading_paused",
+        "_request_count", "_request_in_progress",
     }  # fmt: skip
     parameters = list(inspect.signature(web.RequestHandler._handle_request).parameters)
+    if "_buffer" not in StreamReader.__slots__:
+        raise StartError("aiohttp is not as expected: its StreamReader has no _buffer")
     if missing := needed - slots:
         raise StartError(f"aiohttp is not as expected: its RequestHandler has no {', '.join(sorted(missing))}")
     if parameters != ["self", "request", "start_time", "request_handler"]:
