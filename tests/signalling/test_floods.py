@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
+from mediaserver.gauges import Gauges
 from tests.rooms.fakes import until
 from tests.scenarios.wire import connect_refusal
 from tests.signalling.conftest import Live
@@ -220,3 +221,29 @@ async def test_private_messages_and_typing_have_limits(live: Live) -> None:
     assert "too_many" in {answer.get("error", {}).get("code") for answer in answers[3:]}
     typed = [await mia.ask("chat.typing") for _ in range(4)]
     assert typed[0]["ok"] and typed[-1]["error"]["code"] == "too_many"
+
+
+# ------------------------------------------------------------------- metrics
+
+
+@pytest.mark.parametrize("overrides", [{**SMALL, "signalling.max_pending_connections": "2"}])
+async def test_the_metrics_count_evictions_floods_and_refusals(live: Live) -> None:
+    mia = await live.connected("mia")
+    async with aiohttp.ClientSession() as http:
+        for _ in range(5):
+            async with http.get(f"{live.url}{PATH}polling") as answer:
+                assert answer.status == 200
+    await mia.ask("session.leave")
+    for _ in range(200):
+        await mia.socket.emit("chat.typing", {})
+    await until(lambda: live.signalling.connections == 0)
+    gauges = Gauges(live.rooms, live.signalling, live.workers, None, None)  # type: ignore[arg-type]
+    samples = {
+        (sample.name, sample.labels.get("reason")): sample.value
+        for metric in gauges._of_limits()
+        for sample in metric.samples
+    }
+    assert samples["mediaserver_sockets_evicted_total", None] == 3
+    assert samples["mediaserver_sockets_abusive_total", "flood"] == 1
+    assert samples["mediaserver_events_refused_total", "not_in_session"] >= 1
+    assert samples["mediaserver_sockets_pending", None] == 2
