@@ -92,13 +92,15 @@ class Listener:
     # --------------------------------------------------------------- accepting
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for number in range(_AT_ONCE):
             try:
                 sock, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:
-                self._starved(listening, error)
+                # Without a descriptor accept(2) fails even if nobody waits; at first somebody did.
+                if number == 0:
+                    self._starved(listening, error)
                 return
             self._arrived(sock, address[0])
 

@@ -1,6 +1,7 @@
 """Deadlines and limits of connections, with real sockets and short times."""
 
 import asyncio
+import socket
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mediaserver.base.settings import Http
 from mediaserver.base.tls import ServerTls, ensure_self_signed
 from mediaserver.http import connection
 from mediaserver.http.server import WebServer
+from tests.base.scarcity import no_descriptors_left
 from tests.http.conftest import Serving, closed, on_uvloop
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -234,3 +236,25 @@ async def test_a_tls_handshake_counts_and_gives_way(tmp_path: Path) -> None:
             other.close()
     finally:
         await server.close()
+
+
+@on_uvloop
+async def test_accepting_goes_on_when_descriptors_run_out(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest connection that waits for a request gives its descriptor to the next client."""
+    loop = asyncio.get_running_loop()
+    async with serving() as served:
+        waiting, _ = await served.connect()
+        async with asyncio.timeout(10):
+            while not len(served.server.guard.table):
+                await asyncio.sleep(0.01)
+        with socket.socket() as client:
+            client.setblocking(False)
+            with no_descriptors_left():
+                await loop.sock_connect(client, ("127.0.0.1", served.port))
+                await loop.sock_sendall(client, GET)
+                async with asyncio.timeout(10):
+                    assert (await loop.sock_recv(client, 1000)).startswith(b"HTTP/1.1 200 ")
+        assert await closed(waiting) == b""
+        assert "connections cannot be accepted" in caplog.text
