@@ -9,7 +9,7 @@ from mediaserver.media.core import rtcp
 from mediaserver.media.core.retransmission import MIN_BURST_BYTES
 from tests.media.conftest import LocalWorker
 from tests.media.peers import until
-from tests.media.wire import DELTA, KEYFRAME, VP8_BARE, WirePeer, publish, subscribe
+from tests.media.wire import DELTA, KEYFRAME, OPUS, VP8_BARE, WirePeer, publish, subscribe
 
 SSRC, SLOT = 0x1111, 0x5000
 PAYLOAD = KEYFRAME + bytes(1000)
@@ -81,6 +81,21 @@ async def test_a_subscriber_is_sent_again_no_more_than_its_budget(anna: WirePeer
     budget = ben.transport.retransmissions
     allowed = MIN_BURST_BYTES + budget.burst_bytes + elapsed_s * budget.rate_bps / 8
     assert 0 < ben.transport.slots["9"].retransmitted * len(PAYLOAD) <= allowed
+
+
+async def test_sound_is_sent_again_although_pictures_have_used_the_budget_up(
+    anna: WirePeer, ben: WirePeer
+) -> None:
+    opus = OPUS.model_copy(update={"nack": True})
+    await subscribe(ben, await publish(anna, kind="audio", source="microphone", codecs=[opus]), kind="audio",
+                    codecs=[opus], rtx_ssrc=None)  # fmt: skip
+    anna.send_rtp(SSRC, b"sound", 111)
+    (sent,) = await ben.got_rtp(1)
+    while ben.transport.retransmissions.take(1200, ben.sfu._clock()):
+        pass
+    ben.send_rtcp(rtcp.build_nack(1, SLOT, [sent.sequence]))
+    await ben.got_rtp(2)
+    assert dropped(ben, "retransmission_budget") == 0
 
 
 async def test_a_storm_of_rtcp_is_dropped_and_counted(anna: WirePeer, ben: WirePeer) -> None:
