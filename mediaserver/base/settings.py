@@ -55,7 +55,7 @@ class Http(Section):
     body_min_bytes_per_s: int = Field(1024, ge=1)
     """The body of a request must come at least at this rate on average."""
     body_patience_s: float = Field(10.0, gt=0)
-    """For so long a body may stop; slower than the minimum rate, it is refused with 408."""
+    """For so long a body may stop; slower than the minimum rate, it is refused with 408. Uploads: `uploads.*`."""
     max_unauthenticated_bytes: int = Field(16 * _MIB, ge=_MIB)
     """Memory for requests that are still arriving from senders who are not known yet, all together."""
     max_authenticated_bytes: int = Field(128 * _MIB, ge=_MIB)

@@ -52,8 +52,8 @@ class HttpConnection(web.RequestHandler):
     """Made for an accepted socket, whose address belongs to `network`. `proxy`: the peer is a trusted proxy."""
 
     __slots__ = (
-        "_body", "_budget", "_closing_since_s", "_guard", "_head_bytes", "_head_due_s", "_heard_s",
-        "_last_payload", "_owner", "_pace", "_sock", "_timer", "_unsent", "_wire", "network",
+        "_body", "_budget", "_closing_since_s", "_guard", "_handler_paces", "_head_bytes", "_head_due_s",
+        "_heard_s", "_last_payload", "_owner", "_pace", "_sock", "_timer", "_unsent", "_wire", "network",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +86,7 @@ class HttpConnection(web.RequestHandler):
         self._body: StreamReader | None = None
         """The body of the request in progress, as long as it is incomplete."""
         self._pace = MinimumRate(guard.body_min_bytes_per_s, guard.body_patience_s)
+        self._handler_paces = False
         self._heard_s = 0.0
         """When a part of the body came last, or when we last were not reading."""
         self._budget: MemoryBudget[HttpConnection] | None = guard.strangers
@@ -97,7 +98,12 @@ class HttpConnection(web.RequestHandler):
     # --------------------------------------------------------------- for others
 
     def signed_in(self, user_id: str, *, streams: bool) -> None:
-        """The request in progress is this user's. `streams`: its handler does not keep the body in memory."""
+        """The request in progress is this user's.
+
+        `streams`: its handler takes the body piece by piece, so it needs no memory here, and limits how slowly it
+        may come by itself.
+        """
+        self._handler_paces = streams
         if self._guard.strangers is not self._budget:
             return
         size = self._budget.release(self, self._owner)
@@ -184,7 +190,7 @@ class HttpConnection(web.RequestHandler):
         if request.content.is_eof():
             self._body_is_complete()
         else:
-            self._body = request.content
+            self._body, self._handler_paces = request.content, False
             self._pace = MinimumRate(self._guard.body_min_bytes_per_s, self._guard.body_patience_s)
             self._heard_s = self._loop.time()
             self._guard.table.change(self, State.PENDING)
@@ -239,7 +245,7 @@ class HttpConnection(web.RequestHandler):
             self._heard_s = now
             if self._head_due_s is not None:
                 self._head_due_s = now + self._guard.header_timeout_s
-        elif self._body is not None and now - self._heard_s > self._pace.patience_s:
+        elif self._body is not None and not self._handler_paces and now - self._heard_s > self._pace.patience_s:
             self._body.set_exception(BodyTooSlow("the body comes too slowly"))
             self._body = None
         elif self._head_due_s is not None and now >= self._head_due_s:

@@ -66,6 +66,12 @@ async def _mine(request: web.Request) -> web.Response:
     return await _echo(request)
 
 
+async def _file(request: web.Request) -> web.Response:
+    signed_in(request, "user", streams=True)
+    size = sum([len(chunk) async for chunk in request.content.iter_any()])
+    return web.Response(text=f"{size} bytes")
+
+
 async def _late(request: web.Request) -> web.Response:
     await asyncio.sleep(0.5)
     return web.Response(text="late")
@@ -90,6 +96,7 @@ def serving() -> Serving:
         app.router.add_get("/late", _late)
         app.router.add_post("/", _echo)
         app.router.add_post("/mine", _mine)
+        app.router.add_post("/file", _file)
         server = WebServer(app, Http(port=0, **settings), descriptors)
         served = Served(server, await server.open())
         try:

@@ -97,6 +97,19 @@ async def test_a_body_that_stops_gets_408(serving: Serving) -> None:
 
 
 @on_uvloop
+async def test_a_handler_that_streams_decides_itself_how_slowly_a_body_may_come(serving: Serving) -> None:
+    """And only for its own request: the next one on the same connection gets 408."""
+    async with serving(body_patience_s=0.3, body_min_bytes_per_s=1000) as served:
+        reader, writer = await served.connect()
+        writer.write(_post(10).replace(b"POST / ", b"POST /file ") + b"x" * 9)
+        await asyncio.sleep(2)
+        writer.write(b"x")
+        assert (await reader.readuntil(b"10 bytes")).startswith(b"HTTP/1.1 200 ")
+        writer.write(_post(10) + b"x" * 9)
+        assert b"HTTP/1.1 408 " in await closed(reader)
+
+
+@on_uvloop
 async def test_a_slow_body_above_the_rate_is_taken(serving: Serving) -> None:
     """For several times the patience, at twice the rate."""
     async with serving(body_patience_s=0.4, body_min_bytes_per_s=500) as served:
