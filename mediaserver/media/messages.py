@@ -274,8 +274,8 @@ class SpeakersChanged(Event):
 
 class TrackLimited(Event):
     """Packets of the track are refused because it, or all video tracks of its publisher together, exceed a limit.
-    Sent once when that begins, then every second with `is_over` once it has lasted `Configure.excess_s`: the
-    track should be closed."""
+    Sent once when that begins, then with `is_over` whenever it has lasted `Configure.excess_s`: the track should
+    be closed."""
 
     name: ClassVar[str] = "track_limited"
     transport: str

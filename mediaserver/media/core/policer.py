@@ -58,7 +58,7 @@ class PolicingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """An ongoing excess; `is_over` says that it has lasted longer than `PolicingLimits.patience_s`."""
+    """An ongoing excess; `is_over` says that it has lasted for `PolicingLimits.patience_s`."""
 
     reason: Reason
     is_over: bool
@@ -111,12 +111,13 @@ class Policer:
         return self._since_s is not None and now - self._last_s <= QUIET_S
 
     def news(self, now: float) -> Excess | None:
-        """Return what is to be told of the present excess: once that there is one, then that it is over the
-        patience, for as long as that holds. Poll about every second."""
+        """Return what is to be told of the present excess: once that there is one, then each time that it has
+        lasted for the patience again: another track may be to blame meanwhile. Poll about every second."""
         if self._since_s is None or not self.is_refusing(now):
             self._since_s = None
             return None
         if self._last_s - self._since_s >= self._patience_s:
+            self._since_s, self._announced = now, True
             return Excess(self._reason, is_over=True)
         if self._announced:
             return None

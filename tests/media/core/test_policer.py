@@ -148,14 +148,31 @@ def test_an_excess_is_news_once_and_then_again_when_it_has_lasted() -> None:
     policer = video()
     heard = []
     next_poll_s = 1.0
-    for now, size in constant(20_000_000, 1200, 13.0):
+    for now, size in constant(20_000_000, 1200, 25.0):
         if not policer.refuses_unseen(now):
             policer.admit(size, now)
         if now >= next_poll_s:
             next_poll_s += 1.0
             heard.append((round(now), policer.own.news(now)))
     told = [(second, news.is_over) for second, news in heard if news is not None]
-    assert told == [(1, False), (11, True), (12, True)]
+    assert told == [(1, False), (11, True), (22, True)]
+
+
+def test_one_track_alone_is_blamed_for_what_several_exceed_together() -> None:
+    """Once it has ended, the other one stays within the limit: it is neither limited nor ended."""
+    shared = publisher()
+    tracks = [video(shared), video(shared)]
+    heard, next_poll_s, ended_s = [], 1.0, 99.0
+    both = sorted((now, n, size) for n in (0, 1) for now, size in constant(5_000_000, 1200, 40.0))
+    for now, n, size in both:
+        if n == 0 or now < ended_s + 0.1:  # ending takes a moment
+            tracks[n].admit(size, now)
+        if now >= next_poll_s:
+            next_poll_s += 1.0
+            if (news := shared.news(now)) is not None:
+                heard.append(news.is_over)
+                ended_s = now if news.is_over else ended_s
+    assert heard == [False, True]
 
 
 def test_a_pause_ends_the_excess() -> None:
