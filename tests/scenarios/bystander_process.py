@@ -9,17 +9,21 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 from aiortc import RTCCertificate
 
+from mediaserver.loadtest.bot import Bot
 from mediaserver.loadtest.source import OpusClip, SyntheticVideo
 from tests.scenarios.room import Room, events, say
 
 _ADDRESS = "127.0.0.77"
 _PROBE_S = 0.05
 _CHAT_S = 0.5
+_SETTLE_S = 0.5
+_FAILED_S = 30.0
 
 
 async def main(url: str) -> None:
@@ -30,31 +34,41 @@ async def main(url: str) -> None:
         speaker = await room.open(url)
         viewer = await room.enter()
         await speaker.negotiate(certificate, [("camera", SyntheticVideo()), ("microphone", OpusClip())], 0, 0)
-        playing = asyncio.create_task(speaker.play())
         await viewer.negotiate(certificate, [], 1, 1)
-        await room.watch(viewer, speaker)
+        async with _playing(speaker):
+            await room.watch(viewer, speaker)
         print("ready", flush=True)
         try:
             while line := await asyncio.to_thread(sys.stdin.readline):
                 print(json.dumps(await _observe(http, url, speaker, viewer, float(line))), flush=True)
         finally:
-            playing.cancel()
-            await asyncio.gather(playing, return_exceptions=True)
             await room.close()
 
 
-async def _observe(http: aiohttp.ClientSession, url: str, speaker: Any, viewer: Any, seconds: float) -> Any:
-    health, chat = [], []
+async def _observe(http: aiohttp.ClientSession, url: str, speaker: Bot, viewer: Bot, seconds: float) -> Any:
+    health, chat, late = [], [], []
 
     async def probe() -> None:
-        while True:
-            began = time.monotonic()
-            try:
-                async with http.get(f"{url}/healthz") as answer:
-                    health.append(time.monotonic() - began if answer.status == 200 else 30.0)
-            except (aiohttp.ClientError, TimeoutError):
-                health.append(30.0)
-            await asyncio.sleep(_PROBE_S)
+        """Ask once; a request that is still unanswered at the end counts with the time it took so far."""
+        began = time.monotonic()
+        answered = False
+        try:
+            async with http.get(f"{url}/healthz") as answer:
+                answered = answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        finally:
+            unanswered = asyncio.current_task().cancelling() > 0  # type: ignore[union-attr]
+            health.append(time.monotonic() - began if answered or unanswered else _FAILED_S)
+
+    async def probe_regularly() -> None:
+        """Ask at fixed times, whether the last request was answered or not: a stall delays no measurement."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                group.create_task(probe())
+                due = time.monotonic() + _PROBE_S
+                await asyncio.sleep(_PROBE_S)
+                late.append(time.monotonic() - due)
 
     async def talk() -> None:
         while True:
@@ -72,15 +86,36 @@ async def _observe(http: aiohttp.ClientSession, url: str, speaker: Any, viewer: 
         return sum(one.packets for one in viewer.received.values())
 
     before = sent(), received()
-    tasks = [asyncio.create_task(probe()), asyncio.create_task(talk())]
-    await asyncio.sleep(seconds)
-    counts = sent() - before[0], received() - before[1]
-    for task in tasks:
+    async with _playing(speaker):
+        tasks = [asyncio.create_task(probe_regularly()), asyncio.create_task(talk())]
+        await asyncio.sleep(seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await _settle(received, before[1] + sent() - before[0])
+    return {
+        "sent": sent() - before[0], "received": received() - before[1],
+        "health_s": health, "chat_s": chat, "late_s": late,
+    }  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _playing(speaker: Bot) -> AsyncIterator[None]:
+    task = asyncio.create_task(speaker.play())
+    try:
+        yield
+    finally:
         task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    return {"sent": counts[0], "received": counts[1], "health_s": health, "chat_s": chat}
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _settle(received: Callable[[], int], expected: int) -> None:
+    """Wait until all packets have arrived, or no more come: those on their way are not lost."""
+    quiet_since, last = time.monotonic(), received()
+    while last < expected and time.monotonic() - quiet_since < _SETTLE_S:
+        await asyncio.sleep(0.02)
+        if (now := received()) != last:
+            quiet_since, last = time.monotonic(), now
 
 
 if __name__ == "__main__":
