@@ -143,6 +143,11 @@ async def test_a_new_device_is_confirmed_by_mail_while_strangers_guess(
         await sign_in(ann, "guarded", "guarded-password")
         await page.get_by_role("heading", name="Confirm this device").wait_for()
         complained_of(ann, 429)
+        assert await page.get_by_role("heading", level=2).count() == 1, "it takes the place of the form"
+        await ann.button("Back to sign in").click()
+        await sign_in(ann, "guarded", "guarded-password")
+        await page.get_by_role("heading", name="Confirm this device").wait_for()
+        complained_of(ann, 429)
         await ann.button("Mail me a link").click()
         await page.get_by_role("heading", name="Check your mail").wait_for()
         await wait_until(lambda: letters(server, "guarded@example.org"), 5, "the letter is there")

@@ -25,7 +25,6 @@ const BY_CODE = {
   media_unavailable: 'The media server is starting again. This takes a moment.',
   already_recording: 'This session is already being recorded.',
   recording_quota_exceeded: 'Your recordings take up all the space that they may. Delete some, then record again.',
-  busy: 'Many people are signing in right now. Wait a moment and try again.',
   confirmation_required: 'Confirm this device by mail first, then sign in.',
   link_over: 'This link was used already or is too old. Ask for a new one.',
   wrong_login: 'The name or the password is wrong.',

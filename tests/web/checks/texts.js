@@ -24,6 +24,8 @@ check('errors are sentences, never patterns', () => {
   equal(sentence({ code: 'wrong_password', errors: [{ loc: 'currentPassword', msg: 'is wrong' }] }), 'This is wrong.');
   equal(fieldSentence('newPassword', 'must not be the username or the email'), 'The new password must not be the username or the email.');
   equal(sentence({ message: 'the name or the password is wrong' }), 'The name or the password is wrong.');
+  // `busy` has many reasons, and only the server knows which one it is.
+  equal(sentence({ code: 'busy', message: 'a recording is still being made; try again when it is ready' }), 'A recording is still being made; try again when it is ready.');
 });
 
 check('devices are called what people call them', () => {

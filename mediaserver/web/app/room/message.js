@@ -23,7 +23,7 @@ export function pendingItem(entry, drop) {
     h('div', { class: 'message-box' }, h('p', { class: 'message-text', text }),
       entry.failed
         ? h('p', { class: 'hint bad' }, `${sentence(entry.failed)} `, h('button', { class: 'link', onclick: drop, text: 'Dismiss' }))
-        : h('p', { class: 'hint', text: entry.slowed ? 'You are writing very fast. This message is sent in a moment.' : 'Sending…' })));
+        : h('p', { class: 'hint', text: entry.slowed ? 'You are writing very fast. This message will be sent in a moment.' : 'Sending…' })));
 }
 
 const CONTENT = {

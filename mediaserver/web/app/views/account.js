@@ -37,7 +37,7 @@ export function devicesCard(app) {
     h('div', { class: 'row wrap' }, h('button', { class: 'button', onclick: everywhere, text: 'Sign out everywhere' }), more));
 }
 
-/** Devices that signed in before, and may do so while strangers try passwords of the account. */
+/** Devices that signed in before, and can sign in while strangers guess the account's password. */
 export function knownDevicesCard(app) {
   const list = h('ul', { class: 'devices' });
   const failed = (error) => toast(sentence(error), { error: true });
@@ -56,11 +56,11 @@ export function knownDevicesCard(app) {
   const row = (device) => h('li', { class: 'device' }, icon('device', 24),
     h('div', { class: 'device-text' }, h('strong', { text: deviceName(device.userAgent) }),
       h('p', { class: 'hint', text: `Last signed in ${since(device.lastUsedAt)}` })),
-    device.current ? h('span', { class: 'here', text: 'Current' })
+    device.current ? h('span', { class: 'here', text: 'This device' })
       : h('button', { class: 'button small', 'aria-label': `Forget ${deviceName(device.userAgent)}`, onclick: (event) => forget(device, event.currentTarget), text: 'Forget' }));
   load().catch(failed);
   return h('section', { class: 'card' }, h('h2', { text: 'Known devices' }),
-    h('p', { class: 'hint', text: 'They can sign in even while someone else tries passwords of your account. Forget those that you no longer use.' }), list);
+    h('p', { class: 'hint', text: 'They can sign in even while someone else is guessing your password. Forget those that you no longer use.' }), list);
 }
 
 export function emailCard(app) {

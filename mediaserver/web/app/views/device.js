@@ -3,19 +3,20 @@ import { fill, h } from '../dom.js';
 import { icon } from '../icons.js';
 import { submitting } from '../parts.js';
 
-/** Under the sign-in form when new devices must be confirmed first. */
-export function confirmationNeeded(app, login) {
+/** In place of the sign-in form when new devices must be confirmed first; `back` shows the form again. */
+export function confirmationNeeded(app, login, back) {
   const error = h('p', { class: 'form-error', role: 'alert' });
-  const card = h('section', { class: 'stack' });
+  const card = h('div', { class: 'stack' });
+  const again = h('p', { class: 'switch' }, h('button', { class: 'link', type: 'button', onclick: back, text: 'Back to sign in' }));
   const form = h('form', { class: 'stack' }, error, h('button', { class: 'button primary wide', type: 'submit', text: 'Mail me a link' }));
   submitting(form, error, async () => {
     await app.client.requestLoginLink(login);
     fill(card, icon('mail', 32), h('h2', { text: 'Check your mail', tabindex: '-1' }),
-      h('p', { text: `If there is an account for ${login}, a link to confirm this device is on its way. Open it on this device within an hour. If several arrive, use the newest.` }));
+      h('p', { text: `If there is an account for ${login}, a link to confirm this device is on its way. Open it on this device within an hour. If several arrive, use the newest.` }), again);
     card.querySelector('h2').focus();
   });
   fill(card, h('h2', { text: 'Confirm this device', tabindex: '-1' }),
-    h('p', { text: 'Someone tried many wrong passwords for this account. To protect it, new devices have to be confirmed by mail before they can sign in.' }), form);
+    h('p', { text: 'Someone tried many wrong passwords for this account. To protect it, new devices have to be confirmed by mail before they can sign in.' }), form, again);
   return card;
 }
 

@@ -11,14 +11,15 @@ export function signInView(app) {
       h('ul', {}, pitch('camera', 'Meet face to face, or just by voice'), pitch('screen', 'Share your screen with its sound'),
         pitch('book', 'Take courses, or teach them'), pitch('record', 'Record the session and watch it again'))),
     card);
-  const drawMode = (mode) => fill(card, ...form(app, mode, drawMode));
+  const drawMode = (mode) => fill(card, ...form(app, mode, drawMode, confirmDevice));
+  const confirmDevice = (login) => fill(card, confirmationNeeded(app, login, () => drawMode('login').querySelector('input').focus())).querySelector('h2').focus();
   drawMode('login');
   return { title: 'Sign in', element };
 }
 
 const pitch = (symbol, text) => h('li', {}, icon(symbol), h('span', { text }));
 
-function form(app, mode, drawMode) {
+function form(app, mode, drawMode, confirmDevice) {
   const register = mode === 'register';
   const error = h('p', { class: 'form-error', role: 'alert' });
   const input = (name, props) => h('input', { class: 'input', name, required: true, ...props });
@@ -36,9 +37,7 @@ function form(app, mode, drawMode) {
       await (register ? app.client.register(values) : app.client.login(values));
     } catch (failure) {
       if (failure.code !== 'confirmation_required') throw failure;
-      const needed = confirmationNeeded(app, values.login.trim());
-      element.replaceWith(needed);
-      return void needed.querySelector('h2').focus();
+      return void confirmDevice(values.login.trim());
     }
     const next = app.wanted ?? '/';
     app.wanted = null;
