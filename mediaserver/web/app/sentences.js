@@ -9,7 +9,6 @@ const BY_CODE = {
   room_full: 'This session is full. Try again when somebody has left.',
   removed: 'The moderator removed you from this session.',
   forbidden: 'You may not do that.',
-  not_enrolled: 'This is for those who take the course. Enroll first.',
   unenrolled: 'You do not take this course any more.',
   not_found: 'This does not exist any more.',
   another_tab: 'You joined this session in another tab or on another device.',

@@ -40,25 +40,18 @@ export function devicesCard(app) {
 /** Devices that signed in before, and can sign in while strangers guess the account's password. */
 export function knownDevicesCard(app) {
   const list = h('ul', { class: 'devices' });
-  const failed = (error) => toast(sentence(error), { error: true });
   const load = async () => fill(list, (await app.client.knownDevices({ limit: 100 })).items.map(row));
-  const forget = async (device, button) => {
-    button.disabled = true;
-    try {
-      await app.client.forgetDevice(device.id);
-      toast(`${deviceName(device.userAgent)} is forgotten and signed out.`);
-      await load();
-    } catch (error) {
-      button.disabled = false;
-      failed(error);
-    }
+  const forget = async (device) => {
+    await app.client.forgetDevice(device.id);
+    toast(`${deviceName(device.userAgent)} is forgotten and signed out.`);
+    await load();
   };
   const row = (device) => h('li', { class: 'device' }, icon('device', 24),
     h('div', { class: 'device-text' }, h('strong', { text: deviceName(device.userAgent) }),
       h('p', { class: 'hint', text: `Last signed in ${since(device.lastUsedAt)}` })),
     device.current ? h('span', { class: 'here', text: 'This device' })
-      : h('button', { class: 'button small', 'aria-label': `Forget ${deviceName(device.userAgent)}`, onclick: (event) => forget(device, event.currentTarget), text: 'Forget' }));
-  load().catch(failed);
+      : actionButton(h('button', { class: 'button small', 'aria-label': `Forget ${deviceName(device.userAgent)}`, text: 'Forget' }), () => forget(device)));
+  load().catch(tellError);
   return h('section', { class: 'card' }, h('h2', { text: 'Known devices' }),
     h('p', { class: 'hint', text: 'They can sign in even while someone else is guessing your password. Forget those that you no longer use.' }), list);
 }
