@@ -96,7 +96,9 @@ async def test_changing_the_password_signs_other_devices_out(visit: Visit, serve
     await laptop.button("Change password").click()
     await laptop.page.get_by_text("Your password is changed.").wait_for()
     await laptop.button("Sign out Chrome on Linux").wait_for(state="hidden")
-    await laptop.page.get_by_text("This device").wait_for()
+    for card in ("Where you are signed in", "Known devices"):
+        here = laptop.page.locator("section").filter(has=laptop.page.get_by_role("heading", name=card))
+        await here.get_by_text("This device").wait_for()
     await phone.page.goto(f"{server.url}/#/profile")
     await phone.page.get_by_role("heading", name="Welcome back").wait_for()
     assert phone.complaints and all("401" in text for text in phone.complaints), phone.complaints
