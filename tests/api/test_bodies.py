@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from mediaserver.api import bodies, declared
+from mediaserver.api.bodies import SMALL_BODY
 from mediaserver.base.errors import Invalid
 from mediaserver.base.faults import ANY_FORM
 from tests.api.conftest import Client, bearer
@@ -109,3 +110,9 @@ async def test_a_block_of_no_type_is_told_which_types_there_are(client: Client, 
     assert [one["loc"] for one in told["errors"]] == ["content.0", "content.1"]
     assert told["errors"][0]["msg"] == "needs type, which says what it is"
     assert told["errors"][1]["msg"].startswith("type must be one of text, markdown, image")
+
+
+def test_bodies_of_strangers_and_of_all_under_auth_are_small() -> None:
+    taking = [one for one in declared() if one.body is not None and (one.public or one.path.startswith("/auth/"))]
+    assert len(taking) >= 10
+    assert {one.path: one.max_body_bytes for one in taking} == {one.path: SMALL_BODY for one in taking}

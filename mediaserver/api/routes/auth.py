@@ -235,11 +235,12 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/auth/login-link", "Mail a link that makes a device known, if there is such an account",
-        _ask_link, _TAG, body=AskLink, status=202, public=True, errors=(429, 503),
+        _ask_link, _TAG, body=AskLink, max_body_bytes=SMALL_BODY, status=202, public=True, errors=(429, 503),
     ),
     Endpoint(
         "POST", "/auth/login-link/confirm", "Make this device known with the token of a mailed link",
-        _confirm_link, _TAG, body=ConfirmLink, answer=ConfirmedDeviceView, public=True, errors=(410, 429, 503),
+        _confirm_link, _TAG, body=ConfirmLink, max_body_bytes=SMALL_BODY, answer=ConfirmedDeviceView, public=True,
+        errors=(410, 429, 503),
     ),
     Endpoint(
         "GET", "/auth/devices", "The devices that the account of the signed-in person knows", _devices, _TAG,
