@@ -176,7 +176,8 @@ class SignallingSettings(Section):
     """Socket.IO connections that have not signed in yet; beyond that, each new one closes the oldest one of the
     address (IPv6: /64 network) that holds most."""
     sign_in_s: float = Field(5.0, gt=0)
-    """How long a connection has for signing in."""
+    """How long a WebSocket has for signing in; a polling client, which may have to open another connection for
+    that, has three times as long."""
     max_pending_message_bytes: int = Field(8192, ge=1024)
     """Largest message before the connection has signed in."""
     handshakes_per_s: float = Field(20.0, gt=0)

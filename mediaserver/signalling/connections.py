@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 Abuse = Literal["flood", "too_large"]
 
+POLLING_TIMES: Final = 3
+"""So many times `signalling.sign_in_s` has a polling client: many send the sign-in on a connection of its own,
+which takes two further round trips with TLS, and on a mobile link each may take 2 s."""
 _PENDING_PER_S: Final = 4.0
 _PENDING_BURST: Final = 32.0
 """Work of a connection before it has signed in: the handshake, an upgrade, pings and a few attempts."""
@@ -70,7 +73,7 @@ class Connections:
     ) -> None:
         self._settings, self._end, self._abused = settings, end, abused
         self._connections: dict[str, Connection] = {}
-        self.pending = PendingConnections(settings.max_pending_connections, settings.sign_in_s)
+        self.pending = PendingConnections(settings.max_pending_connections)
         self.users = UserBudgets(settings)
         self.networks = NetworkBudgets(
             settings.handshakes_per_s, settings.handshake_burst, settings.handshake_delay_s
@@ -88,12 +91,12 @@ class Connections:
 
     # --------------------------------------------------------------- from handshake to end
 
-    def open(self, connection: str, network: str) -> None:
+    def open(self, connection: str, network: str, *, polling: bool = False) -> None:
         """An Engine.IO handshake was done; another connection may be closed for it."""
         pending = Budget(_PENDING_PER_S, _PENDING_BURST, _now(), tolerance=0)
         limit = self._settings.max_pending_message_bytes
         self._connections[connection] = Connection(connection, network, pending, limit)
-        self._wait(connection, network)
+        self._wait(connection, network, self._settings.sign_in_s * (POLLING_TIMES if polling else 1))
 
     def claim(self, connection: str) -> None:
         """A valid token came: nothing closes the connection while its user is looked up."""
@@ -126,7 +129,7 @@ class Connections:
         self._release(known)
         known.message_limit = self._settings.max_pending_message_bytes
         if connection not in self.pending:  # else its deadline stays
-            self._wait(connection, known.network)
+            self._wait(connection, known.network, self._settings.sign_in_s)
 
     def close(self, connection: str) -> None:
         """The connection is over."""
@@ -190,8 +193,8 @@ class Connections:
 
     # --------------------------------------------------------------- inside
 
-    def _wait(self, connection: str, network: str) -> None:
-        evicted = self.pending.add(connection, network, _now())
+    def _wait(self, connection: str, network: str, seconds: float) -> None:
+        evicted = self.pending.add(connection, network, _now() + seconds)
         if evicted is not None:
             self.evicted += 1
             self._end(evicted)
@@ -199,6 +202,9 @@ class Connections:
 
     def _schedule(self) -> None:
         due_s = self.pending.next_due_s()
+        if self._timer is not None and due_s is not None and due_s < self._timer.when():
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None and due_s is not None:
             self._timer = asyncio.get_running_loop().call_at(due_s, self._expire)
 

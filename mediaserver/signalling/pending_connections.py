@@ -4,6 +4,7 @@ A new connection is never refused: when there are too many, the oldest one of th
 closed. So somebody who opens thousands of connections only closes their own. Pure: the clock is passed in.
 """
 
+import heapq
 from dataclasses import dataclass
 
 
@@ -14,12 +15,14 @@ class _Entry:
 
 
 class PendingConnections:
-    """At most `limit` connections, each for `sign_in_s` seconds; `network` is what `client_network` returned."""
+    """At most `limit` connections; `network` is what `client_network` returned."""
 
-    def __init__(self, limit: int, sign_in_s: float) -> None:
-        self._limit, self._sign_in_s = limit, sign_in_s
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._entries: dict[str, _Entry] = {}
-        """Oldest first, so also in the order of their deadlines."""
+        """Oldest first."""
+        self._deadlines: list[tuple[float, str]] = []
+        """A heap; those of connections that wait no more, or anew, are still in it until their time."""
         self._networks: dict[str, dict[str, None]] = {}
         """The connections of each network, oldest first."""
         self._by_count: dict[int, dict[str, None]] = {}
@@ -32,13 +35,14 @@ class PendingConnections:
     def __contains__(self, connection: str) -> bool:
         return connection in self._entries
 
-    def add(self, connection: str, network: str, now: float) -> str | None:
-        """Let `connection` wait from now on; return the connection that must be closed instead, if any."""
+    def add(self, connection: str, network: str, due_s: float) -> str | None:
+        """Let `connection` wait until `due_s`; return the connection that must be closed instead, if any."""
         self.remove(connection)
         evicted = self._oldest_of_the_largest() if len(self._entries) >= self._limit else None
         if evicted is not None:
             self.remove(evicted)
-        self._entries[connection] = _Entry(network, now + self._sign_in_s)
+        self._entries[connection] = _Entry(network, due_s)
+        heapq.heappush(self._deadlines, (due_s, connection))
         connections = self._networks.setdefault(network, {})
         connections[connection] = None
         self._recount(network, len(connections) - 1, len(connections))
@@ -57,17 +61,21 @@ class PendingConnections:
     def expire(self, now: float) -> list[str]:
         """Remove and return the connections whose time is up."""
         late = []
-        for connection, entry in self._entries.items():
-            if entry.due_s > now:
-                break
+        while (due_s := self.next_due_s()) is not None and due_s <= now:
+            _, connection = heapq.heappop(self._deadlines)
             late.append(connection)
-        for connection in late:
             self.remove(connection)
         return late
 
     def next_due_s(self) -> float | None:
         """When `expire` has something to do next; None while nothing waits."""
-        return next((entry.due_s for entry in self._entries.values()), None)
+        while self._deadlines:
+            due_s, connection = self._deadlines[0]
+            entry = self._entries.get(connection)
+            if entry is not None and entry.due_s == due_s:
+                return due_s
+            heapq.heappop(self._deadlines)
+        return None
 
     def _oldest_of_the_largest(self) -> str:
         network = next(iter(self._by_count[self._most]))

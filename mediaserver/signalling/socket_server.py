@@ -74,7 +74,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         return EngineServer
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        self.connections.open(eio_sid, self._network(environ["aiohttp.request"]))
+        request: web.Request = environ["aiohttp.request"]
+        polling = request.query.get("transport", "polling") == "polling"
+        self.connections.open(eio_sid, self._network(request), polling=polling)
         await super()._handle_eio_connect(eio_sid, environ)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:

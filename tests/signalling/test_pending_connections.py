@@ -1,6 +1,7 @@
 """Connections on which nobody signs in do not stay, are not without number, and lock nobody out."""
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -27,7 +28,7 @@ async def closes(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def test_the_oldest_connection_of_the_network_with_most_makes_room() -> None:
-    pending = PendingConnections(limit=4, sign_in_s=5)
+    pending = PendingConnections(limit=4)
     for connection, network in (("a1", "a"), ("b1", "b"), ("b2", "b"), ("b3", "b")):
         assert pending.add(connection, network, 0) is None
     assert pending.add("a2", "a", 1) == "b1"
@@ -36,7 +37,7 @@ def test_the_oldest_connection_of_the_network_with_most_makes_room() -> None:
 
 
 def test_who_is_alone_in_a_network_stays_while_another_network_floods() -> None:
-    pending = PendingConnections(limit=100, sign_in_s=5)
+    pending = PendingConnections(limit=100)
     assert pending.add("honest", "home", 0) is None
     evicted = [pending.add(f"flood{n}", "villain", 0) for n in range(5000)]
     assert "honest" in pending and len(pending) == 100
@@ -44,18 +45,29 @@ def test_who_is_alone_in_a_network_stays_while_another_network_floods() -> None:
 
 
 def test_connections_expire_in_order() -> None:
-    pending = PendingConnections(limit=10, sign_in_s=5)
-    pending.add("a", "x", 0)
-    pending.add("b", "x", 1)
+    pending = PendingConnections(limit=10)
+    pending.add("a", "x", 5)
+    pending.add("b", "x", 6)
     assert pending.next_due_s() == 5
     pending.remove("unknown")
     assert pending.expire(4.9) == [] and pending.expire(5.5) == ["a"]
     assert pending.expire(6) == ["b"] and pending.next_due_s() is None
 
 
+def test_connections_with_more_time_do_not_extend_that_of_others() -> None:
+    pending = PendingConnections(limit=10)
+    pending.add("polling", "x", 15)
+    pending.add("websocket", "x", 6)
+    assert pending.next_due_s() == 6 and pending.expire(14.9) == ["websocket"]
+    pending.add("polling", "x", 20)
+    assert pending.expire(15) == [] and pending.next_due_s() == 20
+    pending.remove("polling")
+    assert pending.next_due_s() is None and pending.expire(99) == []
+
+
 @given(st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 15), st.sampled_from("abc"))))
 def test_the_largest_network_is_always_known(steps: list[tuple[str, int, str]]) -> None:
-    pending, held = PendingConnections(limit=6, sign_in_s=5), dict[str, str]()
+    pending, held = PendingConnections(limit=6), dict[str, str]()
     for act, number, network in steps:
         connection = str(number)
         if act == "remove":
@@ -93,6 +105,22 @@ async def test_a_connection_without_a_sign_in_is_closed(live: Live) -> None:
     assert server.connections.expired == 3
     assert len(server.eio._pings) == 1 and list(server.environ) == list(server.eio.sockets)
     assert (await mia.join(await live.session(mia)))["ok"]
+
+
+@pytest.mark.parametrize("overrides", [{"signalling.sign_in_s": "0.5"}])
+async def test_a_polling_client_on_a_slow_link_may_sign_in_later(live: Live) -> None:
+    """With a round trip of 2 s, its next request arrives 6 s after the handshake, over another TLS connection."""
+    mia = await live.user("mia")
+    async with aiohttp.ClientSession() as http, http.ws_connect(f"{live.url}{PATH}websocket") as silent:
+        async with http.get(f"{live.url}{PATH}polling") as handshake:
+            sid = json.loads((await handshake.text())[1:])["sid"]
+        await closes(silent)  # it had its 0.5 s
+        path = f"{live.url}{PATH}polling&sid={sid}"
+        async with http.post(path, data=f'40{{"token":"{mia.token}"}}') as sign_in:
+            assert sign_in.status == 200
+        async with http.get(path) as poll:
+            assert (await poll.text()).startswith("40")
+    assert live.signalling.connections == 1
 
 
 @pytest.mark.parametrize("overrides", [{"signalling.sign_in_s": "0.3"}])
