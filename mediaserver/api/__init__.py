@@ -15,6 +15,7 @@ from mediaserver.api.encoded_bodies import refuse_encoded_bodies
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.forwarded import forwarded_limit
 from mediaserver.api.limits import RateLimits
+from mediaserver.api.request_turns import RequestTurns, request_turns
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
 from mediaserver.api.resources.follows import FOLLOWS
@@ -138,6 +139,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     settings = services.context.settings.http
     app[SERVICES] = services
     app[PROXIES] = TrustedProxies(settings.trusted_proxies)
+    app.middlewares.append(request_turns(RequestTurns()))
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
     app.middlewares.append(refuse_encoded_bodies)

@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from mediaserver.api.readiness import Check, Readings
+from mediaserver.api.scrapes import Scrapes
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import SessionKind
 from mediaserver.usecases.context import Context
@@ -33,6 +34,10 @@ class Services:
     """By name, for `/readyz`."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     readings: Readings = field(default_factory=Readings)
+    scrapes: Scrapes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scrapes", Scrapes(self.metrics))
 
 
 SERVICES = web.AppKey("services", Services)

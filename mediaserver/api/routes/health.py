@@ -1,9 +1,10 @@
 """For those who run the server: alive, ready, metrics. Outside the prefix, without signing in."""
 
+from time import monotonic
 from typing import Literal
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 
 from mediaserver.api.bodies import Body
@@ -35,7 +36,7 @@ async def _ready(call: Call) -> Answer:
 
 async def _metrics(call: Call) -> web.Response:
     return web.Response(
-        body=generate_latest(call.services.metrics), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        body=call.services.scrapes.take(monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST}
     )
 
 
