@@ -30,6 +30,9 @@ _MAX_ROUTES: Final = 32
 _MAX_CANDIDATES: Final = 32
 """A client with five interfaces that reaches six addresses of ours has thirty pairs."""
 _MAX_TRANSACTIONS: Final = 256
+_CHECKS_PER_S: Final = 100.0
+_CHECK_BURST: Final = 400.0
+"""Checks of one client that are looked at. Browsers send one every 20 to 50 ms while they connect."""
 _CHALLENGES_PER_S: Final = 2.0
 _CHALLENGE_BURST: Final = 32.0
 """Addresses to which one client can make us send requests."""
@@ -103,6 +106,9 @@ class Agent(Generic[Owner]):
         self.last_check: float | None = None
         """When the last valid check came over a bound route."""
         self.nominated_s = 0.0
+        self._checks = TokenBucket(_CHECKS_PER_S, _CHECK_BURST, 0.0)
+        self._repeated_checks = TokenBucket(_CHECKS_PER_S, _CHECK_BURST, 0.0)
+        """For transactions that were seen before: somebody else may send recorded checks again."""
         self.challenges = TokenBucket(_CHALLENGES_PER_S, _CHALLENGE_BURST, 0.0)
         self._on_selected = on_selected
         self._transactions: dict[bytes, Route] = {}
@@ -119,6 +125,10 @@ class Agent(Generic[Owner]):
         if pair is None or pair.proved_s is None or self.last_check is None:
             return None
         return min(self.last_check, pair.proved_s)
+
+    def budget(self, transaction: bytes) -> TokenBucket:
+        """What a valid check with this transaction is charged to."""
+        return self._repeated_checks if transaction in self._transactions else self._checks
 
     def is_replay(self, transaction: bytes, route: Route) -> bool:
         """Whether this transaction was seen from elsewhere: a check that someone recorded and sends again."""
@@ -181,6 +191,10 @@ class Agents(Generic[Owner]):
         if agent is None:
             self.dropped["stun_unknown_ufrag"] += 1
             return []
+        budget = agent.budget(request.transaction)
+        if budget.level(now) < 1:
+            self.dropped["stun_flood"] += 1
+            return []
         generation = agent.generation
         if agent.previous and agent.previous.local.ufrag == request.local_ufrag:
             generation = agent.previous
@@ -188,6 +202,7 @@ class Agents(Generic[Owner]):
         if not request.has_integrity(password):
             self.dropped["stun_integrity"] += 1
             return []
+        budget.charge(1, now)  # only valid ones, so that nobody else can use up the client's
         # Where the client is known to be, a copy that came from elsewhere first must not suppress the original.
         if agent.is_replay(request.transaction, route) and route not in agent.routes:
             self.dropped["stun_replay"] += 1

@@ -257,9 +257,35 @@ def test_a_client_makes_us_ask_few_addresses() -> None:
         out = anna.agents.receive(check, Route(HERE, (f"203.0.113.{number % 250}", 1024 + number // 250)), now)
         sent += sum(map(len, out)) + sum(len(one) for one, _ in agents.due(now))
     assert received > sent, "less goes out than comes in"
-    assert agents.dropped["stun_challenge_limit"] >= 10_000 - 24 - 20
+    assert agents.dropped["stun_challenge_limit"] + agents.dropped["stun_flood"] >= 10_000 - 24 - 20
     assert len(anna.agent.candidates) <= 32
     assert anna.agent.selected == HOME and agents.owners == {HOME: "anna"}
+
+
+def test_a_flood_of_checks_is_not_answered() -> None:
+    """A client has two addresses and nominates them in turn, 2,000 times a second: each move costs a socket."""
+    agents: Agents[str] = Agents()
+    anna = Client(agents, "anna")
+    for route in (HOME, CAFE):
+        anna.check(route, 1.0, nominate=True)
+    moves = anna.moves
+    answered = sum(
+        len(anna.send((HOME, CAFE)[number % 2], 1.0 + number / 2000, nominate=True)) for number in range(10_000)
+    )
+    assert answered <= 400 + 5 * 100 and anna.moves - moves <= 400 + 5 * 100
+    assert agents.dropped["stun_flood"] >= 9000
+    assert anna.check(HOME, 6.1), "it is answered again as soon as it stops"
+
+
+def test_recorded_checks_do_not_use_up_the_clients_budget() -> None:
+    """Somebody on the path sends a check again and again, under the client's own address."""
+    agents: Agents[str] = Agents()
+    anna = Client(agents, "anna")
+    recorded = anna.request(nominate=True)
+    for number in range(5000):
+        agents.receive(recorded, HOME, 1.0 + number / 1000)
+    assert agents.dropped["stun_flood"] >= 4000
+    assert anna.check(HOME, 6.0, nominate=True)
 
 
 def test_a_nominated_pair_need_not_wait_for_others() -> None:
