@@ -20,6 +20,8 @@ _MAX_RUN = 0x1FFF
 _HISTORY_S = 0.5
 _MAX_GAP = 500
 """A jump this long in the transport's numbering is not reported as loss, but starts anew behind it."""
+_MAX_PACKETS = 10
+"""For one report: what a second's arrivals take. A sender that leaves gaps on purpose would cause thousands."""
 
 _HEADER = struct.Struct("!HH3sB")
 _CHUNK = struct.Struct("!H")
@@ -48,7 +50,10 @@ class ArrivalRecorder:
                 self._next = number
 
     def build(self, now: float, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
-        """The RTCP packets that report all since the last call (or what came late); [] when nothing is new."""
+        """The RTCP packets that report all since the last call (or what came late); [] when nothing is new.
+
+        What does not fit into `_MAX_PACKETS` is never reported.
+        """
         self._forget(int((now - _HISTORY_S) * _TICKS_PER_S))
         highest = self._unwrapper.highest
         if self._next is None or highest is None or self._next > highest:
@@ -58,6 +63,9 @@ class ArrivalRecorder:
         base = self._next
         position = 0
         while position < len(arrived):
+            if len(packets) == _MAX_PACKETS:
+                base = arrived[-1] + 1
+                break
             if arrived[position] - base > _MAX_GAP:
                 base = arrived[position]
             count, statuses, deltas, reference = self._collect(arrived, position, base)

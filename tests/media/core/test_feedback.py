@@ -95,6 +95,23 @@ def test_a_packet_is_recorded_at_its_first_arrival() -> None:
     assert decode(packet)[3] == [1.0]
 
 
+@pytest.mark.parametrize("step", [100, 499, 501])
+def test_gaps_on_purpose_cause_few_reports(step: int) -> None:
+    """3,000 packets a second, each of which skips numbers."""
+    recorder = ArrivalRecorder()
+    reports: list[bytes] = []
+    for count in range(3060):
+        recorder.record(count * step & 0xFFFF, 100 + count / 3000)
+        if count % 180 == 179:
+            reports += recorder.build(100 + count / 3000, 1, 2)
+    assert len(reports) <= 10 * 3060 // 180
+    following = 3059 * step + 1 & 0xFFFF
+    recorder.record(following, 101.1)
+    (last,) = recorder.build(101.1, 1, 2)
+    base, _, _, arrivals = decode(last)
+    assert (base, arrivals) == (following, [pytest.approx(101.1, abs=0.001)]), "then all is as usual"
+
+
 @pytest.mark.parametrize("pause_s", [8.0, 9.0, 3600.0])
 def test_a_pause_longer_than_a_delta_splits(pause_s: float) -> None:
     recorder = ArrivalRecorder()
