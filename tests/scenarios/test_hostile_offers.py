@@ -9,7 +9,7 @@ import socketio
 from aiortc import RTCCertificate
 
 from mediaserver.loadtest.bot import Bot, Refused
-from tests.e2e.server import Server
+from tests.e2e.server import Server, wait_until
 from tests.hostile.offers import HOSTILE
 from tests.scenarios.bystander import Bystander
 from tests.scenarios.room import Room
@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytes
 
 OFFERS = [HOSTILE[name] for name in ("wildcards", "formats", "extensions", "groups of streams")]
 ATTACKERS = 6
+CODES = ("bad_sdp", "too_many")
 
 
 async def attack(bot: Bot, refusals: list[str]) -> None:
@@ -52,10 +53,11 @@ async def test_hostile_offers_disturb_nobody(tmp_path: Path) -> None:
         observing = asyncio.create_task(bystander.observe(3))
         await newcomer.negotiate(certificate, [], 1, 1)
         attacked = await observing
+        # On a busy machine the budgets last longer than the observation.
+        await wait_until(lambda: all(any(code in one for one in refusals) for code in CODES), 20, "refusals")
         for task in attacks:
             task.cancel()
         outcomes = await asyncio.gather(*attacks, return_exceptions=True)
         assert not [one for one in outcomes if isinstance(one, Exception)]
-        assert any("bad_sdp" in one for one in refusals) and any("too_many" in one for one in refusals)
         attacked.assert_undisturbed(quiet)
         await room.close()
