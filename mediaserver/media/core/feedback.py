@@ -58,7 +58,7 @@ class ArrivalRecorder:
         highest = self._unwrapper.highest
         if self._next is None or highest is None or self._next > highest:
             return []
-        packets = []
+        packets: list[bytes] = []
         arrived = sorted(number for number in self._arrivals if number >= self._next)
         base = self._next
         position = 0
