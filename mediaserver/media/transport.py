@@ -90,6 +90,8 @@ class Transport:
         self._unknown_ssrcs = TokenBucket(UNKNOWN_SSRCS_PER_S, UNKNOWN_SSRCS_PER_S, clock())
         self.bandwidth = BandwidthEstimator(maximum_bps=limits.max_bitrate_bps)
         self.last_feedback = 0.0
+        self.reported_s = clock()
+        """When the work of every second was done last."""
         self.rtt = RoundTripTime()
         self.retransmissions = RetransmissionBudget(clock())
         self.downlink = Downlink()

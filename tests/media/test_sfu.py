@@ -1,6 +1,7 @@
 """The SFU on the wire, packet by packet: forwarding, repair, feedback, muting, and what hostile peers send."""
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -417,3 +418,19 @@ async def test_what_stays_missing_is_asked_for_again(anna: WirePeer, ben: WirePe
     anna.send_rtp(SSRC, DELTA + b"twelve", sequence=12)
     headers = await ben.got_rtp(6)
     assert [(one.sequence - headers[0].sequence) & 0xFFFF for one in headers] == [0, 1, 4, 5, 3, 2]
+
+
+async def test_the_work_of_every_second_is_spread(sfu: LocalWorker) -> None:
+    """A full room: no tick does the reports of more than a few of its transports."""
+    for number in range(50):
+        await sfu.open_transport(m.OpenTransport(room="room", transport=f"peer-{number}"))
+    peers = list(sfu._transports.values())
+    for _ in range(3):  # they stay apart
+        before = [peer.reported_s for peer in peers]
+        await until(
+            lambda before=before: all(
+                peer.reported_s > former for peer, former in zip(peers, before, strict=True)
+            ),
+            3,
+        )
+        assert max(Counter(peer.reported_s for peer in peers).values()) <= 3
