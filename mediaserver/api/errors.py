@@ -8,8 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mediaserver.base.errors import (
+    BadRequest,
     EncodedBody,
     InProgress,
     NotFound,
@@ -56,6 +58,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             "too_slow", "The body of the request arrived too slowly. Try again on a better connection."
         )
         response = problem_response(slow)
+        response.force_close()
+        return response
+    except HttpProcessingError:
+        # A line of a multipart form or a trailer is too long: the client's fault, and nothing for the log.
+        response = problem_response(BadRequest("malformed", "The body of the request is not valid."))
         response.force_close()
         return response
     except (ConnectionError, TimeoutError) as error:

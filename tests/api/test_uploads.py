@@ -134,6 +134,8 @@ async def test_much_too_large_is_refused_unread(ctx: Context, anna: Actor, clien
         (b"", "multipart/form-data", 400, "malformed"),
         (b"", "multipart/form-data; boundary=x", 400, "malformed"),
         (b"nonsense", "multipart/form-data; boundary=x", 400, "malformed"),
+        (b"--x\r\nX: " + b"y" * 20_000, "multipart/form-data; boundary=x", 400, "malformed"),
+        (b"--x\r\n" + b"X: y\r\n" * 1_000, "multipart/form-data; boundary=x", 400, "malformed"),
         (b"--x--\r\n", "multipart/form-data; boundary=x", 422, "invalid"),
         (b"--x\r\n\r\nhello\r\n--x--\r\n", "multipart/form-data; boundary=x", 422, "invalid"),
         (
