@@ -20,7 +20,9 @@ from mediaserver.signalling.metered_websocket import MeteredWebSocket
 MAX_PACKETS_PER_REQUEST: Final = 64
 """Of a polling client; browsers send what has gathered while the last request was under way."""
 _BODY_S: Final = 10.0
-_UPGRADE_S: Final = 10.0
+_UPGRADE_S: Final = 30.0
+"""An upgrade ends the client's poll first, and then takes two more round trips. A client that opens a connection
+for each request needs about eight of them with TLS: 16 s on a mobile link."""
 LAST_WORDS_S: Final = 0.5
 """So long a polling client that is cut off may fetch the reason."""
 _MAX_POLLS: Final = 4
