@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +112,19 @@ class Bystander:
         line = await asyncio.wait_for(self._process.stdout.readline(), 60)
         assert line, "the bystander's process ended"
         return line.decode().strip()
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float, server: Server) -> AsyncIterator[None]:
+    """Fail if the block takes longer than `seconds`; waiting for a core does not count."""
+    pids = (server.pid, os.getpid())
+    waited_ns = [_scheduled_ns(pid)[1] for pid in pids]
+    began = time.monotonic()
+    async with asyncio.timeout(3 * seconds):
+        yield
+    took_s = time.monotonic() - began
+    waited_s = max(_scheduled_ns(pid)[1] - before for pid, before in zip(pids, waited_ns, strict=True)) / 1e9
+    assert took_s - waited_s <= seconds, f"{took_s:.1f} s, {waited_s:.1f} s of them without a core"
 
 
 def resident_kib(pid: int) -> int:

@@ -10,9 +10,10 @@ import pytest
 from mediaserver.base.descriptors import raise_limit
 from mediaserver.base.settings import Auth, Http, Limits
 from tests.e2e.server import Person, Server
+from tests.scenarios.bystander import within
 from tests.scenarios.wire import Raw
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 SCHOOL = "127.0.0.8"
 PEOPLE, ROOMS, CONNECTIONS = 500, 5, 6
@@ -63,7 +64,7 @@ async def test_five_hundred_people_sign_in_and_join(tmp_path: Path) -> None:
                 await everyone_is_in.wait()
 
         try:
-            async with asyncio.timeout(60), asyncio.TaskGroup() as people:
+            async with within(60, server), asyncio.TaskGroup() as people:
                 for number, name in enumerate(names):
                     people.create_task(attend(name, rooms[number % ROOMS]))
         finally:

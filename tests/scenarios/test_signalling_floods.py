@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.server import Person, Server
-from tests.scenarios.bystander import Bystander, cpu_s, resident_kib
+from tests.scenarios.bystander import Bystander, cpu_s, resident_kib, within
 from tests.scenarios.wire import Raw
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -145,6 +145,7 @@ async def test_a_flood_of_a_user_ends_with_a_reason_and_reconnecting_does_not_he
     assert spent - idle < 0.3, f"{spent:.3f} of a core, {idle:.3f} without the flood"
 
 
+@pytest.mark.timeout(300)
 async def test_five_hundred_people_behind_one_address_join_within_a_minute(server: Server) -> None:
     """A school after the server was restarted: all have tokens, and all come at once."""
     tokens = [person.token for person in await people(server, [f"pupil{n}" for n in range(500)])]
@@ -158,14 +159,12 @@ async def test_five_hundred_people_behind_one_address_join_within_a_minute(serve
 
         async def come(token: str) -> None:
             raw = await stack.enter_async_context(Raw.connected(http, server.url, token))
-            answer = await raw.ask("session.join", place)
+            answer = await raw.ask("session.join", place, timeout_s=180)
             assert answer["ok"], answer
 
-        began = time.monotonic()
-        async with asyncio.timeout(60):
+        async with within(60, server):
             await come(tokens[0])
             await asyncio.gather(*map(come, tokens[1:]))
-        assert time.monotonic() - began < 60
 
 
 async def flood(server: Server, frame: bytes) -> None:

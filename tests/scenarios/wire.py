@@ -27,10 +27,10 @@ class Raw:
             assert connected.startswith("40"), connected
             yield raw
 
-    async def ask(self, event: Any, data: Any, number: int = 1) -> dict[str, Any]:
+    async def ask(self, event: Any, data: Any, number: int = 1, timeout_s: float = 10) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement, passing over everything else."""
         await self.socket.send_str(f"42{number}" + json.dumps([event, data]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(timeout_s):
             while True:
                 text = await self.socket.receive_str()
                 if text.startswith(f"43{number}["):
