@@ -31,7 +31,7 @@ RUN = """async (file) => {
     [
         ("chat.js", 10),
         ("slots.js", 13),
-        ("room.js", 16),
+        ("room.js", 17),
         ("seat.js", 4),
         ("texts.js", 7),
         ("writing.js", 8),

@@ -37,6 +37,7 @@ export const UNNUMBERED = {
     this.subscriptions.assigned(data, ack);
   },
   'slot.suspended'(data) {
+    this.subscriptions.suspended(data);
     this.emit('suspended', data);
   },
   'slot.unsupported'(data) {

@@ -82,6 +82,7 @@ export class Session extends Emitter {
   get tiles() {
     return buildTiles(this.room, this.participantId, {
       streamOf: (trackId) => this.subscriptions.streamOf(trackId),
+      isSuspended: (trackId) => this.subscriptions.isSuspended(trackId),
       own: (source) => this.ownStream(source),
     });
   }

@@ -13,7 +13,7 @@ import { planSlots } from './slots.js';
 
 const RUN_OUT_MS = 200;
 const TRIES = 6;
-const unbound = () => ({ trackId: null, revision: -1, live: false, used: false, turn: 0, requested: undefined });
+const unbound = () => ({ trackId: null, revision: -1, live: false, suspended: false, used: false, turn: 0, requested: undefined });
 
 export class Subscriptions extends Emitter {
   /** @param {{media: import('./media.js').MediaConnection, signal: (event: string, payload: object) => Promise<any>}} options */
@@ -55,6 +55,19 @@ export class Subscriptions extends Emitter {
     const slot = this.media.slotOf(mid);
     if (slot) await this.#rebind(slot, trackId, revision);
     ack?.({ ok: true });
+  }
+
+  /** What `slot.suspended` says: it holds for the slot, whatever it is bound to meanwhile. */
+  suspended({ mid, suspended }) {
+    const slot = this.media.slotOf(mid);
+    if (!slot) return;
+    this.#state(slot).suspended = suspended;
+    this.emit('change');
+  }
+
+  /** Whether the server holds this track's pictures back, since the connection is too slow for them. */
+  isSuspended(trackId) {
+    return [...this.states.values()].some((state) => state.trackId === trackId && state.suspended);
   }
 
   /** The stream that plays this track, or null. Video only while its frames are arriving. */

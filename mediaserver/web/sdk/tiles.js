@@ -3,10 +3,11 @@
 /**
  * @param {import('./roomstate.js').RoomState} room
  * @param {string} ownId
- * @param {{streamOf: (trackId: string) => MediaStream | null, own: (source: string) => MediaStream | null}} streams
+ * @param {{streamOf: (trackId: string) => MediaStream | null, own: (source: string) => MediaStream | null,
+ *   isSuspended: (trackId: string) => boolean}} streams
  * @returns {import('./types.js').Tile[]} oneself first, then in the order of joining
  */
-export function buildTiles(room, ownId, { streamOf, own }) {
+export function buildTiles(room, ownId, { streamOf, own, isSuspended }) {
   const speaking = new Set(room.speakers.map((trackId) => room.tracks.get(trackId)?.participantId));
   const people = [...room.participants.values()].sort((a, b) =>
     Number(b.id === ownId) - Number(a.id === ownId) || (a.joinedAt < b.joinedAt ? -1 : a.joinedAt > b.joinedAt ? 1 : 0));
@@ -18,6 +19,10 @@ export function buildTiles(room, ownId, { streamOf, own }) {
       return track?.enabled ? streamOf(track.id) : null;
     };
     const on = (source) => Boolean(me ? own(source) : room.trackOf(participant.id, source)?.enabled);
+    const paused = (source) => {
+      const track = room.trackOf(participant.id, source);
+      return Boolean(!me && track?.enabled && isSuspended(track.id));
+    };
     const camera = me && !participant.videoVisible ? null : stream('camera');
     return {
       participantId: participant.id,
@@ -29,6 +34,8 @@ export function buildTiles(room, ownId, { streamOf, own }) {
       screenAudio: me ? null : stream('screenAudio'),
       hasCamera: on('camera') && participant.videoVisible,
       hasScreen: on('screen'),
+      cameraPaused: paused('camera'),
+      screenPaused: paused('screen'),
       live: camera !== null,
       speaking: speaking.has(participant.id) && !participant.mute,
     };

@@ -24,9 +24,10 @@
  *   a message that is not acknowledged yet, or that was refused (`failed`); `slowed`: it waits because too many were sent
  * @typedef {{participantId: string, participant: Participant, me: boolean, camera: MediaStream | null,
  *   screen: MediaStream | null, audio: MediaStream | null, screenAudio: MediaStream | null, hasCamera: boolean,
- *   hasScreen: boolean, live: boolean, speaking: boolean}} Tile
+ *   hasScreen: boolean, cameraPaused: boolean, screenPaused: boolean, live: boolean, speaking: boolean}} Tile
  *   `camera` and `screen` are null while nothing of this very participant can be shown; `hasCamera` says that one is
- *   published and switched on; `live` that its pictures are arriving
+ *   published and switched on; `live` that its pictures are arriving; `cameraPaused` and `screenPaused` that the server holds them back, since one's own
+ *   connection is too slow
  * @typedef {{id: string, username: string, profileImage: string | null}} Person what others show of somebody; one who is gone
  *   is called `deleted user`
  * @typedef {User & {profile: {bio: string, location: string, links: string[]}, profileImage: Upload | null,

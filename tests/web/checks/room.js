@@ -5,6 +5,7 @@ import { SdkError } from '/web/sdk/errors.js';
 import { REACTIONS, UNNUMBERED } from '/web/sdk/reactions.js';
 import { Tokens } from '/web/sdk/tokens.js';
 import { parseAnswer } from '/web/sdk/rest.js';
+import { Subscriptions } from '/web/sdk/subscriptions.js';
 import { buildTiles, wantsOf } from '/web/sdk/tiles.js';
 import { sentence } from '/web/app/sentences.js';
 import { chooseTiles, gridFor, wantedSize } from '/web/app/room/layout.js';
@@ -61,11 +62,27 @@ check('a recording is on from started to stopped', () => {
 check('a tile shows a camera only while its own frames arrive', () => {
   const room = entered();
   const stream = new MediaStream();
-  const tiles = (streams) => buildTiles(room, 'p1', { streamOf: (id) => streams[id] ?? null, own: () => null });
+  const tiles = (streams) => buildTiles(room, 'p1', { streamOf: (id) => streams[id] ?? null, own: () => null, isSuspended: () => false });
   equal(tiles({}).map((tile) => [tile.participantId, tile.me, tile.hasCamera, tile.live]), [['p1', true, false, false], ['p2', false, true, false]]);
   equal(tiles({ 'p2-camera': stream })[1].camera === stream, true);
   room.tracks.set('p2-camera', track('p2', 'camera', false));
   equal(tiles({ 'p2-camera': stream })[1].camera, null, 'a camera that is off');
+});
+
+check('a tile says that its picture is held back, and the next track in the same slot is held back too', async () => {
+  const slot = { kind: 'audio', stream: new MediaStream() };
+  const media = { on() {}, slotOf: (mid) => (mid === '3' ? slot : undefined) };
+  const subscriptions = new Subscriptions({ media, signal: async () => ({ slots: [] }) });
+  const paused = () => buildTiles(entered(), 'p1', {
+    streamOf: () => null, own: () => null, isSuspended: (id) => subscriptions.isSuspended(id),
+  }).map((tile) => tile.cameraPaused);
+  await subscriptions.assigned({ mid: '3', trackId: 'other', revision: 1 });
+  subscriptions.suspended({ mid: '3', trackId: 'other', suspended: true });
+  equal(paused(), [false, false]);
+  await subscriptions.assigned({ mid: '3', trackId: 'p2-camera', revision: 2 });
+  equal(paused(), [false, true]);
+  subscriptions.suspended({ mid: '3', trackId: 'p2-camera', suspended: false });
+  equal(paused(), [false, false]);
 });
 
 check('only visible pictures are wanted, but every voice', () => {

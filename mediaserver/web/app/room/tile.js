@@ -3,6 +3,8 @@ import { fill, h, show } from '../dom.js';
 import { icon } from '../icons.js';
 import { avatar } from '../parts.js';
 
+const PAUSED = 'Paused: your connection is slow';
+
 export class TileView {
   /** @param {'camera' | 'screen'} source */
   constructor(source = 'camera') {
@@ -23,6 +25,7 @@ export class TileView {
     const stream = tile[this.source];
     this.#picture(stream);
     const away = participant.connection === 'reconnecting';
+    const paused = !away && tile[`${this.source}Paused`];
     const label = this.source === 'screen' ? `${me ? 'Your' : `${participant.username}’s`} screen` : me ? `${participant.username} (you)` : participant.username;
     const { classList, dataset } = this.element;
     dataset.participantId = participant.id;
@@ -30,13 +33,14 @@ export class TileView {
     classList.toggle('speaking', tile.speaking && this.source === 'camera');
     classList.toggle('mirrored', me && this.source === 'camera');
     classList.toggle('away', away);
-    const drawn = JSON.stringify([label, participant.mute, participant.handRaised, away, participant.profileImageUrl, participant.canPublish]);
+    classList.toggle('paused', paused);
+    const drawn = JSON.stringify([label, participant.mute, participant.handRaised, away, paused, participant.profileImageUrl, participant.canPublish]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     this.name.textContent = label;
-    this.element.setAttribute('aria-label', describe(label, participant, away));
-    this.note.textContent = away ? 'Reconnecting…' : '';
-    show(this.note, away);
+    this.element.setAttribute('aria-label', describe(label, participant, away, paused));
+    this.note.textContent = away ? 'Reconnecting…' : paused ? PAUSED : '';
+    show(this.note, away || paused);
     if (this.source === 'screen') return;
     fill(this.face, avatar(participant.username, { size: 'tile-avatar', imageUrl: participant.profileImageUrl }));
     fill(this.marks, participant.handRaised && mark('hand', 'hand'), participant.mute && participant.canPublish && mark('micOff', 'muted'));
@@ -66,5 +70,5 @@ const mark = (symbol, name) => {
   return holder;
 };
 
-const describe = (label, participant, away) => [label, participant.mute && 'muted', participant.handRaised && 'hand raised', away && 'reconnecting']
+const describe = (label, participant, away, paused) => [label, participant.mute && 'muted', participant.handRaised && 'hand raised', away && 'reconnecting', paused && PAUSED]
   .filter(Boolean).join(', ');
