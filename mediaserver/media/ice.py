@@ -30,8 +30,8 @@ _MAX_ROUTES: Final = 32
 _MAX_CANDIDATES: Final = 32
 """A client with five interfaces that reaches six addresses of ours has thirty pairs."""
 _MAX_TRANSACTIONS: Final = 256
-_CHECKS_PER_S: Final = 100.0
-_CHECK_BURST: Final = 400.0
+CHECKS_PER_S: Final = 100.0
+CHECK_BURST: Final = 400.0
 """Checks of one client that are looked at. Browsers send one every 20 to 50 ms while they connect."""
 _CHALLENGES_PER_S: Final = 2.0
 _CHALLENGE_BURST: Final = 32.0
@@ -106,8 +106,8 @@ class Agent(Generic[Owner]):
         self.last_check: float | None = None
         """When the last valid check came over a bound route."""
         self.nominated_s = 0.0
-        self._checks = TokenBucket(_CHECKS_PER_S, _CHECK_BURST, 0.0)
-        self._repeated_checks = TokenBucket(_CHECKS_PER_S, _CHECK_BURST, 0.0)
+        self._checks = TokenBucket(CHECKS_PER_S, CHECK_BURST, 0.0)
+        self._repeated_checks = TokenBucket(CHECKS_PER_S, CHECK_BURST, 0.0)
         """For transactions that were seen before: somebody else may send recorded checks again."""
         self.challenges = TokenBucket(_CHALLENGES_PER_S, _CHALLENGE_BURST, 0.0)
         self._on_selected = on_selected
