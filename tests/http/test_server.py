@@ -96,6 +96,7 @@ async def test_a_body_that_stops_gets_408(serving: Serving) -> None:
         assert b"too_slow" in answer and b"Connection: close" in answer
 
 
+@pytest.mark.slow
 @on_uvloop
 async def test_a_handler_that_streams_decides_itself_how_slowly_a_body_may_come(serving: Serving) -> None:
     """And only for its own request: the next one on the same connection gets 408."""
@@ -109,6 +110,7 @@ async def test_a_handler_that_streams_decides_itself_how_slowly_a_body_may_come(
         assert b"HTTP/1.1 408 " in await closed(reader)
 
 
+@pytest.mark.slow
 @on_uvloop
 async def test_a_slow_body_above_the_rate_is_taken(serving: Serving) -> None:
     """For several times the patience, at twice the rate."""
@@ -218,6 +220,7 @@ async def test_few_descriptors_lower_the_limits(serving: Serving) -> None:
         assert (served.server.guard.table.total, served.server.guard.table.per_network) == (384, 192)
 
 
+@pytest.mark.slow
 @on_uvloop
 async def test_a_client_that_reads_nothing_loses_its_connection(
     serving: Serving, monkeypatch: pytest.MonkeyPatch

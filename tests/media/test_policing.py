@@ -92,6 +92,7 @@ async def test_taps_get_nothing_that_is_refused(sfu: LocalWorker, anna: WirePeer
     assert 0 < sum(written) <= 25_000 + 2_000
 
 
+@pytest.mark.slow
 async def test_an_excess_is_reported_and_then_that_it_is_over(sfu: LocalWorker, anna: WirePeer) -> None:
     track = await publish(anna)
 
@@ -106,6 +107,7 @@ async def test_an_excess_is_reported_and_then_that_it_is_over(sfu: LocalWorker, 
     assert first == m.TrackLimited(transport="anna", track=track, reason="bitrate", is_over=False)
 
 
+@pytest.mark.slow
 async def test_the_largest_of_several_tracks_is_to_blame(sfu: LocalWorker, anna: WirePeer) -> None:
     small, large = await publish(anna), await publish(anna, mid="1", source="screen")
 

@@ -420,6 +420,7 @@ async def test_what_stays_missing_is_asked_for_again(anna: WirePeer, ben: WirePe
     assert [(one.sequence - headers[0].sequence) & 0xFFFF for one in headers] == [0, 1, 4, 5, 3, 2]
 
 
+@pytest.mark.slow
 async def test_the_work_of_every_second_is_spread(sfu: LocalWorker) -> None:
     """A full room: no tick does the reports of more than a few of its transports."""
     for number in range(50):

@@ -80,6 +80,7 @@ async def limited(ben: WirePeer, expected_size: int) -> None:
     await until(arrived)
 
 
+@pytest.mark.slow
 async def test_a_remb_lowers_the_layer_then_suspends_the_slot(ben: WirePeer) -> None:
     await limited(ben, len(LOW))
     slot, transport = ben.transport.slots["9"], ben.transport
@@ -95,6 +96,7 @@ async def test_a_remb_lowers_the_layer_then_suspends_the_slot(ben: WirePeer) -> 
     assert m.SlotSuspended(transport="ben", mid="9", track="anna-0", suspended=True) in ben.sfu.events
 
 
+@pytest.mark.slow
 async def test_loss_of_15_percent_for_two_seconds_lowers_the_layer(ben: WirePeer) -> None:
     reported_s, highest = 0.0, 0
 

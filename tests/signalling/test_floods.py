@@ -142,6 +142,7 @@ async def test_a_flood_ends_the_connection_and_says_why(live: Live) -> None:
     assert (await ben.ask("session.leave"))["error"]["code"] == "not_in_session"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [{**SMALL, "signalling.user_event_burst": "60", "signalling.user_events_per_s": "0.01"}]
 )
