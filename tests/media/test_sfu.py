@@ -179,9 +179,9 @@ async def test_rebinding_continues_all_numbers(
 async def test_simulcast_layers_are_learned_and_a_small_tile_gets_the_small_one(
     anna: WirePeer, ben: WirePeer
 ) -> None:
-    track = await publish(anna, rids=["h", "l"])
+    track = await publish(anna, rids=["r_0", "r-1"])
     small = KEYFRAME[:-4] + b"\xa0\x00\x5a\x00"  # 160×90
-    for ssrc, rid, payload in ((1, b"h", KEYFRAME), (2, b"l", small)):
+    for ssrc, rid, payload in ((1, b"r_0", KEYFRAME), (2, b"r-1", small)):
         anna.send_rtp(ssrc, payload, sequence=1, extra=((5, rid),))
     await until(lambda: len(anna.transport.reception.streams) == 2)
     await subscribe(ben, track)

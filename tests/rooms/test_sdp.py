@@ -115,6 +115,22 @@ def test_sizes_are_bounded() -> None:
         read_offer(MINIMAL + ssrcs)
 
 
+@pytest.mark.parametrize("rid", ["r_0", "low-res", "_", "-", "0", "h", "A_b-9", "x" * 255])
+def test_every_rid_that_rfc_8851_allows_is_read(rid: str) -> None:
+    video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+    simulcast = f"a=rid:{rid} send\r\na=rid:other send\r\na=simulcast:send ~{rid},alternative;other\r\n"
+    camera = read_offer(MINIMAL.replace("BUNDLE 0", "BUNDLE 0 1") + video + simulcast).sections[1]
+    assert [one.id for one in camera.rids] == [rid, "other"]
+    assert camera.simulcast_send == [rid, "other"]
+
+
+@pytest.mark.parametrize("rid", ["", "r.0", "r 0", "r;0", "r,0", "~r", "ŕ", "r/0", "x" * 256])
+def test_a_rid_with_other_characters_is_refused(rid: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_offer(f"{MINIMAL}a=rid:{rid} send\r\n")
+    assert "line 9" in caught.value.detail
+
+
 _NAMES = st.sampled_from(
     ["rtpmap", "fmtp", "rtcp-fb", "extmap", "rid", "simulcast", "ssrc", "ssrc-group", "msid", "mid", "ice-ufrag",
      "ice-pwd", "fingerprint", "setup", "group", "sendonly", "rtcp-mux", "unknown"]
