@@ -14,6 +14,7 @@ from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.users import Login, Password, User, folded, is_login_email
 from mediaserver.usecases import devices, login_attempts, refresh_rotation, revocations, tokens
+from mediaserver.usecases.common_passwords import is_common
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.login_attempts import HOUR_S, MINUTE_S, refuse_if_exceeded
 
@@ -65,16 +66,20 @@ async def create_user(
 
 
 def check_password(user: User, password: str, field: str = "password") -> None:
-    """Invalid, naming `field`, for a password that is too short, or one that everybody would try."""
+    """Raises: Invalid naming `field` for a password that is too short, is one of the most common, or is the
+    username or the email."""
     try:
         _PASSWORD.validate_python(password)
     except ValidationError as error:
-        fault = FieldError(field, in_words(error.errors()[0]))
+        fault = in_words(error.errors()[0])
     else:
-        if not user.refuses_password(password):
+        if is_common(password):
+            fault = "is one of the most common passwords: choose one that is harder to guess"
+        elif user.refuses_password(password):
+            fault = "must not be the username or the email"
+        else:
             return
-        fault = FieldError(field, "must not be the username or the email")
-    raise Invalid("invalid", "this password cannot be used", [fault])
+    raise Invalid("invalid", "this password cannot be used", [FieldError(field, fault)])
 
 
 async def require_password(ctx: Context, actor: Actor, user: User, given: str, field: str) -> None:
@@ -108,6 +113,8 @@ async def login(
         await login_attempts.require_allowed(ctx, one)
         fits = await ctx.passwords.matches(user.password_hash if user else None, password)
         await (login_attempts.count_success if fits else login_attempts.count_failure)(ctx, one)
+        if user is not None and fits:
+            await _upgrade_hash(ctx, user, password)
     if user is None or not fits:
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
     return await _sign_in(ctx, user, user_agent, device)
@@ -227,6 +234,17 @@ async def _sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevic
         await end_login(ctx, login)
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
     return _signed_in(ctx, user, login, token, device_token)
+
+
+async def _upgrade_hash(ctx: Context, user: User, password: str) -> None:
+    """Hash a password that was just proved right with the present parameters, where its hash has others.
+
+    Another password that was set meanwhile stays.
+    """
+    if ctx.passwords.is_outdated(user.password_hash):
+        upgraded = await ctx.passwords.hash(password)
+        same = {"_id": user.id, "passwordHash": user.password_hash}
+        await ctx.users.update_one(same, set={"passwordHash": upgraded}, edits=False)
 
 
 def _signed_in(

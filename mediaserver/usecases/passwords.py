@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
-from argon2 import PasswordHasher, Type
+from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from mediaserver.base.settings import Auth
@@ -51,6 +51,19 @@ class Passwords:
         """Whether `password` is the one of `stored`; None (no such account) takes as long and is never true."""
         fits = await self._run(self._verify, stored or self._nobody, _bytes(password))
         return fits and stored is not None
+
+    def is_outdated(self, stored: str) -> bool:
+        """Return whether `stored` was made with other parameters than the present ones and is not stronger.
+
+        Cost is memory times passes: after an operator lowered it, hashes that cost more stay as they are.
+        """
+        try:
+            before = extract_parameters(stored)
+        except InvalidHashError:
+            return False
+        cost = self._hasher.memory_cost * self._hasher.time_cost
+        cheaper = cost < before.memory_cost * before.time_cost
+        return self._hasher.check_needs_rehash(stored) and not cheaper
 
     def close(self) -> None:
         self._pool.shutdown()
