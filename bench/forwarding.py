@@ -61,6 +61,6 @@ def main(seconds: float = 20.0, runs: int = 3) -> str:
         lines.append(
             f"| {subscribers} | {middle.us_per_packet:.1f} ({costs[0]:.1f}–{costs[-1]:.1f}) | {worker:.1f} "
             f"| {middle.reference_us:.2f} | {middle.us_per_packet / middle.reference_us:.2f} | {lost:.3%} "
-            f"| {report.age_p50_ms} ms | {report.age_p99_ms} ms |"
+            f"| {report.latency_p50_ms} ms | {report.latency_p99_ms} ms |"
         )
     return "\n".join(lines)

@@ -198,6 +198,9 @@ def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
+    import aiohttp
+
+    from mediaserver.loadtest.account import Refused
     from mediaserver.loadtest.run import Load, run
 
     load = Load(
@@ -207,9 +210,13 @@ def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.seconds,
         arguments.synthetic,
     )
-    report = uvloop.run(run(load))
+    try:
+        report = uvloop.run(run(load))
+    except (Refused, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        why = str(error) or "it did not answer in time"
+        raise StartError(f"the load test could not be run on {load.url}: {why}") from error
     print(report.lines())
-    return 1 if report.silent_slots or not report.received else 0
+    return 0 if report.is_good else 1
 
 
 def _ask_password() -> str:
@@ -276,8 +283,8 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
 
     load = commands.add_parser("loadtest", parents=[common], help="put bots into a session and measure")
     load.add_argument("url", help="of the running server")
-    load.add_argument("--publishers", type=int, default=1)
-    load.add_argument("--subscribers", type=int, default=10)
+    load.add_argument("--publishers", type=_at_least_one, default=1)
+    load.add_argument("--subscribers", type=_at_least_one, default=10)
     load.add_argument("--seconds", type=float, default=10)
     load.add_argument("--synthetic", action="store_true", help="240 packets/s of 1,100 bytes, no real picture")
     load.set_defaults(run=_loadtest)
@@ -296,6 +303,12 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     if arguments.tls == "self-signed":
         overrides["tls.self_signed"] = "true"
     return arguments, overrides
+
+
+def _at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _overrides(parser: argparse.ArgumentParser, rest: Sequence[str]) -> dict[str, str]:

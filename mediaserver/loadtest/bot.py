@@ -12,20 +12,26 @@ import aiohttp
 import socketio
 from aiortc import RTCCertificate
 
+from mediaserver.loadtest.account import Account, Refused
 from mediaserver.loadtest.endpoint import Endpoint
 from mediaserver.loadtest.sdp import OPUS, VP8, Section, make_offer, read_answer
-from mediaserver.loadtest.source import OpusClip, RtpStream, Source, SyntheticVideo, age_s, stamp
+from mediaserver.loadtest.source import (
+    OpusClip,
+    RtpStream,
+    SendTimes,
+    Source,
+    SyntheticVideo,
+    Vp8Clip,
+    age_s,
+    stamp,
+)
 from mediaserver.media.core import rtcp
 
 _SAMPLE: Final = 16
-"""One packet in so many is decrypted to learn its age."""
+"""One synthetic packet in so many is decrypted to learn its age."""
 _NUMBER: Final = struct.Struct("!HII")
 _AUDIO_LEVEL: Final = bytes((0xBE, 0xDE, 0, 1, 0x10, 0x80 | 20, 0, 0))
 """A one-byte header extension: voice at −20 dBov (RFC 6464)."""
-
-
-class Refused(Exception):
-    """The server said no; the message carries its code."""
 
 
 @dataclass(slots=True)
@@ -42,12 +48,17 @@ class Reception:
         return max(0, self.highest - self.first + 1 - self.packets) if self.packets else 0
 
 
-class Bot:
-    """Use: `sign_in`, `join`, `negotiate`, then `play` in a task of one's own."""
+class Bot(Account):
+    """Call `sign_in`, `join`, `negotiate`, then `play` in a task of its own.
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, name: str) -> None:
-        self._http, self._url, self.name = http, url, name
-        self.token = ""
+    `sent_at` is shared by all bots of a run whose latency is measured from real pictures.
+    """
+
+    def __init__(
+        self, http: aiohttp.ClientSession, url: str, name: str, sent_at: SendTimes | None = None
+    ) -> None:
+        super().__init__(http, url, name)
+        self._sent_at = sent_at
         self.participant_id = ""
         self.tracks: dict[str, dict[str, Any]] = {}
         self.events: list[tuple[str, Any]] = []
@@ -59,24 +70,11 @@ class Bot:
         self.socket = socketio.AsyncClient(reconnection=False, http_session=http, handle_sigint=False)
         self.socket.on("*", self._event)
 
-    async def sign_in(self, password: str = "loadtest-password") -> None:
-        """Register, or log in where the account exists."""
-        body = {"username": self.name, "email": f"{self.name}@loadtest.invalid", "password": password}
-        status, answer = await self._post("/auth/register", body)
-        if status == 409:
-            status, answer = await self._post("/auth/login", {"login": self.name, "password": password})
-        if status not in (200, 201):
-            raise Refused(f"{answer.get('code')}: {answer.get('detail')}")
-        self.token = answer["accessToken"]
-
-    async def create_session(self, kind: str, title: str) -> str:
-        status, answer = await self._post(f"/{kind}-sessions", {"title": title})
-        if status != 201:
-            raise Refused(f"{answer.get('code')}: {answer.get('detail')}")
-        return str(answer["id"])
-
     async def join(self, kind: str, session_id: str) -> None:
-        await self.socket.connect(self._url, auth={"token": self.token}, transports=["websocket"])
+        try:
+            await self.socket.connect(self._url, auth={"token": self.token}, transports=["websocket"])
+        except socketio.exceptions.ConnectionError as error:
+            raise Refused(f"connect: {error}") from error
         answer = await self.call("session.join", {"kind": kind, "sessionId": session_id})
         self.participant_id = answer["participantId"]
         self.tracks = {track["id"]: track for track in answer["snapshot"]["tracks"]}
@@ -140,6 +138,7 @@ class Bot:
     async def _play(self, stream: RtpStream) -> None:
         assert self._endpoint is not None
         send, stamped = self._endpoint.send_rtp, isinstance(stream.source, SyntheticVideo)
+        sent_at = self._sent_at if isinstance(stream.source, Vp8Clip) else None
         due = time.monotonic()
         while True:
             for offset, packet in stream.next_frame():
@@ -147,6 +146,8 @@ class Bot:
                     await asyncio.sleep(wait)
                 if stamped:
                     stamp(packet)
+                elif sent_at is not None:
+                    sent_at.note(packet)
                 send(packet)
             due += stream.source.frame_s
             await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -161,10 +162,16 @@ class Bot:
         ahead = sequence - highest & 0xFFFF
         if ahead < 0x8000:
             got.highest = highest + ahead
-        if got.packets % _SAMPLE == 0 and ssrc in self._measured and self._endpoint is not None:
+        every = _SAMPLE if self._sent_at is None else 1  # real pictures are few packets
+        if got.packets % every == 0 and ssrc in self._measured and self._endpoint is not None:
             packet = self._endpoint.unprotect(view, size)
             if packet is not None:
-                got.ages_s.append(age_s(packet))
+                self._measure(got, packet)
+
+    def _measure(self, got: Reception, packet: bytes) -> None:
+        age = age_s(packet) if self._sent_at is None else self._sent_at.age_s(packet)
+        if age is not None:
+            got.ages_s.append(age)
 
     def _on_rtcp(self, packets: list[rtcp.Packet]) -> None:
         for packet in packets:
@@ -178,8 +185,3 @@ class Bot:
         elif event == "track.unpublished":
             self.tracks.pop(data["trackId"], None)
         return {}
-
-    async def _post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        async with self._http.post(f"{self._url}/api/v1{path}", json=body, headers=headers) as answer:
-            return answer.status, await answer.json()

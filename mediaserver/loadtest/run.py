@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import statistics
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import aiohttp
 from aiortc import RTCCertificate
 
+from mediaserver.loadtest.account import Refused
 from mediaserver.loadtest.bot import Bot
-from mediaserver.loadtest.source import OpusClip, Source, SyntheticVideo, Vp8Clip
+from mediaserver.loadtest.source import OpusClip, SendTimes, Source, SyntheticVideo, Vp8Clip
+
+log = logging.getLogger(__name__)
 
 _JOINING_AT_ONCE = 10
 
@@ -29,7 +34,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What subscribers got within the measured time; ages are from sending to receiving, by one clock."""
+    """What subscribers received within the measured time; latency is from sending to receiving a video packet."""
 
     seconds: float
     sent: int
@@ -37,43 +42,90 @@ class Report:
     lost: int
     silent_slots: int
     """Slots that should carry video and got none."""
-    age_p50_ms: float | None
-    age_p99_ms: float | None
+    latency_p50_ms: float | None
+    """None when no video arrived."""
+    latency_p99_ms: float | None
+    left_behind: int = 0
+    """Accounts and sessions of this run that could not be deleted; the log names them."""
+
+    @property
+    def is_good(self) -> bool:
+        return self.received > 0 and not self.silent_slots and not self.left_behind
 
     def lines(self) -> str:
-        return "\n".join(f"{name}: {value}" for name, value in asdict(self).items())
+        return "\n".join(
+            f"{name}: {'not measured' if value is None else value}" for name, value in asdict(self).items()
+        )
 
 
 async def run(load: Load, measured: Callable[[], Awaitable[None]] | None = None) -> Report:
-    """Join all, let media flow, count for `seconds`; `measured` is awaited when counting begins and ends."""
+    """Let bots join, let media flow, count for `seconds`; `measured` is awaited when counting begins and ends.
+
+    What the run created is deleted at its end, however it ends: the session and the accounts.
+
+    Raises: Refused, aiohttp.ClientError, TimeoutError when the server does not take the bots.
+    """
     timeout = aiohttp.ClientTimeout(total=60)
-    async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        certificate = RTCCertificate.generateCertificate()
-        tag = secrets.token_hex(3)
-        bots = [Bot(http, load.url, f"bot-{tag}-{i}") for i in range(load.publishers + load.subscribers)]
-        for bot in bots:
-            stack.push_async_callback(bot.close)
-        publishers, subscribers = bots[: load.publishers], bots[load.publishers :]
-        await _gather(bots, Bot.sign_in)
-        session_id = await bots[0].create_session("video", f"Load test {tag}")
-        for number, bot in enumerate(publishers):
-            await bot.join("video", session_id)
-            await bot.negotiate(certificate, _sources(load, number), 0, 0)
-        playing = [asyncio.create_task(bot.play()) for bot in publishers]
-        stack.push_async_callback(_end, playing)
+    tag, left = secrets.token_hex(3), Leftovers()
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        sent_at = None if load.synthetic else SendTimes()
+        number = load.publishers + load.subscribers
+        bots = [Bot(http, load.url, f"bot-{tag}-{i}", sent_at) for i in range(number)]
+        try:
+            await _gather(bots, Bot.sign_in)
+            async with contextlib.AsyncExitStack() as stack:
+                for bot in bots:
+                    stack.push_async_callback(bot.close)
+                session_id = await bots[0].create_session("video", f"Load test {tag}")
+                remove = partial(bots[0].remove_session, "video", session_id)
+                stack.push_async_callback(left.try_to, remove, f"session {session_id}")
+                report = await _measure(load, bots, session_id, measured)
+        finally:
+            made = [bot for bot in bots if bot.is_new]
+            await _gather(made, lambda bot: left.try_to(bot.remove, f"account {bot.name}"))
+    return replace(report, left_behind=left.count)
 
-        async def enter(bot: Bot) -> None:
-            await bot.join("video", session_id)
-            cameras = [track for track in bot.tracks.values() if track["kind"] == "video"]
-            voices = [track for track in bot.tracks.values() if track["kind"] == "audio"]
-            await bot.negotiate(certificate, [], len(voices), len(cameras))
-            bindings = {f"v{i}": track["id"] for i, track in enumerate(cameras)}
-            await bot.subscribe(bindings | {f"a{i}": track["id"] for i, track in enumerate(voices)})
 
+class Leftovers:
+    """Counts and logs what could not be removed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def try_to(self, remove: Callable[[], Awaitable[None]], what: str) -> None:
+        """Await `remove()`; a failure is logged, so that the others are still removed."""
+        try:
+            await remove()
+        except (Refused, aiohttp.ClientError, TimeoutError) as error:
+            self.count += 1
+            log.warning("%s was left behind", what, extra={"error": str(error) or type(error).__name__})
+
+
+async def _measure(
+    load: Load, bots: list[Bot], session_id: str, measured: Callable[[], Awaitable[None]] | None
+) -> Report:
+    """Let media flow between the bots and count it."""
+    certificate = RTCCertificate.generateCertificate()
+    publishers, subscribers = bots[: load.publishers], bots[load.publishers :]
+    for number, bot in enumerate(publishers):
+        await bot.join("video", session_id)
+        await bot.negotiate(certificate, _sources(load, number), 0, 0)
+
+    async def enter(bot: Bot) -> None:
+        await bot.join("video", session_id)
+        cameras = [track for track in bot.tracks.values() if track["kind"] == "video"]
+        voices = [track for track in bot.tracks.values() if track["kind"] == "audio"]
+        await bot.negotiate(certificate, [], len(voices), len(cameras))
+        bindings = {f"v{i}": track["id"] for i, track in enumerate(cameras)}
+        await bot.subscribe(bindings | {f"a{i}": track["id"] for i, track in enumerate(voices)})
+
+    playing = [asyncio.create_task(bot.play()) for bot in publishers]
+    try:
         await _gather(subscribers, enter)
         await _flowing(subscribers, load.publishers)
         return await _count(load, publishers, subscribers, measured)
+    finally:
+        await _end(playing)
 
 
 async def _count(
@@ -88,15 +140,15 @@ async def _count(
     if measured:
         await measured()
     receptions = [got for bot in subscribers for got in bot.received.values()]
-    ages = sorted(age for got in receptions for age in got.ages_s) if load.synthetic else []
+    ages = sorted(age for got in receptions for age in got.ages_s)
     return Report(
         seconds=load.seconds,
         sent=sum(stream.sent for bot in publishers for stream in bot.streams.values()) - sent,
         received=sum(got.packets for got in receptions),
         lost=sum(got.lost for got in receptions),
         silent_slots=sum(max(0, load.publishers - len(bot.received)) for bot in subscribers),
-        age_p50_ms=round(statistics.median(ages) * 1000, 3) if ages else None,
-        age_p99_ms=round(ages[int(len(ages) * 0.99)] * 1000, 3) if ages else None,
+        latency_p50_ms=round(statistics.median(ages) * 1000, 3) if ages else None,
+        latency_p99_ms=round(ages[int(len(ages) * 0.99)] * 1000, 3) if ages else None,
     )
 
 
@@ -121,9 +173,12 @@ async def _gather(bots: list[Bot], action: Callable[[Bot], Awaitable[Any]]) -> N
         async with places:
             await action(bot)
 
-    async with asyncio.TaskGroup() as group:
-        for bot in bots:
-            group.create_task(one(bot))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for bot in bots:
+                group.create_task(one(bot))
+    except ExceptionGroup as several:  # one failure is enough to say why
+        raise several.exceptions[0] from several
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

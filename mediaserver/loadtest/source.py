@@ -10,8 +10,12 @@ from typing import Final
 import av
 import numpy as np
 
+from mediaserver.media.core import rtp
+
 _HEADER: Final = struct.Struct("!BBHII")
 _STAMP: Final = struct.Struct("!Q")
+_DESCRIPTOR: Final = struct.Struct("!BBH")
+"""The VP8 payload descriptor with a 15-bit picture id (RFC 7741 section 4.2)."""
 _PAYLOAD: Final = 1100
 
 
@@ -42,7 +46,7 @@ class SyntheticVideo:
         self._picture = self._picture + 1 & 0x7FFF
         packets = []
         for i in range(self._per_frame):
-            descriptor = struct.pack("!BBH", 0x80 | (0x10 if i == 0 else 0), 0x80, 0x8000 | self._picture)
+            descriptor = _DESCRIPTOR.pack(0x80 | (0x10 if i == 0 else 0), 0x80, 0x8000 | self._picture)
             start = _vp8_start(keyframe) if i == 0 else b""
             body = descriptor + start
             payload = body + bytes(self._size - _HEADER.size - len(body))
@@ -72,7 +76,7 @@ class Vp8Clip:
         chunks = [data[at : at + _PAYLOAD] for at in range(0, len(data), _PAYLOAD)]
         return [
             Packet(
-                struct.pack("!BBH", 0x80 | (0x10 if i == 0 else 0), 0x80, 0x8000 | self._picture) + chunk,
+                _DESCRIPTOR.pack(0x80 | (0x10 if i == 0 else 0), 0x80, 0x8000 | self._picture) + chunk,
                 i == len(chunks) - 1,
                 0.3 * self.frame_s * i / len(chunks),
             )
@@ -131,6 +135,41 @@ def age_s(packet: bytes) -> float:
     """How long ago a stamped packet was sent."""
     sent: int = _STAMP.unpack_from(packet, len(packet) - _STAMP.size)[0]
     return (time.monotonic_ns() - sent) / 1e9
+
+
+class SendTimes:
+    """When the packets of real pictures were last sent, by what the server does not change: the VP8 data.
+
+    Their sender and receiver are in one process. Only the latest packets are remembered.
+    """
+
+    _LATEST: Final = 20_000
+
+    def __init__(self) -> None:
+        self._sent_ns: dict[bytes, int] = {}
+
+    def note(self, packet: bytes | bytearray) -> None:
+        """Remember that `packet` is sent now."""
+        data = _vp8_data(packet)
+        if data is None:
+            return
+        self._sent_ns.pop(data, None)
+        self._sent_ns[data] = time.monotonic_ns()
+        if len(self._sent_ns) > self._LATEST:
+            del self._sent_ns[next(iter(self._sent_ns))]
+
+    def age_s(self, packet: bytes) -> float | None:
+        """How long ago a received packet was sent; None for one that is not known."""
+        data = _vp8_data(packet)
+        sent = None if data is None else self._sent_ns.get(data)
+        return None if sent is None else (time.monotonic_ns() - sent) / 1e9
+
+
+def _vp8_data(packet: bytes | bytearray) -> bytes | None:
+    """What follows the payload descriptor, whose picture id the server may rewrite."""
+    header = rtp.parse(packet, len(packet))
+    start = header.header_length + _DESCRIPTOR.size if header else len(packet)
+    return bytes(packet[start:]) or None
 
 
 def _vp8_start(keyframe: bool) -> bytes:

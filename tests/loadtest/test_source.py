@@ -2,8 +2,9 @@ import av
 import numpy as np
 import pytest
 
+from mediaserver.loadtest.run import Report
 from mediaserver.loadtest.sdp import Section, make_offer, read_answer
-from mediaserver.loadtest.source import OpusClip, RtpStream, SyntheticVideo, Vp8Clip, age_s, stamp
+from mediaserver.loadtest.source import OpusClip, RtpStream, SendTimes, SyntheticVideo, Vp8Clip, age_s, stamp
 from mediaserver.media.core import rtp
 
 
@@ -64,3 +65,22 @@ def test_an_answer_is_read() -> None:
     assert (answer.ufrag, answer.address, answer.slots) == ("abcd", ("127.0.0.1", 40000), {"v0": 77})
     with pytest.raises(ValueError, match="fingerprint"):
         read_answer("v=0\r\n")
+
+
+def test_send_times_know_a_picture_by_its_data_and_not_by_its_picture_id() -> None:
+    times, stream = SendTimes(), RtpStream(Vp8Clip(frames=2), ssrc=7, payload_type=96)
+    sent = [packet for _, packet in stream.next_frame()]
+    for packet in sent:
+        times.note(packet)
+    forwarded = bytearray(sent[0])
+    forwarded[14:16] = b"\x80\x63"  # another picture id
+    age = times.age_s(bytes(forwarded))
+    assert age is not None and 0 <= age < 1
+    assert times.age_s(bytes(forwarded[:-1])) is None, "a packet that nobody sent"
+    assert times.age_s(bytes(sent[0][:12])) is None, "a packet without a picture"
+
+
+def test_a_report_without_packets_says_that_nothing_was_measured() -> None:
+    report = Report(1.0, 10, 0, 0, 1, None, None)
+    assert not report.is_good
+    assert "latency_p50_ms: not measured" in report.lines()

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 from aiortc import RTCCertificate
 
-from mediaserver.loadtest.bot import Bot, Refused
+from mediaserver.loadtest.account import Refused
+from mediaserver.loadtest.bot import Bot
 from mediaserver.loadtest.source import OpusClip, Source, Vp8Clip
 from tests.e2e.server import wait_until
 

@@ -8,7 +8,8 @@ import pytest
 import socketio
 from aiortc import RTCCertificate
 
-from mediaserver.loadtest.bot import Bot, Refused
+from mediaserver.loadtest.account import Refused
+from mediaserver.loadtest.bot import Bot
 from tests.e2e.server import Server, wait_until
 from tests.hostile.offers import HOSTILE
 from tests.scenarios.bystander import Bystander

@@ -7,7 +7,8 @@ import time
 import aiohttp
 import pytest
 
-from mediaserver.loadtest.bot import Bot, Refused
+from mediaserver.loadtest.account import Refused
+from mediaserver.loadtest.bot import Bot
 from tests.e2e.server import Person, Server, wait_until
 from tests.scenarios.room import Room, events, refusal
 
