@@ -9,7 +9,8 @@ import gc
 import logging
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,10 +25,10 @@ from mediaserver.base.descriptors import raise_limit
 from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.base.runtime import lock_data, node_name
-from mediaserver.base.secrets import Secrets, private_directory
+from mediaserver.base.secrets import Secrets
 from mediaserver.base.settings import Http, Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.base.supervision import periodic, supervise
+from mediaserver.base.supervision import periodic, running
 from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
 from mediaserver.domain import documents as builtin
 from mediaserver.gauges import Gauges
@@ -47,10 +48,11 @@ from mediaserver.signalling import socket_server
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import MemoryCounters, RedisCounters
-from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
 from mediaserver.store.mail import Mail, open_mail
-from mediaserver.store.mongo import EMBEDDED, Database
+from mediaserver.store.migrations.migrator import Migrator
+from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
+from mediaserver.store.opening import opened
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import announcing, participants, revocations, settling
 from mediaserver.usecases.circles import Circles
@@ -118,19 +120,16 @@ async def documents(settings: Settings) -> AsyncIterator[Context]:
 
 @contextlib.asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
-    directory = settings.data.dir / "documents"
-    async with contextlib.AsyncExitStack() as stack:
-        if settings.mongodb.uri == EMBEDDED and not await is_running(directory):
-            private_directory(directory)
-            server = EmbeddedDocuments(directory)
-            await stack.enter_async_context(_running("document server", server.run))
-            await server.ready()
-        database = await Database.open(
-            settings.mongodb.uri, settings.mongodb.database, directory, settings.mongodb.timeout_s
-        )
-        stack.push_async_callback(database.close)
+    """The database, migrated and with its indexes."""
+    async with opened(settings) as database:
+        await migrator(database, settings).run()
         await database.ensure_indexes(DOCUMENTS)
         yield database
+
+
+def migrator(database: Database, settings: Settings) -> Migrator:
+    """Migrates the database; waiting servers log this one by its machine and directory."""
+    return Migrator(database, DOCUMENTS, f"{socket.gethostname()}:{settings.data.dir.resolve()}")
 
 
 @contextlib.asynccontextmanager
@@ -177,7 +176,7 @@ async def _bus(settings: Settings, context: Context) -> AsyncIterator[RedisBus |
         settings.redis.url, f"mediaserver:{settings.mongodb.database}:events", relay.received, relay.interrupted
     )
     relay.connect(bus.send)
-    async with _running("bus", bus.run):
+    async with running("bus", bus.run):
         yield bus
         await bus.drain(_LAST_EVENTS_S)
 
@@ -194,7 +193,7 @@ async def _start(
     await participants.close_stays(context, utc_now())
     await clear_incoming(context, utc_now())  # the files of a killed server's uploads take up disk
     workers = _media_workers(settings)
-    await stack.enter_async_context(_running("media workers", workers.run))
+    await stack.enter_async_context(running("media workers", workers.run))
     ledger = Documents(context)
     jobs = Jobs(captures_dir(settings), settings.recording, context.objects, ledger)
     await recover(captures_dir(settings), ledger)
@@ -205,20 +204,20 @@ async def _start(
         lambda recording, in_s: rooms.recording_warned(recording, in_s),
     )
     context.disk.hold = lambda: recorder.short_of_disk
-    await stack.enter_async_context(_running("composing", jobs.run))
-    await stack.enter_async_context(_running("egress", recorder.run))
+    await stack.enter_async_context(running("composing", jobs.run))
+    await stack.enter_async_context(running("egress", recorder.run))
     socket_server.self_test()
     connection.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
     rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
     signalling.serve(rooms)
-    await stack.enter_async_context(_running("pushes", signalling.run))
-    await stack.enter_async_context(_running("rooms", rooms.run))
-    await stack.enter_async_context(_running("revocations", revocations.Watch(context).run))
-    await stack.enter_async_context(_running("housekeeping", lambda: _housekeeping(context)))
-    await stack.enter_async_context(_running("settling", lambda: _settling(context)))
-    await stack.enter_async_context(_running("announcing", lambda: announcing.run(context)))
+    await stack.enter_async_context(running("pushes", signalling.run))
+    await stack.enter_async_context(running("rooms", rooms.run))
+    await stack.enter_async_context(running("revocations", revocations.Watch(context).run))
+    await stack.enter_async_context(running("housekeeping", lambda: _housekeeping(context)))
+    await stack.enter_async_context(running("settling", lambda: _settling(context)))
+    await stack.enter_async_context(running("announcing", lambda: announcing.run(context)))
 
     app = web.Application(client_max_size=LARGEST_BODY)
     tls = _tls(settings)
@@ -226,9 +225,9 @@ async def _start(
     metrics = CollectorRegistry()
     gauges = Gauges(rooms, signalling, workers, server.guard, context.passwords.turns, bus)
     metrics.register(gauges)
-    await stack.enter_async_context(_running("loop lag", LoopLag(metrics).run))
-    await stack.enter_async_context(_running("memory", server.run))
-    await stack.enter_async_context(_running("gauges", gauges.run))
+    await stack.enter_async_context(running("loop lag", LoopLag(metrics).run))
+    await stack.enter_async_context(running("memory", server.run))
+    await stack.enter_async_context(running("gauges", gauges.run))
     signalling.attach(app)
     build_api(
         app, Services(context, rooms, _readiness(database, context, bus, signalling, workers, recorder), metrics)
@@ -337,28 +336,9 @@ async def _settling(context: Context) -> None:
 async def _mail(settings: Settings) -> AsyncIterator[Mail]:
     """Letters are carried while this is open, and those under way for a moment after."""
     mail = open_mail(settings.mail, settings.data.dir)
-    async with _running("mail", mail.run):
+    async with running("mail", mail.run):
         try:
             yield mail
             await mail.settle(_LAST_LETTERS_S)
         finally:
             mail.close()
-
-
-@contextlib.asynccontextmanager
-async def _running(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Own a service for as long as the block runs: it is restarted when it fails.
-
-    Only a `StartError` of the service cancels the block and comes out of it.
-    """
-    try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(supervise(name, run), name=name)
-            try:
-                yield
-            finally:
-                task.cancel()
-    except BaseExceptionGroup as several:
-        if len(several.exceptions) > 1:
-            raise
-        raise several.exceptions[0] from None

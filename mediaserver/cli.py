@@ -173,6 +173,24 @@ def _seed(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import DOCUMENTS, migrator
+    from mediaserver.store.opening import opened
+
+    async def migrate() -> None:
+        async with opened(settings) as database:
+            work = migrator(database, settings)
+            if arguments.dry_run:
+                print("\n".join(one.line() for one in await work.status()) or "there are no migrations")
+                return
+            changed = await work.run(arguments.again)
+            await database.ensure_indexes(DOCUMENTS)
+            print(f"the database is up to date: {changed} document{'s' if changed != 1 else ''} changed")
+
+    asyncio.run(migrate())
+    return 0
+
+
 def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
     for name, field in names().items():
         section, key = name.split(".")
@@ -280,6 +298,15 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     )
     check.add_argument("--delete", action="store_true", help="delete objects that belong to no upload")
     check.set_defaults(run=_check_uploads)
+
+    migrate = commands.add_parser(
+        "migrate", parents=[common], help="bring the database up to this version, as each start does"
+    )
+    migrate.add_argument("--dry-run", action="store_true", help="only show what is pending; change nothing")
+    migrate.add_argument(
+        "--again", action="store_true", help="look at all documents, also for migrations that are finished"
+    )
+    migrate.set_defaults(run=_migrate)
 
     load = commands.add_parser("loadtest", parents=[common], help="put bots into a session and measure")
     load.add_argument("url", help="of the running server")

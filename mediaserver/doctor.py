@@ -26,14 +26,17 @@ from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.runtime import lock_data
 from mediaserver.base.settings import Settings
 from mediaserver.base.tls import ServerTls
+from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.media import srtp
 from mediaserver.media.addresses import announced
 from mediaserver.media.port import Port
 from mediaserver.store.counters import RedisCounters
 from mediaserver.store.embedded.client import is_running
 from mediaserver.store.mail.smtp import SmtpMail
+from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
+from mediaserver.store.opening import opened
 from mediaserver.usecases.media_probe import probe_picture
 
 Level = Literal["ok", "note", "problem"]
@@ -72,7 +75,13 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     for finding in await _ports(settings, running):
         yield finding
-    for ask in (_pictures, _documents, _objects, _redis, _mail):
+    yield await _pictures(settings)
+    documents = await _documents(settings)
+    yield documents
+    if documents.level == "ok":
+        for finding in await _migrations(settings):
+            yield finding
+    for ask in (_objects, _redis, _mail):
         yield await ask(settings)
 
 
@@ -296,6 +305,24 @@ async def _documents(settings: Settings) -> Finding:
 
     where = "the embedded document server" if settings.mongodb.uri == EMBEDDED else ""
     return await _answer("documents", where, "see mongodb.uri", ask())
+
+
+async def _migrations(settings: Settings) -> Findings:
+    """What the next start would change, and what migrations have to say."""
+    file = settings.data.dir / "documents" / "documents.sqlite"
+    if settings.mongodb.uri == EMBEDDED and not file.exists():
+        return [Finding("ok", "migrations", "none are pending: the database is new")]
+    try:
+        async with opened(settings) as database:
+            migrator = Migrator(database, DOCUMENTS)
+            pending = [one for one in await migrator.status() if one.pending or one.finished_at is None]
+            reports = await migrator.reports()
+    except (StartError, Problem) as error:
+        return [Finding("problem", "migrations", str(error))]
+    advice = "back up, then start the server or run `mediaserver migrate`"
+    found = [Finding("note", "migrations", one.line(), advice) for one in pending]
+    found += [Finding("note", migration.name, sentence) for migration, sentence in reports]
+    return found or [Finding("ok", "migrations", "none are pending")]
 
 
 async def _objects(settings: Settings) -> Finding:

@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from datetime import datetime
 
 ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_PATTERN = r"^[0-9A-HJKMNP-TV-Z]{26}$"
@@ -25,4 +26,13 @@ def new_id() -> str:
         if value <= _last:
             value = _last + 1 + secrets.randbits(_STEP_BITS)
         _last = value
+    return _spelled(value)
+
+
+def first_id_at(moment: datetime) -> str:
+    """The smallest id that can have been made at this moment."""
+    return _spelled(int(moment.timestamp() * 1000) << 80)
+
+
+def _spelled(value: int) -> str:
     return "".join(ID_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

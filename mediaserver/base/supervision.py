@@ -5,8 +5,9 @@ process. Only `StartError` passes through, because what it names does not get be
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NoReturn
 
 from mediaserver.base.errors import Problem, StartError
@@ -87,6 +88,25 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
             if loop.time() - started_s >= _STABLE_S:
                 failures.succeeded()
             await asyncio.sleep(failures.failed(error, loop.time()))
+
+
+@contextlib.asynccontextmanager
+async def running(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Own a service for as long as the block runs: it is restarted when it fails.
+
+    Only a `StartError` of the service cancels the block and comes out of it.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(supervise(name, run), name=name)
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        if len(several.exceptions) > 1:
+            raise
+        raise several.exceptions[0] from None
 
 
 async def _pause(pause_s: float, wake: asyncio.Event | None) -> None:

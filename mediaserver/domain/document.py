@@ -156,6 +156,9 @@ class Index:
     sparse: bool = False
     partial: Mapping[str, Any] | None = None
     expire_after_s: int | None = None
+    version: int = 1
+    """Grows when the definition changes: the new index, with a name of its own, is made beside the old one, which
+    is named in `retired_indexes` and dropped after that. So there is always one of them."""
 
     @property
     def fields(self) -> tuple[tuple[str, int], ...]:
@@ -164,8 +167,9 @@ class Index:
 
     @property
     def name(self) -> str:
-        """MongoDB's own way of naming: `userId_1_createdAt_-1`."""
-        return "_".join(f"{field}_{direction}" for field, direction in self.fields)
+        """MongoDB's own way of naming, `userId_1_createdAt_-1`, with `_v2` and so on after later versions."""
+        pattern = "_".join(f"{field}_{direction}" for field, direction in self.fields)
+        return pattern if self.version == 1 else f"{pattern}_v{self.version}"
 
 
 class Value(BaseModel):
@@ -193,6 +197,8 @@ class Document(Value):
     """Fields under the text index, dotted where they are parts."""
     summary: ClassVar[tuple[str, ...]] = ()
     """Fields that others show of it, beside the id."""
+    retired_indexes: ClassVar[tuple[str, ...]] = ()
+    """Names of indexes of earlier versions, which are dropped once those that are declared exist."""
 
     id: str
     created_at: Moment
@@ -216,9 +222,10 @@ class Document(Value):
 
     @classmethod
     def from_mongo(cls, stored: Mapping[str, Any]) -> Self:
+        """The document of a stored form. Fields that only another version knows are ignored, in parts as well."""
         fields = dict(stored)
         fields["id"] = fields.pop("_id")
-        return cls.model_validate(fields)
+        return cls.model_validate(fields, extra="ignore")
 
     def to_wire(self) -> dict[str, Any]:
         """The form for clients: camelCase names, JSON types, RFC 3339 times with milliseconds."""

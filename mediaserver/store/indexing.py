@@ -4,10 +4,12 @@ A collection is made even without indexes: inside a transaction none may come in
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from pydantic.alias_generators import to_camel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.operations import IndexModel
@@ -26,16 +28,67 @@ _TEXT: Stored = {"default_language": "none", "language_override": "textLanguage"
 
 
 async def make_collection(raw: AsyncDatabase[Stored], document: type[Document]) -> None:
-    """Make a collection and its indexes where they are missing; raises `OperationFailure` where data forbids."""
+    """Make a collection and its indexes where they are missing; raises `OperationFailure` where data forbids.
+
+    An index whose definition has changed is made anew, those in `retired_indexes` are dropped after that.
+    """
     models = [_index_model(index) for index in document.all_indexes()]
     if models:
-        await raw[document.collection].create_indexes(models)
-        return
+        try:
+            await raw[document.collection].create_indexes(models)
+        except OperationFailure as error:
+            if error.code not in (_OTHER_OPTIONS, _OTHER_KEYS):
+                raise
+            for model in models:
+                await _make_index(raw[document.collection], model, document.retired_indexes)
+    else:
+        try:
+            await raw.create_collection(document.collection, check_exists=False)
+        except OperationFailure as error:
+            if error.code != _EXISTS:
+                raise
+    if document.retired_indexes:
+        for name in (await raw[document.collection].index_information()).keys() & {*document.retired_indexes}:
+            log.info("dropping an index that is not needed any more", extra={"index": name})
+            await _drop(raw[document.collection], name)
+
+
+async def _make_index(collection: AsyncCollection[Stored], model: IndexModel, retired: Sequence[str]) -> None:
+    """Make an index. One in its way is dropped first, and comes back when the data forbids the new one."""
     try:
-        await raw.create_collection(document.collection, check_exists=False)
+        await collection.create_indexes([model])
+        return
     except OperationFailure as error:
-        if error.code != _EXISTS:
+        if error.code not in (_OTHER_OPTIONS, _OTHER_KEYS):
             raise
+    wanted = model.document
+    old = [one for one in await _definitions(collection) if _hinders(one, wanted, retired)]
+    log.info("making an index anew", extra={"collection": collection.name, "index": wanted["name"]})
+    for one in old:
+        await _drop(collection, one["name"])
+    try:
+        await collection.create_indexes([model])
+    except OperationFailure:
+        for one in old:
+            options = {name: value for name, value in one.items() if name not in ("v", "ns", "key")}
+            await collection.create_indexes([IndexModel(list(one["key"].items()), **options)])
+        raise
+
+
+async def _definitions(collection: AsyncCollection[Stored]) -> list[Stored]:
+    return [dict(one) async for one in await collection.list_indexes()]
+
+
+def _hinders(existing: Stored, wanted: Mapping[str, Any], retired: Sequence[str]) -> bool:
+    """Whether an index has the other's name, or its keys and is to go anyway."""
+    if existing["name"] == wanted["name"]:
+        return True
+    return existing["name"] in retired and list(existing["key"].items()) == list(wanted["key"].items())
+
+
+async def _drop(collection: AsyncCollection[Stored], name: str) -> None:
+    with suppress(OperationFailure):  # another server was faster
+        await collection.drop_index(name)
 
 
 def _index_model(index: Index) -> IndexModel:

@@ -6,9 +6,11 @@ A race is settled by the database (unique indexes, find-and-modify), never by re
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -212,10 +214,14 @@ class Repository(Reader[D]):
         return result.matched_count
 
     async def replace(self, document: D) -> D:
-        """Store this version over the one with its id; raises `NotFound` when there is none."""
-        stored = document.to_mongo()
+        """Store this version over the one with its id; raises `NotFound` when there is none.
+
+        Fields that only another version of the server knows stay as they are.
+        """
+        named = {self._stored_name(name): value for name, value in document if name != "id"}
+        change = {"$set": to_stored(self._in_parts(named))}
         result = await self._write(
-            lambda: self.collection.replace_one({"_id": document.id}, stored, session=current_session())
+            lambda: self.collection.update_one({"_id": document.id}, change, session=current_session())
         )
         if not result.matched_count:
             raise self._not_found()
@@ -247,7 +253,7 @@ class Repository(Reader[D]):
     ) -> Stored:
         version, counts = ({"updatedAt": self._clock()}, {"revision": 1}) if edits else ({}, {})
         parts: Stored = {
-            "$set": {**version, **to_stored(dict(set_ or {}))},
+            "$set": {**version, **to_stored(self._in_parts(set_ or {}))},
             "$unset": dict.fromkeys(unset, ""),
             "$inc": {**counts, **(inc or {})},
         }
@@ -256,6 +262,31 @@ class Repository(Reader[D]):
         for fields in change.values():
             self._checked(fields)
         return change
+
+    def _in_parts(self, fields: Filter) -> Stored:
+        """These fields, but of a part that every document has each field by itself: so what only another version
+        of the server knows of the part stays."""
+        found: Stored = {}
+        for name, value in fields.items():
+            if name in self._parts and isinstance(value, BaseModel):
+                kind = type(value).model_fields
+                found |= {f"{name}.{info.alias or inner}": getattr(value, inner) for inner, info in kind.items()}
+            else:
+                found[name] = value
+        return found
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        """The stored names of fields that always hold a part."""
+        fields = self._document.model_fields
+        return frozenset(
+            self._stored_name(name)
+            for name, info in fields.items()
+            if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+        )
+
+    def _stored_name(self, name: str) -> str:
+        return self._document.model_fields[name].alias or name
 
     def _limit_s(self, query: Filter) -> float | None:
         """One document takes no longer than any; what may be thousands may."""

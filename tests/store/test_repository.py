@@ -14,13 +14,17 @@ from pymongo import _csot
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound, StartError, Unavailable
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.document import Document, Index, Value
 from mediaserver.store.mongo import Database, embedded_configuration, embedded_socket
 from mediaserver.store.repository import Repository
 from tests.store.conftest import embedded_server
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 13, tzinfo=UTC)
+
+
+class Style(Value):
+    colour: str = "black"
 
 
 class ChatLine(Document):
@@ -34,6 +38,7 @@ class ChatLine(Document):
     sequence: int
     name_folded: str | None = None
     rank: int | None = None
+    style: Style = Style()
 
 
 def line(sequence: int, **fields: Any) -> ChatLine:
@@ -60,6 +65,18 @@ async def test_a_document_comes_back_as_it_was(lines: Repository[ChatLine]) -> N
     with pytest.raises(NotFound) as caught:
         await lines.get("nobody")
     assert caught.value.code == "chat_line_not_found"
+
+
+async def test_fields_of_another_version_are_ignored_and_survive_edits(lines: Repository[ChatLine]) -> None:
+    added = await lines.add(line(1))
+    await lines.collection.update_one({"_id": added.id}, {"$set": {"shelf": 7, "style.size": 12}})
+    assert await lines.get(added.id) == added
+    edited = await lines.update(added.id, set={"rank": 2, "style": Style(colour="red")})
+    assert (edited.rank, edited.style.colour) == (2, "red")
+    await lines.replace(edited.model_copy(update={"rank": 3}))
+    stored = await lines.collection.find_one({"_id": added.id})
+    assert stored is not None and (stored["shelf"], stored["rank"]) == (7, 3)
+    assert stored["style"] == {"colour": "red", "size": 12}
 
 
 async def test_a_taken_field_is_named(lines: Repository[ChatLine]) -> None:

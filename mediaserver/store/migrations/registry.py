@@ -1,0 +1,7 @@
+"""All migrations in the order in which they run. Numbers are never reused and released entries never removed."""
+
+from typing import Final
+
+from mediaserver.store.migrations.migration import Migration
+
+MIGRATIONS: Final[tuple[Migration, ...]] = ()
