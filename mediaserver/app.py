@@ -54,7 +54,7 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.opening import opened
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import announcing, participants, revocations, settling
+from mediaserver.usecases import announcing, participants, revocations, settling, unverified_accounts
 from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
@@ -324,7 +324,11 @@ def _readiness(
 
 
 async def _housekeeping(context: Context) -> None:
-    await periodic("housekeeping", lambda: expire_unused(context, utc_now()), _HOUSEKEEPING_S)
+    async def expire() -> None:
+        await unverified_accounts.expire(context, utc_now())
+        await expire_unused(context, utc_now())
+
+    await periodic("housekeeping", expire, _HOUSEKEEPING_S)
 
 
 async def _settling(context: Context) -> None:

@@ -22,6 +22,7 @@ from mediaserver.base.ids import ID_PATTERN
 from mediaserver.domain.actor import Actor
 from mediaserver.http.connection import signed_in
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.email_verification import require_verified
 
 PREFIX = "/api/v1"
 _IDS = re.compile(r"{(id|\w+Id)}")
@@ -69,6 +70,19 @@ class Answer:
     revision: int | None = None
     """Of the document that is answered, where it can be edited: the answer's `ETag` begins with it."""
 
+
+OPEN_TO_UNVERIFIED = frozenset(
+    (
+        ("POST", "/auth/logout-all"),
+        ("POST", "/auth/password"),
+        ("POST", "/auth/email"),
+        ("POST", "/auth/email/resend"),
+        ("DELETE", "/auth/logins/{id}"),
+        ("DELETE", "/auth/devices/{id}"),
+        ("DELETE", "/users/{id}"),
+    )
+)
+"""What an account may do before its address is confirmed, beside reading: what concerns the account alone."""
 
 Handler = Callable[[Call], Awaitable[Answer | web.StreamResponse]]
 
@@ -142,6 +156,8 @@ class Endpoint:
             await limits.count(call.request, None)
             raise
         await limits.count(call.request, call.who)
+        if self.gated and call.who is not None:
+            require_verified(call.who)
         if call.who is not None:
             signed_in(call.request, call.who.user_id, streams=self.consumes is not None)
 
@@ -163,6 +179,11 @@ class Endpoint:
     def route(self) -> str:
         """The path with what its ids look like, so that `/tweets/{id}` does not stand for `/tweets/popular`."""
         return _IDS.sub(lambda found: f"{{{found[1]}:{_ID}}}", self.path)
+
+    @property
+    def gated(self) -> bool:
+        """Whether it is refused while the address of the account is not confirmed."""
+        return not (self.public or self._reads or (self.method, self.path) in OPEN_TO_UNVERIFIED)
 
     @property
     def creates(self) -> bool:

@@ -200,6 +200,8 @@ def _headers(endpoint: Endpoint, status: int) -> Schema:
 
 def _errors(endpoint: Endpoint) -> list[int]:
     found = {422, 500, *endpoint.errors}
+    if endpoint.gated:
+        found.add(403)
     if endpoint.prefix == PREFIX:
         found |= {400, 429, 503}
     if not endpoint.public:

@@ -60,13 +60,21 @@ class SkillSummary(Body):
 
 
 class UserView(Body):
-    """A person; `email` is there for themselves and admins."""
+    """A person; `email`, `emailVerified` and `pendingEmail` are there for themselves and admins."""
 
     id: str
     created_at: Moment
     updated_at: Moment
     username: str
     email: str | None = None
+    email_verified: bool | None = Field(
+        default=None, description="False until the person confirms `email`, where the server requires that."
+    )
+    pending_email: str | None = Field(
+        default=None,
+        description="The address that takes the place of `email` once it is confirmed.",
+        examples=["ada@example.org"],
+    )
     role: Role
     active: bool
     profile: Profile
@@ -88,6 +96,17 @@ class SignedInView(Body):
     device_token: str | None = Field(
         description="Of a device that became known just now: keep it and send it at the next sign-in."
     )
+
+
+class RegistrationView(Body):
+    """What a page needs to know before someone creates an account."""
+
+    open: bool = Field(description="Whether people may create accounts themselves.")
+    email_domains: list[str] = Field(
+        description="Domains of the addresses that are taken, `*.` for subdomains; empty: any.",
+        examples=[["school.example"]],
+    )
+    requires_verified_email: bool = Field(description="Whether the address must be confirmed by a mailed link.")
 
 
 class ConfirmedDeviceView(Body):

@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mediaserver.base.domains import is_domain
 from mediaserver.base.errors import StartError
 from mediaserver.base.faults import in_words
 
@@ -122,6 +123,12 @@ class Objects(Section):
     """How long a signed URL of ours lives."""
 
 
+def _email_domain(text: str) -> str:
+    if not is_domain(text.removeprefix("*.")):
+        raise ValueError("must be a domain such as school.example, or *.school.example for its subdomains")
+    return text
+
+
 class Auth(Section):
     access_ttl_s: int = Field(900, ge=1)
     """Life of an access token."""
@@ -155,6 +162,21 @@ class Auth(Section):
     resets_per_hour: int = Field(5, ge=1)
     """Letters with a link for a new password that one account gets in an hour, and that are asked for it from one
     address; ten times as many for all accounts from one address."""
+    registration: Literal["open", "closed"] = "open"
+    """Whether people may create accounts themselves; with `closed` only `mediaserver create-user` does."""
+    email_domains: tuple[Annotated[str, AfterValidator(_email_domain)], ...] = ()
+    """Domains of the addresses that people may register with or change to, such as `school.example`; with `*.` in
+    front all its subdomains. Empty: any. Use it with `require_verified_email`: else nobody proves an address."""
+    require_verified_email: bool = False
+    """Accounts must confirm their address by a mailed link before they may post, write to others or join
+    sessions. Needs `mail.backend = "smtp"`."""
+    verification_ttl_s: int = Field(86400, ge=60)
+    """How long a mailed link that confirms an address works."""
+    verification_mails_per_hour: int = Field(5, ge=1)
+    """Letters with such a link that one account may ask for in an hour, and that one mailbox gets in an hour on
+    account of one address of the network; four times as many on account of all."""
+    unverified_ttl_s: int = Field(7 * 86400, ge=3600)
+    """An account whose address is not confirmed is deleted after this time; its username is free again."""
     argon2_time_cost: int = Field(2, ge=1)
     """argon2id passes."""
     argon2_memory_kib: int = Field(19456, ge=8)
@@ -436,5 +458,10 @@ def _check_together(settings: Settings) -> None:
         raise StartError("objects.backend is s3, so objects.bucket must name the bucket")
     if settings.mail.backend == "smtp" and not settings.http.public_url:
         raise StartError("mail.backend is smtp, so http.public_url must be set: letters have links")
+    if settings.auth.require_verified_email and settings.mail.backend == "file":
+        raise StartError(
+            "auth.require_verified_email needs mail.backend smtp: with file nobody gets the mailed link "
+            "that confirms an address"
+        )
     if settings.media.turn_urls and not settings.media.turn_secret:
         raise StartError("media.turn_urls are set, so media.turn_secret must be as well")

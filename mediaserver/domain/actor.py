@@ -13,6 +13,8 @@ class Actor:
     role: Role
     login_id: str
     """The refresh-token family that the access token belongs to: revoking it ends this actor."""
+    verified: bool = True
+    """Whether the email address is confirmed, or does not have to be."""
 
     @property
     def is_admin(self) -> bool:

@@ -64,6 +64,7 @@ class User(Counted):
         Index(("email_folded",), unique=True),
         Index(("rights_changed_at",)),
         Index(("skills", "_id")),
+        Index(("verify_by",), partial={"emailVerified": False}),
     )
     searched: ClassVar[tuple[str, ...]] = ("username", "beginnings", "profile.bio", "profile.location")
     references: ClassVar[tuple[Reference, ...]] = (Reference("skills", "skills", "clear", shown="skills"),)
@@ -74,6 +75,17 @@ class User(Counted):
     """Of the words of the username, for a search that is still being typed."""
     email: Email
     email_folded: str = Field(exclude=True)
+    """By what sign-in finds the person; unique. Of an unverified account it is `unverified_key`, which no address
+    equals: so addresses are unique among verified accounts only."""
+    email_verified: bool = True
+    """Whether the person confirmed `email` or did not have to, as in accounts from before this field."""
+    pending_email: Email | None = None
+    """Of a verified account: the address that is to take the place of `email` once it is confirmed."""
+    verify_hash: str | None = Field(default=None, exclude=True, repr=False)
+    """Of the token in the newest mailed link that confirms an address."""
+    verify_until: Moment | None = Field(default=None, exclude=True)
+    verify_by: Moment | None = Field(default=None, exclude=True)
+    """When an unverified account expires."""
     password_hash: str = Field(exclude=True, repr=False)
     role: Role = "student"
     active: bool = True
@@ -111,9 +123,14 @@ class User(Counted):
             found["email_folded"] = folded(fields["email"])
         return found
 
+    @property
+    def address_to_verify(self) -> str | None:
+        """The address that the person has yet to confirm."""
+        return self.pending_email if self.email_verified else self.email
+
     def refuses_password(self, password: str) -> bool:
         """Whether it is one that everybody would try."""
-        return fold(password) in (self.username_folded, self.email_folded)
+        return fold(password) in (self.username_folded, folded(self.email))
 
 
 REPEATABLE_S = 60
@@ -165,6 +182,15 @@ class Login(Document):
             and self.revoked_at is None
             and now < self.expires_at
         )
+
+
+VERIFIED: Mapping[str, Any] = {"emailVerified": {"$ne": False}}
+"""Selects verified accounts, also those from before there was such a field."""
+
+
+def unverified_key(user_id: str) -> str:
+    """What stands in `email_folded` of an account whose address is not confirmed."""
+    return f"unverified {user_id}"
 
 
 def is_login_email(login: str) -> bool:

@@ -39,6 +39,7 @@ from mediaserver.signalling.pushes import USER
 from mediaserver.signalling.socket_server import Answer
 from mediaserver.usecases import identity
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.email_verification import require_verified
 from mediaserver.usecases.events import LoginRevoked, Pushed, RoleChanged, UserDeactivated
 
 log = logging.getLogger(__name__)
@@ -188,6 +189,7 @@ class Signalling:
         now = asyncio.get_running_loop().time()
         if wait_s := connection.wait_s(now):
             raise TooMany("too_many", "too many events; wait a moment", wait_s)
+        require_verified(client.actor)  # every event writes to others, or enters a session
         try:
             message = parse_event(name, arguments)
         except Invalid:

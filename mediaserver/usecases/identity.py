@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,8 +13,16 @@ from mediaserver.base.ids import new_id
 from mediaserver.base.networks import client_network
 from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.devices import KnownDevice
-from mediaserver.domain.users import Login, Password, User, folded, is_login_email
-from mediaserver.usecases import devices, login_attempts, refresh_rotation, revocations, tokens
+from mediaserver.domain.users import Login, Password, User, folded, is_login_email, unverified_key
+from mediaserver.usecases import (
+    devices,
+    login_attempts,
+    refresh_rotation,
+    registration,
+    revocations,
+    tokens,
+    verification_links,
+)
 from mediaserver.usecases.common_passwords import is_common
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.login_attempts import HOUR_S, MINUTE_S, refuse_if_exceeded
@@ -37,23 +46,53 @@ class SignedIn:
 async def register(
     ctx: Context, username: str, email: str, password: str, address: str, user_agent: str = ""
 ) -> SignedIn:
-    """A new student, signed in. TooMany, Invalid, Conflict `username_taken` or `email_taken`."""
-    network, limit = client_network(address), ctx.settings.auth.registrations_per_hour
-    refuse_if_exceeded(await ctx.counters.hit(f"register:{network}", limit, HOUR_S))
-    user = await create_user(ctx, username, email, password, "student", network)
-    return await _sign_in(ctx, user, user_agent)
+    """Create an account for a student and sign in.
+
+    Where addresses must be confirmed, the account is unverified and a link is mailed. The answer does not depend
+    on whether another account has the address: then its owner gets a letter instead (`verification_links`).
+
+    Raises: Forbidden("registration_closed"); TooMany; Invalid; Conflict("username_taken"), and
+    Conflict("email_taken") where addresses need not be confirmed.
+    """
+    auth, network = ctx.settings.auth, client_network(address)
+    registration.require_open(auth)
+    refuse_if_exceeded(await ctx.counters.hit(f"register:{network}", auth.registrations_per_hour, HOUR_S))
+    registration.require_allowed_domain(auth, email)
+    verified = not auth.require_verified_email
+    user = await create_user(ctx, username, email, password, "student", network, verified)
+    if not verified:
+        verification_links.send(ctx, user, network)
+    return await sign_in(ctx, user, user_agent)
 
 
 async def create_user(
-    ctx: Context, username: str, email: str, password: str, role: Role, network: str = ""
+    ctx: Context,
+    username: str,
+    email: str,
+    password: str,
+    role: Role,
+    network: str = "",
+    verified: bool = True,
 ) -> User:
-    """An account with any role: for the command line, and for `register` underneath."""
-    await _refuse_taken(ctx, username, email)  # before the costly hash, and naming both
+    """Store an account with any role: for the command line, and for `register` underneath.
+
+    Raises: Conflict("username_taken" | "email_taken"), the latter for verified accounts only; Invalid.
+    """
+    # Before the costly hash, and naming both.
+    await _refuse_taken(ctx, {"username": username} | ({"email": email} if verified else {}))
     stamp, names = ctx.stamp(), {"username": username, "email": email}
+    derived = User.derived(names)
+    if not verified:
+        lifetime = timedelta(seconds=ctx.settings.auth.unverified_ttl_s)
+        derived |= {
+            "email_folded": unverified_key(stamp["id"]),
+            "email_verified": False,
+            "verify_by": stamp["created_at"] + lifetime,
+        }
     user = User(
         **stamp,
         **names,
-        **User.derived(names),
+        **derived,
         password_hash="",
         role=role,
         join_date=stamp["created_at"],
@@ -117,7 +156,7 @@ async def login(
             await _upgrade_hash(ctx, user, password)
     if user is None or not fits:
         raise Unauthenticated("wrong_login", "the name or the password is wrong")
-    return await _sign_in(ctx, user, user_agent, device)
+    return await sign_in(ctx, user, user_agent, device)
 
 
 async def refresh(ctx: Context, token: str) -> SignedIn:
@@ -172,7 +211,7 @@ async def authenticate(ctx: Context, token: str) -> Actor:
     if login is None or user is None or not login.alive(user, now):
         raise Unauthenticated("unauthenticated", "this login is over; sign in again")
     # The role is the user's present one: a token outlives a change of role.
-    actor = Actor(user.id, user.username, user.role, login.id)
+    actor = _actor(ctx, user, login)
     ctx.tokens.remember(token, expires, actor, revision, now)
     return actor
 
@@ -190,7 +229,9 @@ async def set_active(ctx: Context, user_id: str, active: bool) -> User:
     """Deactivating ends all logins, sockets and media of the person; activating lets them sign in again."""
     if active:
         return await ctx.users.update(user_id, set={"active": True})
-    return await end_all_logins(ctx, user_id, {"active": False, "resetHash": None, "deviceLinkHash": None})
+    return await end_all_logins(
+        ctx, user_id, {"active": False, "resetHash": None, "deviceLinkHash": None, "verifyHash": None}
+    )
 
 
 async def end_login(ctx: Context, login: Login) -> None:
@@ -206,8 +247,10 @@ async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] 
     return user
 
 
-async def _sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevice | None = None) -> SignedIn:
-    """Forbidden `deactivated`; Unauthenticated when all logins ended since `user` was read."""
+async def sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevice | None = None) -> SignedIn:
+    """Begin a login of someone who proved who they are.
+
+    Forbidden `deactivated`; Unauthenticated when all logins ended since `user` was read."""
     now, login_id, device_token = ctx.clock(), new_id(), None
     if not user.active:
         raise Forbidden("deactivated", "this account was deactivated")
@@ -250,14 +293,18 @@ async def _upgrade_hash(ctx: Context, user: User, password: str) -> None:
 def _signed_in(
     ctx: Context, user: User, login: Login, refresh_token: str, device_token: str | None = None
 ) -> SignedIn:
-    actor = Actor(user.id, user.username, user.role, login.id)
+    actor = _actor(ctx, user, login)
     access_token = ctx.tokens.issue(actor, ctx.clock())
     return SignedIn(user, actor, access_token, ctx.tokens.ttl_s, refresh_token, device_token)
 
 
-async def _refuse_taken(ctx: Context, username: str, email: str) -> None:
-    names = {"username": folded(username), "email": folded(email)}
-    taken = [name for name, value in names.items() if await ctx.users.exists({f"{name}Folded": value})]
+def _actor(ctx: Context, user: User, login: Login) -> Actor:
+    verified = user.email_verified or not ctx.settings.auth.require_verified_email
+    return Actor(user.id, user.username, user.role, login.id, verified)
+
+
+async def _refuse_taken(ctx: Context, names: Mapping[str, str]) -> None:
+    taken = [name for name, value in names.items() if await ctx.users.exists({f"{name}Folded": folded(value)})]
     if taken:
         faults = [FieldError(name, "is taken") for name in taken]
         raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)

@@ -54,6 +54,60 @@ If that was not you, choose a new password now:
     )
 
 
+def verify_address(settings: Settings, address: str, token: str, until: datetime) -> Letter:
+    """To an address that may be somebody else's: it holds nothing that the one who gave it could choose."""
+    return Letter(
+        address,
+        "Confirm your email address for Mediaserver",
+        f"""Hello,
+
+this address was given for an account at {_address(settings)}. If that was you, confirm it with
+the password of the account:
+
+{_address(settings)}/#/verify/{token}
+
+The link works once, until {until:%d %B %Y at %H:%M} UTC. If it was not you, you do not need to do anything:
+without the password, nobody can confirm the address.
+""",
+    )
+
+
+def address_in_use(settings: Settings, owner: User) -> Letter:
+    """To whoever has an account with an address that was given for another one."""
+    return Letter(
+        owner.email,
+        "Your email address was used to create or change an account",
+        f"""Hello {owner.username},
+
+someone tried to use this address for another account at {_address(settings)}.
+You have an account with it already, so nothing was changed.
+
+If that was you, sign in as {owner.username}. If you forgot your password, choose a new one:
+
+{_address(settings)}/#/forgot
+
+If it was not you, you do not need to do anything.
+""",
+    )
+
+
+def address_change_requested(settings: Settings, user: User, email: str, now: datetime) -> Letter:
+    """To the address that is in force until the other one is confirmed."""
+    return Letter(
+        user.email,
+        "Your email address is about to change",
+        f"""Hello {user.username},
+
+on {now:%d %B %Y at %H:%M} UTC the address {email} was given for your account. It takes the place of this one as
+soon as it is confirmed.
+
+If that was not you, somebody knows your password. Choose a new one now:
+
+{_address(settings)}/#/forgot
+""",
+    )
+
+
 def address_changed(settings: Settings, before: User, email: str, now: datetime) -> Letter:
     """To the old address."""
     return Letter(

@@ -11,7 +11,7 @@ from typing import Final
 
 from mediaserver.base.errors import Gone
 from mediaserver.base.networks import client_network
-from mediaserver.domain.users import User, folded, is_login_email
+from mediaserver.domain.users import VERIFIED, User, folded, is_login_email
 from mediaserver.store.mail import Letter
 from mediaserver.usecases import devices, letters, tokens
 from mediaserver.usecases.context import Context
@@ -56,9 +56,8 @@ async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tu
 
 
 async def _letter(ctx: Context, key: str) -> Letter | None:
-    user = await ctx.users.find_one(
-        {"emailFolded" if is_login_email(key) else "usernameFolded": key, "active": True}
-    )
+    name = "emailFolded" if is_login_email(key) else "usernameFolded"
+    user = await ctx.users.find_one({name: key, "active": True, **VERIFIED})
     limit = ctx.settings.auth.login_links_per_hour
     if user is None or not (await ctx.counters.hit(f"login-link:{user.id}", limit, HOUR_S)).allowed:
         return None

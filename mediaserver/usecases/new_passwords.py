@@ -9,7 +9,7 @@ from typing import Any
 from mediaserver.base.errors import Conflict, Gone
 from mediaserver.base.networks import client_network
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.users import User, folded, is_login_email
+from mediaserver.domain.users import VERIFIED, User, folded, is_login_email
 from mediaserver.store.mail import Letter
 from mediaserver.usecases import devices, identity, letters, revocations, tokens
 from mediaserver.usecases.context import Context
@@ -101,7 +101,7 @@ async def confirm(ctx: Context, token: str, new: str, address: str) -> None:
 
 async def _reset_letter(ctx: Context, key: str) -> Letter | None:
     name = "emailFolded" if is_login_email(key) else "usernameFolded"
-    user = await ctx.users.find_one({name: key, "active": True})
+    user = await ctx.users.find_one({name: key, "active": True, **VERIFIED})
     limit = ctx.settings.auth.resets_per_hour
     if user is None or not (await ctx.counters.hit(f"reset:{user.id}", limit, HOUR_S)).allowed:
         return None
@@ -119,7 +119,8 @@ def _setting(ctx: Context, password_hash: str) -> dict[str, Any]:
 
 
 async def _tell(ctx: Context, user: User) -> None:
-    ctx.mail.send(letters.password_changed(ctx.settings, user, ctx.clock()))
+    if user.email_verified:  # else the mailbox may be somebody else's
+        ctx.mail.send(letters.password_changed(ctx.settings, user, ctx.clock()))
     await revocations.rights_changed(ctx, user)
 
 

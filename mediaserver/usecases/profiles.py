@@ -31,5 +31,6 @@ def _wire(ctx: Context, reader: Actor, user: User, images: Mapping[str, Upload])
     image = images.get(user.profile_image or "")
     wire["profileImage"] = uploads.describe(ctx, reader.user_id, image) if image else None
     if not (reader.is_admin or reader.user_id == user.id):
-        del wire["email"]
+        for name in ("email", "emailVerified", "pendingEmail"):
+            del wire[name]
     return wire

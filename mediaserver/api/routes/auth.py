@@ -7,11 +7,27 @@ from pydantic import Field
 from mediaserver.api.bodies import SMALL_BODY, Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import PageQuery, page
-from mediaserver.api.views import ConfirmedDeviceView, DeviceView, LoginView, SignedInView, UserView
+from mediaserver.api.views import (
+    ConfirmedDeviceView,
+    DeviceView,
+    LoginView,
+    RegistrationView,
+    SignedInView,
+    UserView,
+)
 from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.users import Login as LoginDocument
 from mediaserver.domain.users import NewEmail, Password, Username
-from mediaserver.usecases import addresses, devices, identity, login_links, logins, new_passwords, profiles
+from mediaserver.usecases import (
+    addresses,
+    devices,
+    email_verification,
+    identity,
+    login_links,
+    logins,
+    new_passwords,
+    profiles,
+)
 
 _TAG = "Identity"
 _AGENT_CHARS = 200
@@ -47,6 +63,11 @@ class ChangeEmail(Body):
     email: NewEmail
 
 
+class VerifyEmail(Body):
+    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the mail.")]
+    password: Annotated[str, Field(min_length=1, max_length=256, description="Of the account.")]
+
+
 class AskReset(Body):
     login: Name
 
@@ -62,6 +83,17 @@ class AskLink(Body):
 
 class ConfirmLink(Body):
     token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the mail.")]
+
+
+async def _registration(call: Call) -> Answer:
+    auth = call.context.settings.auth
+    return Answer(
+        {
+            "open": auth.registration == "open",
+            "emailDomains": list(auth.email_domains),
+            "requiresVerifiedEmail": auth.require_verified_email,
+        }
+    )
 
 
 async def _register(call: Call) -> Answer:
@@ -137,8 +169,21 @@ async def _change_password(call: Call) -> Answer:
 
 async def _change_email(call: Call) -> Answer:
     body: ChangeEmail = call.body
-    user = await addresses.change(call.context, call.actor, body.password, body.email)
+    user = await addresses.change(call.context, call.actor, body.password, body.email, call.address)
     return Answer((await profiles.describe(call.context, call.actor, [user]))[0])
+
+
+async def _resend(call: Call) -> Answer:
+    await email_verification.resend(call.context, call.actor, call.address)
+    return Answer()
+
+
+async def _verify_email(call: Call) -> Answer:
+    body: VerifyEmail = call.body
+    signed_in = await email_verification.verify(
+        call.context, body.token, body.password, call.address, _user_agent(call)
+    )
+    return await _signed_in(call, signed_in)
 
 
 async def _ask_reset(call: Call) -> Answer:
@@ -189,9 +234,13 @@ def _user_agent(call: Call) -> str:
 
 ENDPOINTS = [
     Endpoint(
+        "GET", "/auth/registration", "Whether people can create accounts, and with which addresses",
+        _registration, _TAG, answer=RegistrationView, public=True,
+    ),
+    Endpoint(
         "POST", "/auth/register", "Open an account, as a student", _register, _TAG,
         body=Register, max_body_bytes=SMALL_BODY, answer=SignedInView, status=201, public=True,
-        errors=(409, 429, 503),
+        errors=(403, 409, 429, 503),
     ),
     Endpoint(
         "POST", "/auth/login", "Sign in by username or email", _login, _TAG,
@@ -216,6 +265,16 @@ ENDPOINTS = [
     Endpoint(
         "POST", "/auth/email", "Change the email address; the old one is told", _change_email, _TAG,
         body=ChangeEmail, max_body_bytes=SMALL_BODY, answer=UserView, errors=(403, 409, 429),
+    ),
+    Endpoint(
+        "POST", "/auth/email/resend", "Mail another link that confirms the email address", _resend, _TAG,
+        status=202, errors=(409, 429),
+    ),
+    Endpoint(
+        "POST", "/auth/email/verify",
+        "Confirm an email address with a mailed link and the password; ends all other logins",
+        _verify_email, _TAG, body=VerifyEmail, max_body_bytes=SMALL_BODY, answer=SignedInView, public=True,
+        errors=(403, 409, 410, 429, 503),
     ),
     Endpoint(
         "POST", "/auth/password-reset", "Send a letter with a link for a new password, if there is such a person",
