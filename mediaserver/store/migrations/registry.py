@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mediaserver.store.migrations.m0002_verified_addresses import MIGRATION as VERIFIED_ADDRESSES
 from mediaserver.store.migrations.migration import Migration
 
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
+MIGRATIONS: Final[tuple[Migration, ...]] = (VERIFIED_ADDRESSES,)
