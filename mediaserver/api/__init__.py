@@ -68,6 +68,9 @@ class SignedQuery(Body):
 
 
 async def _serve_file(call: Call) -> web.StreamResponse:
+    """Return the bytes of an upload or a recording. The query string is the signature of the link, made for one
+    user. Supports ranges and conditions (RFC 9110); redirects to the bucket where the server is set up so.
+    """
     return await _SERVE(call.request)
 
 
@@ -75,7 +78,7 @@ _SERVE = files.file_handler(READERS)
 _FILES = Endpoint(
     "GET",
     "/files/{key:.+}",
-    "Bytes of an upload or a recording, for whom its signed link names",
+    "Download a file by its signed link",
     _serve_file,
     "Files",
     query=SignedQuery,
@@ -83,6 +86,8 @@ _FILES = Endpoint(
     public=True,
     prefix="",
     produces="*/*",
+    also=(206,),
+    bodiless=(302, 304),
     errors=(403, 404, 412, 416, 503),
 )
 
@@ -101,7 +106,15 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *people.endpoints(),
         *health.ENDPOINTS,
     ]
-    about = Endpoint("GET", "/openapi.json", "This description", _describe, "Operation", public=True)
+    about = Endpoint(
+        "GET",
+        "/openapi.json",
+        "Read the OpenAPI document",
+        _describe,
+        "Operation",
+        name="getOpenApi",
+        public=True,
+    )
     return [*endpoints, about, _FILES]
 
 
@@ -131,6 +144,7 @@ _DESCRIPTION = web.AppKey("openapi", dict)
 
 
 async def _describe(call: Call) -> Answer:
+    """Return this OpenAPI document."""
     return Answer(call.request.app[_DESCRIPTION])
 
 

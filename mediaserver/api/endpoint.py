@@ -89,7 +89,10 @@ Handler = Callable[[Call], Awaitable[Answer | web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`path` is under the prefix, with `{name}` for parameters. `answer` documents the shape of a good answer."""
+    """`path` is under the prefix, with `{name}` for parameters. `answer` documents the shape of a good answer.
+
+    The docstring of the handler is the description of the operation, for those who call it.
+    """
 
     method: str
     path: str
@@ -97,6 +100,10 @@ class Endpoint:
     handler: Handler
     tag: str
     status: int = 200
+    name: str = ""
+    """The `operationId`, where method and path do not make a good one."""
+    description: str = ""
+    """In place of the handler's docstring."""
     query: type[BaseModel] | None = None
     checked_query: bool = True
     """False: the handler judges the query itself; `query` only describes it."""
@@ -108,6 +115,8 @@ class Endpoint:
     answer: type[BaseModel] | None = None
     also: Sequence[int] = ()
     """Other statuses with an answer of the same shape."""
+    bodiless: Sequence[int] = ()
+    """Statuses that are no error and have no body: redirects, what has not changed."""
     listed: bool = False
     """The answer is a page of `answer`."""
     conditional: bool = False

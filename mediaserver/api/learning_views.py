@@ -6,10 +6,9 @@ from pydantic import Field
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.shapes import part_view
-from mediaserver.api.views import PersonView, SessionView
+from mediaserver.api.views import PersonView
 from mediaserver.domain.document import Moment
 from mediaserver.domain.progress import CompletionStatus
-from mediaserver.domain.sessions import SessionType
 from mediaserver.domain.submissions import Submission
 
 
@@ -29,14 +28,6 @@ class StudentReachedView(ReachedView):
     enrollment_id: str
     user_id: str
     user: PersonView
-
-
-class AnySessionView(SessionView):
-    """A session of any kind; what its kind does not have is absent."""
-
-    type: SessionType | None = None
-    lesson_id: str | None = None
-    audio_stream_url: str | None = Field(default=None, examples=[None])
 
 
 class OutlineLessonView(Body):

@@ -1,28 +1,44 @@
 """The OpenAPI 3.1 description, made from the endpoints' declarations: what is declared is what is served."""
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 
 from mediaserver.api import reused
 from mediaserver.api.bodies import PATCH_TYPES
 from mediaserver.api.endpoint import PREFIX, Endpoint
+from mediaserver.api.enumerations import with_named_enumerations
 from mediaserver.api.examples import example
-from mediaserver.api.schemas import Schema, Schemas, exact, page_of
+from mediaserver.api.operation_names import operation_name
+from mediaserver.api.schemas import Schema, Schemas, exact
 from mediaserver.api.views import ProblemView
 from mediaserver.base.ids import ID_PATTERN
 from mediaserver.base.nouns import singular, words
 
+_BINARY: Schema = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+"""`contentMediaType` is how OpenAPI 3.1 says it; generators look for the `format`, which is how 3.0 said it."""
 _FORM: Schema = {
     "type": "object",
     "required": ["file"],
-    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+    "properties": {"file": {**_BINARY, "description": "The bytes of the file, with its name."}},
 }
 _DESCRIPTION = """\
 People, courses, messages, and live, video and audio sessions with chat and recordings. What happens live goes by
 Socket.IO: docs/protocol.md describes it, and what holds for every call here (conditions, sending again, limits).
 """
+
+
+_WHOLE: Mapping[str, Schema] = {
+    "application/json": {
+        "application/json": {"schema": {"type": "object", "additionalProperties": True}, "example": {}}
+    },
+    "text/plain": {"text/plain": {"schema": {"type": "string"}, "example": "process_threads 12.0\n"}},
+    "*/*": {"application/octet-stream": {"schema": _BINARY}, "*/*": {"schema": _BINARY}},
+}
+"""The content of answers of which no model says what they are, by their media type."""
 
 
 def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
@@ -38,7 +54,7 @@ def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     used = dict.fromkeys(endpoint.tag for endpoint in endpoints)
     refusals = reused.problems(schemas.answer(ProblemView))
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {"title": "mediaserver", "version": version("mediaserver"), "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
@@ -59,13 +75,16 @@ def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
             },
         },
     }
+    return with_named_enumerations(document)
 
 
 def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     operation: Schema = {
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
-        "operationId": _operation_id(endpoint),
+        "description": _description(endpoint),
+        "operationId": endpoint.name
+        or operation_name(endpoint.method, endpoint.path, endpoint.listed, endpoint.creates),
         "responses": _responses(endpoint, schemas),
         "security": [] if endpoint.public else [{"accessToken": []}],
     }
@@ -77,9 +96,11 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     return operation
 
 
-def _operation_id(endpoint: Endpoint) -> str:
-    words: list[str] = re.findall(r"[A-Za-z0-9]+", f"{endpoint.method.lower()} {endpoint.path}")
-    return words[0] + "".join(word[:1].upper() + word[1:] for word in words[1:])
+def _description(endpoint: Endpoint) -> str:
+    handler = endpoint.handler
+    function = handler.func if isinstance(handler, partial) else handler
+    text = endpoint.description or inspect.getdoc(function) or ""
+    return re.sub(r"(?<!\n)\n(?![\n-])", " ", text)
 
 
 def _path_parameters(endpoint: Endpoint) -> list[Schema]:
@@ -152,7 +173,7 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
         content = _content(schemas, schemas.patch(endpoint.patch))
         return dict.fromkeys(PATCH_TYPES, content)
     if endpoint.consumes is not None:
-        return {endpoint.consumes: {"schema": _FORM}}
+        return {endpoint.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
     return None
 
 
@@ -164,6 +185,7 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
     good = {str(status): _good(endpoint, schemas, status) for status in (endpoint.status, *endpoint.also)}
     if endpoint.tagged:
         good["304"] = {"description": "What the client has still holds.", "headers": reused.refer("ETag")}
+    good |= {str(status): {"description": HTTPStatus(status).phrase} for status in endpoint.bodiless}
     refused = {
         str(status): {"$ref": f"#/components/responses/{reused.problem_name(status)}"}
         for status in _errors(endpoint)
@@ -176,10 +198,10 @@ def _good(endpoint: Endpoint, schemas: Schemas, status: int) -> Schema:
     if endpoint.answer is not None:
         schema = schemas.answer(endpoint.answer)
         response["content"] = {
-            "application/json": _content(schemas, page_of(schema) if endpoint.listed else schema)
+            "application/json": _content(schemas, schemas.page(schema) if endpoint.listed else schema)
         }
     elif endpoint.method == "GET":
-        response["content"] = {endpoint.produces: {}}
+        response["content"] = _WHOLE.get(endpoint.produces, {endpoint.produces: {"schema": _BINARY}})
     if headers := _headers(endpoint, status):
         response["headers"] = headers
     return response

@@ -14,9 +14,10 @@ from pydantic.alias_generators import to_camel
 
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.pagination import page
+from mediaserver.api.resource_texts import change_text, create_text, delete_text, list_text, read_text
 from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, patched, query_model, view_of
 from mediaserver.base.errors import NotFound, PreconditionFailed
-from mediaserver.base.nouns import plural, with_article, words
+from mediaserver.base.nouns import plural, singular, with_article, words
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.document import Document
 from mediaserver.domain.policy import Filter, Policy, Rule
@@ -44,6 +45,7 @@ class Within:
     field: str
     summary: str = ""
     """What the list is, where its path does not say it."""
+    description: str = ""
     creates: bool = False
     """POST to it creates, with `field` filled in."""
     inherits: Sequence[str] = ()
@@ -143,6 +145,7 @@ class _Acts(Generic[D]):
                     r.path,
                     f"List {plural(self._noun)}",
                     self._list,
+                    description=list_text(self._noun, "", r.sort, r.brief, bool(r.document.searched)),
                     query=query,
                     answer=shown,
                     listed=True,
@@ -151,19 +154,38 @@ class _Acts(Generic[D]):
         if r.create and not any(place.creates for place in r.within):
             more = {"body": self._create_body, "answer": view, "status": 201, "errors": (403, 409)}
             more |= {"recover": self._recover, "revised": bool(r.update)}
+            more |= {"description": create_text(self._noun, "")}
             found.append(endpoint("POST", r.path, f"Create {one_more}", self._create, **more))
         for place in r.within:
             found += self._nested(place, view)
-        found.append(endpoint("GET", one, f"Read one {self._noun}", self._get, answer=view, errors=(403, 404)))
+        found.append(
+            endpoint(
+                "GET",
+                one,
+                f"Read one {self._noun}",
+                self._get,
+                description=read_text(self._noun, editable=bool(r.update)),
+                answer=view,
+                errors=(403, 404),
+            )
+        )
         edit: dict[str, Any] = {"conditional": True, "errors": (403, 404, 409, 412)}
         if r.update:
             found.append(
                 endpoint(
-                    "PATCH", one, f"Change {one_more}", self._update, patch=self._update_body, answer=view, **edit
+                    "PATCH",
+                    one,
+                    f"Change {one_more}",
+                    self._update,
+                    description=change_text(self._noun, r.update),
+                    patch=self._update_body,
+                    answer=view,
+                    **edit,
                 )
             )
         if r.deletable:
-            found.append(endpoint("DELETE", one, f"Delete {one_more}", self._delete, status=204, **edit))
+            edit |= {"description": delete_text(self._noun, editable=bool(r.update)), "status": 204}
+            found.append(endpoint("DELETE", one, f"Delete {one_more}", self._delete, **edit))
         return found
 
     def _nested(self, place: Within, view: type[BaseModel]) -> list[Endpoint]:
@@ -175,6 +197,9 @@ class _Acts(Generic[D]):
             Endpoint(
                 "GET", place.path, place.summary or f"List the {listed} of {of}",
                 partial(self._list, place=place), self._name,
+                description=place.description or list_text(
+                    singular(listed), of, place.sort or r.sort, r.brief, bool(r.document.searched)
+                ),
                 query=query, answer=brief(view, r.brief), listed=True, errors=(403, 404),
             )
         ]  # fmt: skip
@@ -182,7 +207,7 @@ class _Acts(Generic[D]):
             found.append(
                 Endpoint(
                     "POST", place.path, f"Create {with_article(self._noun)} of {of}",
-                    partial(self._create, place=place), self._name,
+                    partial(self._create, place=place), self._name, description=create_text(self._noun, of),
                     body=self._create_body, answer=view, status=201, errors=(403, 404, 409),
                     recover=self._recover, revised=bool(r.update),
                 )

@@ -40,12 +40,6 @@ HEADERS: Schema = {
         "description": "The request came before: this is the answer that it got.",
         "schema": {"type": "string", "const": "true"},
     },
-    "Allow": {
-        "description": "The methods that there are.",
-        "required": True,
-        "schema": {"type": "string"},
-        "example": "GET,HEAD",
-    },
     "WWW-Authenticate": {
         "description": "How to sign in (RFC 6750).",
         "required": True,

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mediaserver.api.bodies import LARGEST
+from mediaserver.api.portable_patterns import portable
+from mediaserver.base.faults import form_in_words
+from mediaserver.domain.document import COMPONENT
 from mediaserver.domain.text import KIND, text_pattern
 
 Schema = dict[str, Any]
@@ -32,13 +35,24 @@ class Schemas:
         taken, given = _ordered({*bodies, *patches}), _ordered(set(answers))
         wanted = [(m, "validation") for m in taken] + [(m, "serialization") for m in given]
         self._refs, schema = models_json_schema(wanted, by_alias=True, ref_template=REF + "{model}")  # type: ignore[arg-type]
-        self.definitions: Schema = {name: exact(one) for name, one in schema["$defs"].items()}
+        self.definitions: Schema = {}
+        for name, one in schema["$defs"].items():
+            self.definitions[name] = self._with_named_unions(exact(one), whole=True)
 
     def body(self, model: type[BaseModel]) -> Schema:
         return self._refs[model, "validation"]
 
     def answer(self, model: type[BaseModel]) -> Schema:
         return self._refs[model, "serialization"]
+
+    def named(self, name: str, schema: Schema) -> Schema:
+        """A reference to `schema`, which has this name from now on."""
+        assert self.definitions.setdefault(name, schema) == schema, f"two schemas are called {name}"
+        return {"$ref": REF + name}
+
+    def page(self, item: Schema) -> Schema:
+        """Of a list of such items."""
+        return self.named(item["$ref"].removeprefix(REF).removesuffix("View") + "Page", page_of(item))
 
     def patch(self, model: type[BaseModel]) -> Schema:
         """What a merge patch (RFC 7396) of this body may be."""
@@ -65,6 +79,20 @@ class Schemas:
                     waiting.append(self.definitions[name])
                 waiting += one.values()
         return {name: self.definitions[name] for name in sorted(found)}
+
+    def _with_named_unions(self, schema: Any, whole: bool = False) -> Any:
+        """`schema` with a reference in the place of each union that has a name."""
+        if isinstance(schema, list):
+            return [self._with_named_unions(one) for one in schema]
+        if not isinstance(schema, dict):
+            return schema
+        found = {key: self._with_named_unions(one) for key, one in schema.items() if key != COMPONENT}
+        if whole or COMPONENT not in schema:
+            return found
+        shown = any(one["$ref"].endswith("View") for one in found["oneOf"])
+        name = schema[COMPONENT] + ("View" if shown else "")
+        union = {key: found[key] for key in ("oneOf", "discriminator")}
+        return {key: one for key, one in found.items() if key not in union} | self.named(name, union)
 
     def _patch_of(self, ref: str) -> Schema:
         name = ref.removeprefix(REF)
@@ -107,18 +135,30 @@ def exact(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {
-        key: {name: exact(one) for name, one in value.items()} if key in ("properties", "$defs") else exact(value)
+        key: _each_exact(value) if key in ("properties", "$defs") else exact(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str)) and key != KIND
     }
     if KIND in schema and "pattern" not in schema:
         found["pattern"] = text_pattern(schema[KIND], schema.get("minLength", 0))
+    elif isinstance(pattern := schema.get("pattern"), str) and (plain := portable(pattern)) != pattern:
+        words = form_in_words(pattern)
+        found["pattern"] = plain
+        found["description"] = " ".join(filter(None, (schema.get("description"), words)))
     if schema.get("type") == "integer":
         if "minimum" not in schema and "exclusiveMinimum" not in schema:
             found["minimum"] = -LARGEST
         if "maximum" not in schema and "exclusiveMaximum" not in schema:
             found["maximum"] = LARGEST
     return found
+
+
+def _each_exact(members: Schema) -> Schema:
+    """Those of an object. A password is never answered, and forms do not show it."""
+    secret: Schema = {"format": "password", "writeOnly": True}
+    return {
+        name: exact(one) | (secret if name.lower().endswith("password") else {}) for name, one in members.items()
+    }
 
 
 def page_of(item: Schema) -> Schema:

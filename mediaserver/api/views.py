@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from mediaserver.api.bodies import Body
 from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Id, Moment
-from mediaserver.domain.messages import ContentType
+from mediaserver.domain.messages import AttachedType
 from mediaserver.domain.recordings import RecordedTrack
 from mediaserver.domain.sessions import SessionKind, SessionType, Status
 from mediaserver.domain.users import Profile
@@ -170,21 +170,27 @@ class SessionView(Body):
 
 
 class LiveSessionView(SessionView):
+    kind: Literal["live"]
     type: SessionType
     lesson_id: str | None
 
 
 class VideoSessionView(SessionView):
-    pass
+    kind: Literal["video"]
 
 
 class AudioSessionView(SessionView):
+    kind: Literal["audio"]
     audio_stream_url: str | None = Field(examples=[None])
 
 
-class MessageView(Body):
-    """A chat message; `content` is text or, for every other content type, an upload (null once that is gone)."""
+class AnySessionView(RootModel[LiveSessionView | VideoSessionView | AudioSessionView]):
+    """A session of any kind; `kind` says which."""
 
+    root: LiveSessionView | VideoSessionView | AudioSessionView = Field(discriminator="kind")
+
+
+class _Message(Body):
     id: str
     created_at: Moment
     updated_at: Moment
@@ -193,11 +199,29 @@ class MessageView(Body):
     sender_user_id: str
     sender: PersonView
     sender_name: str
-    content_type: ContentType
-    content: str | UploadView | None
     timestamp: Moment
     sequence: int
     client_id: str
+
+
+class TextMessageView(_Message):
+    """A chat message of words."""
+
+    content_type: Literal["Text"]
+    content: str
+
+
+class UploadMessageView(_Message):
+    """A chat message that shows an upload, which is null once it was deleted."""
+
+    content_type: AttachedType
+    content: UploadView | None
+
+
+class MessageView(RootModel[TextMessageView | UploadMessageView]):
+    """A chat message; `contentType` says whether `content` is text or an upload."""
+
+    root: TextMessageView | UploadMessageView = Field(discriminator="content_type")
 
 
 class RecordedTrackView(RecordedTrack):

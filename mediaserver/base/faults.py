@@ -21,6 +21,17 @@ def form(pattern: str, words: str, min_length: int | None = None, max_length: in
     return StringConstraints(pattern=pattern, min_length=min_length, max_length=max_length)
 
 
+def declared_forms() -> list[str]:
+    """Every pattern that was declared so far."""
+    return list(_FORMS)
+
+
+def form_in_words(pattern: str) -> str:
+    """What a pattern asks for, as a sentence; nothing where nobody said it."""
+    words = _FORMS.get(pattern, "")
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
 def in_words(error: ErrorDetails) -> str:
     """One fault, to be read after the name of its field."""
     say = _MESSAGES.get(error["type"])

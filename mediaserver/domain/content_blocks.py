@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from mediaserver.domain.document import Id, UploadId, Value, broken_rule
+from mediaserver.domain.document import COMPONENT, Id, UploadId, Value, broken_rule
 from mediaserver.domain.messages import ContentType
 from mediaserver.domain.text import Line, Prose, Source, WebAddress
 
@@ -95,9 +95,12 @@ class QuizBlock(Value):
 
 
 _HandedIn = TextBlock | MarkdownBlock | ImageBlock | VideoBlock | AudioBlock | FileBlock | CodeBlock | LinkBlock
-Block = Annotated[_HandedIn | ClipBlock | QuizBlock, Field(discriminator="type")]
+Block = Annotated[
+    _HandedIn | ClipBlock | QuizBlock,
+    Field(discriminator="type", json_schema_extra={COMPONENT: "LessonBlock"}),
+]
 """A part of a lesson."""
-Work = Annotated[_HandedIn, Field(discriminator="type")]
+Work = Annotated[_HandedIn, Field(discriminator="type", json_schema_extra={COMPONENT: "SubmissionBlock"})]
 """What a student hands in."""
 
 MEDIA_CLASSES: Final[Mapping[str, ContentType]] = {

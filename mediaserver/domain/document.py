@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Literal, LiteralString, Self, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, LiteralString, Self, get_origin
 
 from pydantic import (
     BaseModel,
@@ -69,6 +69,9 @@ def broken_rule(sentence: LiteralString) -> PydanticCustomError:
 
 
 RULE = "rule"
+
+COMPONENT: Final = "x-component"
+"""In the `json_schema_extra` of a union: the name that it has in the API's description."""
 
 
 @dataclass(frozen=True, slots=True)

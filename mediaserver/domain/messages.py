@@ -9,6 +9,8 @@ from mediaserver.domain.sessions import SessionKind
 from mediaserver.domain.text import Line, Prose
 
 ContentType = Literal["Text", "Image", "Video", "Audio", "File"]
+AttachedType = Literal["Image", "Video", "Audio", "File"]
+"""Those of which the content is an upload."""
 ClientId = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
 Content = Annotated[Prose, StringConstraints(min_length=1, max_length=100_000)]
 """Text (the setting `rooms.chat_max_chars` bounds it further) or an upload's id."""

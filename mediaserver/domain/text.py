@@ -104,7 +104,9 @@ Typed = Annotated[str, AfterValidator(single_line), Kind("typed")]
 Source = Annotated[str, AfterValidator(multi_line), Kind("source")]
 """Lines of which every space counts."""
 
-_LABEL = r"[0-9A-Za-z\u00a1-\uffff-]+"
+# Letters, digits and `-` of ASCII and everything beyond U+00A0, as the complement of the rest: a range that ends
+# at U+FFFF would mean something else to engines that read a character beyond it as two.
+_LABEL = r"[^\u0000-,./:-@\[-`{-\u00a0]+"
 WebAddress = Annotated[
     str,
     form(

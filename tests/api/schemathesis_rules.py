@@ -8,10 +8,33 @@ from hypothesis import strategies as st
 from schemathesis.core.parameters import ParameterLocation
 
 from mediaserver.api.bodies import WRONG_BODY, WRONG_QUERY
+from mediaserver.api.portable_patterns import portable
+from mediaserver.base.faults import declared_forms
 
 _CONDITIONS = itertools.cycle(("*", None, None, '"0.abc"', None, None, 'W/"0.abc", "1.abc"', None, None))
 _numbers = itertools.count()
 _LONGEST_FROM_PATTERN = 1000
+
+
+def with_exact_patterns(schema: Any) -> Any:
+    """The description with the patterns that the server itself checks, not those that it exports: what
+    every engine understands allows more, and data made from it would be refused."""
+    if isinstance(schema, list):
+        return [with_exact_patterns(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: with_exact_patterns(one) for name, one in schema.items()}
+    if isinstance(found.get("pattern"), str):
+        found["pattern"] = _EXACT.get(found["pattern"], found["pattern"])
+    return found
+
+
+_EXACT = {portable(pattern): pattern for pattern in declared_forms()}
+
+
+@schemathesis.hook
+def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
+    raw_schema.update(with_exact_patterns(raw_schema))
 
 
 def with_short_long_texts(schema: Any) -> Any:

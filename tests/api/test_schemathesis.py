@@ -131,7 +131,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    described = schemathesis_rules.with_short_long_texts(description())
+    described = schemathesis_rules.with_short_long_texts(schemathesis_rules.with_exact_patterns(description()))
     return schemathesis.openapi.from_dict(described, config=schemathesis.Config.from_path(CONFIG))
 
 

@@ -1,19 +1,19 @@
 """`/messages`: what people write to each other; the list of one conversation is a route of its own."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, RootModel
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.resource import Resource
 from mediaserver.api.views import PersonView, UploadView
 from mediaserver.domain.direct_messages import DirectMessage
 from mediaserver.domain.document import Id, Moment
-from mediaserver.domain.messages import ClientId, ContentType
+from mediaserver.domain.messages import AttachedType, ClientId
 from mediaserver.usecases import direct_messages
 
 
-class DirectMessageView(Body):
-    """A message; `content` is text or, for every other content type, an upload (null once that is gone)."""
-
+class _DirectMessage(Body):
     id: Id
     created_at: Moment
     updated_at: Moment
@@ -21,11 +21,29 @@ class DirectMessageView(Body):
     receiver_user_id: Id
     sender: PersonView
     receiver: PersonView
-    content_type: ContentType
-    content: str | UploadView | None
     timestamp: Moment
     is_read: bool = Field(description="By the receiver.")
     client_id: ClientId
+
+
+class DirectTextView(_DirectMessage):
+    """A private message of words."""
+
+    content_type: Literal["Text"]
+    content: str
+
+
+class DirectUploadView(_DirectMessage):
+    """A private message that shows an upload, which is null once it was deleted."""
+
+    content_type: AttachedType
+    content: UploadView | None
+
+
+class DirectMessageView(RootModel[DirectTextView | DirectUploadView]):
+    """A private message; `contentType` says whether `content` is text or an upload."""
+
+    root: DirectTextView | DirectUploadView = Field(discriminator="content_type")
 
 
 DIRECT_MESSAGES = Resource(

@@ -21,6 +21,7 @@ class ClipPlace(Body):
 
 
 async def _list(call: Call) -> Answer:
+    """Return a page of the clips that a course shows, by position: its own and those of other courses."""
     course = await courses.find(call.context, call.actor, call.id())
     await viewing.require(call.context, call.actor, TAKING_COURSE, course)
     shown = call.context.of(CourseVideoClipMapping)
@@ -31,6 +32,9 @@ async def _list(call: Call) -> Answer:
 
 
 async def _show(call: Call) -> Answer:
+    """Add a clip to a course at a position, or move it there when the course shows it already. Without a position
+    it comes last.
+    """
     course = await courses.taught(call.context, call.actor, call.id())
     mapping = await clips.show(call.context, call.actor, course, call.id("clipId"), call.body.position)
     wires = await clips.describe_shown(call.context, call.actor, [mapping])
@@ -38,6 +42,7 @@ async def _show(call: Call) -> Answer:
 
 
 async def _hide(call: Call) -> Answer:
+    """Remove a clip from a course. The clip itself stays."""
     course = await courses.taught(call.context, call.actor, call.id())
     await clips.hide(call.context, course, call.id("clipId"))
     return Answer()
@@ -46,15 +51,15 @@ async def _hide(call: Call) -> Answer:
 _ONE = "/courses/{id}/clips/{clipId}"
 ENDPOINTS = [
     Endpoint(
-        "GET", "/courses/{id}/clips", "The clips that a course shows", _list, "VideoClip",
+        "GET", "/courses/{id}/clips", "List the clips that a course shows", _list, "VideoClip",
         query=PageQuery, answer=ShownClipView, listed=True, errors=(403, 404),
     ),
     Endpoint(
-        "PUT", _ONE, "Have a course show a clip, or show it elsewhere", _show, "VideoClip",
+        "PUT", _ONE, "Add a clip to a course or move it", _show, "VideoClip", name="showCourseClip",
         body=ClipPlace, body_required=False, answer=ShownClipView, errors=(403, 404, 409),
     ),
     Endpoint(
-        "DELETE", _ONE, "Have a course show a clip no more", _hide, "VideoClip",
+        "DELETE", _ONE, "Remove a clip from a course", _hide, "VideoClip", name="hideCourseClip",
         status=204, errors=(403, 404, 409),
     ),
 ]  # fmt: skip

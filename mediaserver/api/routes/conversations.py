@@ -28,6 +28,7 @@ class ConversationView(Body):
 
 
 async def _messages(call: Call) -> Answer:
+    """Return a page of the private messages between you and the user named by `with`, newest first."""
     query: MessagesQuery = call.query
     found = await call.context.of(DirectMessage).page(
         {"pair": pair_of(call.actor.user_id, query.person)},
@@ -39,6 +40,7 @@ async def _messages(call: Call) -> Answer:
 
 
 async def _conversations(call: Call) -> Answer:
+    """Return a page of your conversations, the one with the latest message first."""
     mine, newest_first = {"userId": call.actor.user_id}, [("lastAt", -1)]
     found = await call.context.of(Conversation).page(
         mine, newest_first, limit=call.query.limit, cursor=call.query.cursor
@@ -47,29 +49,32 @@ async def _conversations(call: Call) -> Answer:
 
 
 async def _unread(call: Call) -> Answer:
+    """Return the number of private messages that you have not read."""
     return Answer({"unreadCount": await conversations.unread_count(call.context, call.actor.user_id)})
 
 
 async def _read(call: Call) -> Answer:
+    """Mark all messages of a conversation as read."""
     await conversations.read(call.context, call.actor, call.id("userId"))
     return Answer()
 
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/messages", "What one and another person wrote to each other", _messages, "Messages",
+        "GET", "/messages", "List the messages of a conversation", _messages, "Messages",
         query=MessagesQuery, answer=DirectMessageView, listed=True,
     ),
     Endpoint(
-        "GET", "/conversations", "With whom one writes, the latest first", _conversations, "Messages",
+        "GET", "/conversations", "List your conversations", _conversations, "Messages",
         query=PageQuery, answer=ConversationView, listed=True,
     ),
     Endpoint(
-        "GET", "/conversations/unread-count", "How many messages one has not read", _unread, "Messages",
+        "GET", "/conversations/unread-count", "Count your unread messages", _unread, "Messages",
+        name="getUnreadMessageCount",
         answer=UnreadView,
     ),
     Endpoint(
-        "POST", "/conversations/{userId}/read", "Mark all that a person wrote as read", _read, "Messages",
+        "POST", "/conversations/{userId}/read", "Mark a conversation as read", _read, "Messages",
         status=204, errors=(404,),
     ),
 ]  # fmt: skip

@@ -7,7 +7,6 @@ from pydantic import Field, create_model
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
 from mediaserver.api.learning_views import (
-    AnySessionView,
     OutlineClipView,
     OutlineLevelView,
     OwnEnrollmentView,
@@ -15,6 +14,7 @@ from mediaserver.api.learning_views import (
 )
 from mediaserver.api.pagination import PageQuery, page
 from mediaserver.api.resources.courses import COURSE_VIEW
+from mediaserver.api.views import AnySessionView
 from mediaserver.domain.document import Id
 from mediaserver.domain.levels import Level
 from mediaserver.domain.sessions import Status
@@ -52,17 +52,22 @@ class LessonOrder(Body):
 
 
 async def _by_code(call: Call) -> Answer:
+    """Return the course with this code; upper and lower case are the same."""
     course = await courses.by_code(call.context, call.actor, call.request.match_info["courseCode"])
     (wire,) = await describe(call.context, call.actor, [course])
     return Answer(wire, revision=course.revision)
 
 
 async def _outline(call: Call) -> Answer:
+    """Return everything that a course page shows in one answer: the course, your enrollment and progress, levels
+    with their lessons, clips and the next sessions.
+    """
     course = await courses.find(call.context, call.actor, call.id())
     return Answer(await outline.outline(call.context, call.actor, course))
 
 
 async def _sessions(call: Call) -> Answer:
+    """Return a page of the live, video and audio sessions of a course, newest first. `kind` tells them apart."""
     course, query = await courses.find(call.context, call.actor, call.id()), call.query
     chosen = {"status": query.status, "lessonId": query.lesson_id}
     of = {"courseId": course.id} | {name: value for name, value in chosen.items() if value is not None}
@@ -71,12 +76,14 @@ async def _sessions(call: Call) -> Answer:
 
 
 async def _order_levels(call: Call) -> Answer:
+    """Put the levels of a course in a new order. The list must contain the id of every level exactly once."""
     course = await courses.taught(call.context, call.actor, call.id())
     await ordering.reorder(call.context, course, call.body.level_ids, "levelIds")
     return Answer()
 
 
 async def _order_lessons(call: Call) -> Answer:
+    """Put the lessons of a level in a new order. The list must contain the id of every lesson exactly once."""
     level = await viewing.find(call.context, call.actor, Level, call.id())
     await viewing.require(call.context, call.actor, Level.policy.update, level)
     await ordering.reorder(call.context, level, call.body.lesson_ids, "lessonIds")
@@ -85,23 +92,23 @@ async def _order_lessons(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/courses/by-code/{courseCode:[^/]+}", "The course with this code, whatever its case", _by_code,
-        "Course", answer=COURSE_VIEW, errors=(403, 404),
+        "GET", "/courses/by-code/{courseCode:[^/]+}", "Read the course with a code", _by_code,
+        "Course", name="getCourseByCode", answer=COURSE_VIEW, errors=(403, 404),
     ),
     Endpoint(
-        "GET", "/courses/{id}/outline", "A course page at once", _outline, "Course",
+        "GET", "/courses/{id}/outline", "Read everything on a course page", _outline, "Course",
         answer=OutlineView, errors=(403, 404),
     ),
     Endpoint(
-        "GET", "/courses/{id}/sessions", "Sessions of a course, of every kind", _sessions, "Course",
+        "GET", "/courses/{id}/sessions", "List the sessions of a course", _sessions, "Course",
         query=CourseSessionsQuery, answer=AnySessionView, listed=True, errors=(403, 404),
     ),
     Endpoint(
-        "PUT", "/courses/{id}/levels/order", "Number the levels of a course anew", _order_levels, "Level",
+        "PUT", "/courses/{id}/levels/order", "Reorder the levels of a course", _order_levels, "Level",
         body=LevelOrder, status=204, errors=(403, 404),
     ),
     Endpoint(
-        "PUT", "/levels/{id}/lessons/order", "Number the lessons of a level anew", _order_lessons, "Lesson",
+        "PUT", "/levels/{id}/lessons/order", "Reorder the lessons of a level", _order_lessons, "Lesson",
         body=LessonOrder, status=204, errors=(403, 404),
     ),
 ]  # fmt: skip

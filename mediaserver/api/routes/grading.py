@@ -24,6 +24,9 @@ class GradePut(Body):
 
 
 async def _grade(call: Call) -> Answer:
+    """Set or replace the grade of a submission. With `timestamp`, the request fails when the student handed in
+    something else since you read the submission.
+    """
     before = await submissions.find(call.context, call.actor, call.id())
     await submissions.require_teaching(call.context, call.actor, before)
     await claim(call, before)
@@ -35,7 +38,7 @@ async def _grade(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "PUT", "/submissions/{id}/grade", "Grade a submission, or grade it anew", _grade, "Submission",
+        "PUT", "/submissions/{id}/grade", "Grade a submission", _grade, "Submission",
         body=GradePut, answer=SUBMISSION_VIEW, conditional=True, errors=(403, 404, 409, 412),
     ),
 ]  # fmt: skip

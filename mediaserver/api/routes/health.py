@@ -24,29 +24,37 @@ class ReadyView(Body):
 
 
 async def _alive(call: Call) -> Answer:
+    """Return 200 while the process runs. For liveness probes of a process supervisor."""
     return Answer({"status": "ok"})
 
 
 async def _ready(call: Call) -> Answer:
-    """503 names the parts that are not fit; why is in the log: anyone may ask this."""
+    """Return 200 when every part of the server can do its work, otherwise 503 with the parts that cannot. The log
+    says why; this answer is public.
+    """
     parts = await call.services.readings.take(call.services.readiness, call.context.clock)
     fit = all(result == "ok" for result in parts.values())
     return Answer({"status": "ok" if fit else "unavailable", "parts": parts}, status=200 if fit else 503)
 
 
 async def _metrics(call: Call) -> web.Response:
+    """Return the metrics of the server in the text format of Prometheus."""
     return web.Response(
         body=call.services.scrapes.take(monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST}
     )
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/healthz", "The process runs", _alive, _TAG, answer=AliveView, public=True, prefix=""),
     Endpoint(
-        "GET", "/readyz", "All parts are fit for work", _ready, _TAG,
+        "GET", "/healthz", "Check that the process runs", _alive, _TAG,
+        name="getHealth", answer=AliveView, public=True, prefix="",
+    ),
+    Endpoint(
+        "GET", "/readyz", "Check that the server can work", _ready, _TAG, name="getReadiness",
         answer=ReadyView, public=True, prefix="", also=(503,),
     ),
     Endpoint(
-        "GET", "/metrics", "Prometheus metrics", _metrics, _TAG, public=True, prefix="", produces="text/plain"
+        "GET", "/metrics", "Read the Prometheus metrics", _metrics, _TAG,
+        public=True, prefix="", produces="text/plain",
     ),
 ]  # fmt: skip

@@ -12,17 +12,20 @@ class UnreadView(Body):
 
 
 async def _unread(call: Call) -> Answer:
+    """Return the number of your unread notifications, at most 1000."""
     return Answer({"unreadCount": await inbox.unread_count(call.context, call.actor.user_id)})
 
 
 async def _read_all(call: Call) -> Answer:
+    """Mark all of your notifications as read."""
     await inbox.read_all(call.context, call.actor.user_id)
     return Answer()
 
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/notifications/unread-count", "How many notifications one has not read", _unread, "Notification",
+        "GET", "/notifications/unread-count", "Count your unread notifications", _unread, "Notification",
+        name="getUnreadNotificationCount",
         answer=UnreadView,
     ),
     Endpoint(

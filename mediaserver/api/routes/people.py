@@ -25,6 +25,9 @@ class ExportDesk:
         self._places = Places(FairPlaces(_PLACES, "exports"), "export_displaced")
 
     async def export(self, call: Call) -> web.StreamResponse:
+        """Download everything that the server stores about a user as a ZIP archive of JSON documents and files.
+        Only the user and admins may do this, one download at a time.
+        """
         user = await viewing.find(call.context, call.actor, User, call.id())
         export.require_own(call.actor, user)
         name = f"{user.username}-{call.context.clock():%Y-%m-%d}.zip"
@@ -69,7 +72,7 @@ async def _send(call: Call, user: User, transfer: Transfer, response: web.Stream
 def endpoints() -> tuple[Endpoint, ...]:
     return (
         Endpoint(
-            "GET", "/users/{id}/export", "Everything that the server keeps of a person, as a zip",
-            ExportDesk().export, "User", produces="application/zip", errors=(403, 404, 429),
+            "GET", "/users/{id}/export", "Export all data of a user",
+            ExportDesk().export, "User", name="exportUser", produces="application/zip", errors=(403, 404, 429),
         ),
     )  # fmt: skip

@@ -46,11 +46,13 @@ OwnProgressView: Any = create_model(
 
 
 async def _put(call: Call) -> Answer:
+    """Set your own completion status of a lesson of a course that you take."""
     stored = await progress.put(call.context, call.actor, call.body.lesson_id, call.body.completion_status)
     return Answer((await describe(call.context, call.actor, [stored]))[0])
 
 
 async def _own(call: Call) -> Answer:
+    """Return a page of your own progress records. With `courseId`, `progress` sums up that course."""
     ctx, query = call.context, call.query
     who = await viewing.viewer(ctx, call.actor, OWN.needs)
     own = OWN.filter(who) or {"_id": {"$in": []}}  # asked all the same, for the cursor to be judged
@@ -63,6 +65,9 @@ async def _own(call: Call) -> Answer:
 
 
 async def _of_students(call: Call) -> Answer:
+    """Return a page of the students of a course with how far each one has come. Only its instructor and admins
+    may read this.
+    """
     query, course = call.query, await courses.taught(call.context, call.actor, call.id())
     of = {"courseId": course.id} | ({"userId": query.user_id} if query.user_id else {})
     found = await call.context.of(Enrollment).page(of, limit=query.limit, cursor=query.cursor)
@@ -79,15 +84,15 @@ async def _of_students(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "PUT", "/progress", "Say how far one is with a lesson", _put, _TAG,
+        "PUT", "/progress", "Set your progress in a lesson", _put, _TAG, name="setProgress",
         body=ProgressPut, answer=PROGRESS_VIEW, errors=(403, 409),
     ),
     Endpoint(
-        "GET", "/progress", "List one's own progress", _own, _TAG,
+        "GET", "/progress", "List your own progress", _own, _TAG, name="listProgress",
         query=ProgressQuery, answer=OwnProgressView,
     ),
     Endpoint(
-        "GET", "/courses/{id}/progress", "How far each student of a course is", _of_students, _TAG,
+        "GET", "/courses/{id}/progress", "List the progress of the students of a course", _of_students, _TAG,
         query=StudentsQuery, answer=StudentReachedView, listed=True, errors=(403, 404),
     ),
 ]  # fmt: skip

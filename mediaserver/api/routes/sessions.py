@@ -70,10 +70,14 @@ class ParticipantUpdate(MuteUpdate):
 
 
 async def _start(call: Call, kind: SessionKind) -> Answer:
+    """Start the session: from now on people can join its room. Only the moderator and admins may do this."""
     return await _session(call, await sessions.start(call.context, call.actor, kind, call.id()))
 
 
 async def _end(call: Call, kind: SessionKind) -> Answer:
+    """End the session for good: everybody leaves its room and it cannot be started again. Only the moderator and
+    admins may do this.
+    """
     return await _session(call, await sessions.end(call.context, call.actor, kind, call.id()))
 
 
@@ -92,6 +96,7 @@ async def _inside(call: Call, kind: SessionKind) -> Session:
 
 
 async def _participants(call: Call, kind: SessionKind) -> Answer:
+    """Return a page of the people who are or were in the session, for those who take part in it."""
     session, query = await _inside(call, kind), call.query
     of = {"sessionKind": kind, "sessionId": session.id}
     found = await call.context.participants.page(of, limit=query.limit, cursor=query.cursor)
@@ -99,12 +104,16 @@ async def _participants(call: Call, kind: SessionKind) -> Answer:
 
 
 async def _participant(call: Call, kind: SessionKind) -> Answer:
+    """Return one participant with their role and what they send."""
     session = await _inside(call, kind)
     found = await participants.find(call.context, kind, session.id, call.id("participantId"))
     return Answer((await participants.describe(call.context, call.actor, [found]))[0])
 
 
 async def _patch_participant(call: Call, kind: SessionKind) -> Answer:
+    """Mute a participant or switch off their video or screen in the running room, with a JSON Merge Patch (RFC
+    7396). Participants may switch their own on and off; the moderator may switch off everybody's.
+    """
     session = await _inside(call, kind)
     before = await participants.find(call.context, kind, session.id, call.id("participantId"))
     model = MuteUpdate if KINDS[kind].media == ("audio",) else ParticipantUpdate
@@ -121,6 +130,9 @@ async def _patch_participant(call: Call, kind: SessionKind) -> Answer:
 
 
 async def _messages(call: Call, kind: SessionKind) -> Answer:
+    """Return a page of the chat in ascending order of `sequence`: the latest messages unless `afterSequence`,
+    `beforeSequence` or `cursor` says otherwise. `nextCursor` continues in the same direction.
+    """
     session = await _inside(call, kind)
     query: MessageQuery = call.query
     after, before = query.position()
@@ -133,12 +145,16 @@ async def _messages(call: Call, kind: SessionKind) -> Answer:
 
 
 async def _message(call: Call, kind: SessionKind) -> Answer:
+    """Return one chat message."""
     session = await _inside(call, kind)
     message = await chat.find(call.context, kind, session.id, call.id("messageId"))
     return Answer((await chat.describe_with_senders(call.context, call.actor, [message]))[0])
 
 
 async def _send(call: Call, kind: SessionKind) -> Answer:
+    """Send a message to the chat: text, or the id of an upload when `contentType` is not `Text`. Sending the same
+    `clientId` again returns the stored message with status 200.
+    """
     body: NewMessage = call.body
     message, created = await chat.send(
         call.context, call.actor, kind, call.id(), body.client_id, body.content_type, body.content
@@ -160,6 +176,7 @@ async def _recover_message(call: Call, message_id: str, kind: SessionKind) -> An
 
 
 async def _recordings(call: Call, kind: SessionKind) -> Answer:
+    """Return a page of the recordings of the session, newest first, for those who take part in it."""
     session, query = await _inside(call, kind), call.query
     of = {"sessionKind": kind, "sessionId": session.id}
     newest_first = [("startTime", -1)]
@@ -168,16 +185,19 @@ async def _recordings(call: Call, kind: SessionKind) -> Answer:
 
 
 async def _own_recordings(call: Call) -> Answer:
+    """Return a page of the recordings of all sessions that you may play, newest first."""
     found = await recordings.page(call.context, call.actor, call.query.limit, call.query.cursor)
     return page(await recordings.describe(call.context, call.actor, found.items), found.next_cursor)
 
 
 async def _recording(call: Call) -> Answer:
+    """Return one recording with signed URLs of its tracks and, once it is ready, of the composed video."""
     recording = await recordings.find(call.context, call.actor, call.id())
     return Answer((await recordings.describe(call.context, call.actor, [recording]))[0])
 
 
 async def _delete_recording(call: Call) -> Answer:
+    """Delete a recording and its files. Only the moderator of the session and admins may do this."""
     recording = await recordings.find(call.context, call.actor, call.id())
     await recordings.delete(call.context, call.actor, recording)
     return Answer()
@@ -200,31 +220,29 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
     return [
         act("POST", "/start", f"Start {session}", _start, answer=view),
         act("POST", "/end", f"End {session} for good", _end, answer=view),
-        get(
-            people, f"List who takes or took part in {session}", _participants, answer=PARTICIPANT_VIEW, **listed
-        ),
+        get(people, f"List the participants of {session}", _participants, answer=PARTICIPANT_VIEW, **listed),
         get(person, f"Read one participant of {session}", _participant, answer=PARTICIPANT_VIEW),
         act(
             "PATCH",
             person,
-            f"Switch what a participant of {session} sends, in the running room",
+            f"Mute a participant of {session}",
             _patch_participant,
             patch=patch,
             answer=PARTICIPANT_VIEW,
         ),
         get(
             "/messages",
-            f"List the chat of {session}",
+            f"List the chat messages of {session}",
             _messages,
             query=MessageQuery,
             listed=True,
             answer=MessageView,
         ),
-        get("/messages/{messageId}", f"Read one message of the chat of {session}", _message, answer=MessageView),
+        get("/messages/{messageId}", f"Read one chat message of {session}", _message, answer=MessageView),
         act(
             "POST",
             "/messages",
-            f"Send to the chat of {session}",
+            f"Send a chat message in {session}",
             _send,
             body=NewMessage,
             answer=MessageView,
@@ -239,7 +257,7 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
 ENDPOINTS = [
     *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
     Endpoint(
-        "GET", "/recordings", "List the recordings that one may play, of all sessions", _own_recordings,
+        "GET", "/recordings", "List the recordings that you may play", _own_recordings,
         "Recordings", query=PageQuery, listed=True, answer=RECORDING_VIEW,
     ),
     Endpoint(

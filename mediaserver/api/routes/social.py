@@ -25,14 +25,17 @@ class _Likes:
         self._kind = kind
 
     async def like(self, call: Call) -> Answer:
+        """Like it. Liking it again changes nothing. Returns it with the new number of likes."""
         await likes.like(call.context, call.actor, await self._find(call))
         return await self._answer(call)
 
     async def unlike(self, call: Call) -> Answer:
+        """Withdraw your like. Returns it with the new number of likes."""
         await likes.unlike(call.context, call.actor, await self._find(call))
         return await self._answer(call)
 
     async def list(self, call: Call) -> Answer:
+        """Return a page of the users who like it, the latest first."""
         liked, query = await self._find(call), call.query
         found = await likes.page(call.context, call.actor, liked, query.limit, query.cursor)
         return page(await likes.describe(call.context, found.items), found.next_cursor)
@@ -47,6 +50,7 @@ class _Likes:
 
 
 async def _feed(call: Call) -> Answer:
+    """Return a page of the tweets of the users you follow and your own, newest first."""
     found = await feed.page(call.context, call.actor, call.query.limit, call.query.cursor)
     return page(await speech.describe(call.context, call.actor, found.items), found.next_cursor)
 
@@ -56,15 +60,15 @@ def _of_likes(kind: type[Tweet] | type[Comment], stem: str, view: type[BaseModel
     path = stem + "/{id}/like"
     return (
         Endpoint(
-            "PUT", path, f"Like a {word}, once or more often", acts.like, tag,
+            "PUT", path, f"Like a {word}", acts.like, tag,
             answer=view, revised=True, errors=(404, 409),
         ),
         Endpoint(
-            "DELETE", path, f"Do not like a {word} any more", acts.unlike, tag,
+            "DELETE", path, f"Withdraw a like of a {word}", acts.unlike, tag, name=f"unlike{tag}",
             answer=view, revised=True, errors=(404,),
         ),
         Endpoint(
-            "GET", path + "s", f"Those who like a {word}", acts.list, tag,
+            "GET", path + "s", f"List the likes of a {word}", acts.list, tag,
             query=PageQuery, answer=LikeView, listed=True, errors=(404,),
         ),
     )  # fmt: skip
@@ -74,7 +78,7 @@ ENDPOINTS = (
     *_of_likes(Tweet, "/tweets", TWEET_VIEW),
     *_of_likes(Comment, "/comments", COMMENT_VIEW),
     Endpoint(
-        "GET", "/feed", "Tweets of those whom one follows and one's own, newest first", _feed, "Tweet",
+        "GET", "/feed", "Read your feed", _feed, "Tweet", name="getFeed",
         query=PageQuery, answer=TWEET_VIEW, listed=True,
     ),
 )  # fmt: skip

@@ -49,6 +49,10 @@ class UploadDesk:
         self._places: Places | None = None
 
     async def create(self, call: Call) -> Answer:
+        """Upload one file as `multipart/form-data` with a single field, `file`. The content type is detected from
+        the bytes, not taken from the form. Uploads that nothing references are deleted after a day (setting
+        `uploads.unused_ttl_s`); exceeding the quota returns 413 `quota_exceeded`.
+        """
         request, limits = call.request, call.context.settings.uploads
         if request.content_type != "multipart/form-data":
             raise UnsupportedMedia("unsupported_media_type", "the body must be multipart/form-data")
@@ -62,6 +66,9 @@ class UploadDesk:
         return Answer(data, location=f"/uploads/{upload.id}", status=201)
 
     async def announce(self, call: Call) -> Answer:
+        """Announce a file and get a presigned URL for a PUT of its bytes straight into the bucket, where the
+        server stores files in one. Call `complete` afterwards.
+        """
         body = call.body
         made = await presigned.announce(call.context, call.actor, body.name, body.content_type, body.size)
         data = {
@@ -74,15 +81,20 @@ class UploadDesk:
         return Answer(data, location=f"/uploads/{made.upload.id}", status=201)
 
     async def complete(self, call: Call) -> Answer:
+        """Confirm that the bytes of an announced upload are in the bucket. The server inspects them and then
+        accepts or refuses the upload.
+        """
         async with self._place(call):
             upload = await presigned.complete(call.context, call.actor, call.id())
         return Answer(uploads.describe(call.context, call.actor.user_id, upload))
 
     async def show(self, call: Call) -> Answer:
+        """Return an upload of your own, or one that is used in something you may read."""
         upload = await uploads.get(call.context, call.actor, call.id())
         return Answer(uploads.describe(call.context, call.actor.user_id, upload))
 
     async def delete(self, call: Call) -> Answer:
+        """Delete an upload that nothing uses. Only its owner and admins may do this."""
         await uploads.delete(call.context, call.actor, call.id())
         return Answer(status=204)
 
@@ -160,7 +172,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint(
             "POST",
             "/uploads",
-            "Upload one file: the form's field `file`. Its type is read from its bytes.",
+            "Upload a file",
             desk.create,
             tag,
             status=201,
@@ -171,9 +183,10 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint(
             "POST",
             "/uploads/presign",
-            "Announce a file and get a URL to put it straight into the bucket; where there is one.",
+            "Get a presigned URL for an upload",
             desk.announce,
             tag,
+            name="presignUpload",
             status=201,
             body=Announcement,
             answer=PresignedView,
@@ -182,7 +195,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint(
             "POST",
             "/uploads/{id}/complete",
-            "Say that the bytes of an announced upload are there: they are looked at, then kept or refused.",
+            "Complete a presigned upload",
             desk.complete,
             tag,
             answer=UploadView,
@@ -191,7 +204,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint(
             "GET",
             "/uploads/{id}",
-            "An upload of one's own, or one used where one may read.",
+            "Read one upload",
             desk.show,
             tag,
             answer=UploadView,
@@ -200,7 +213,7 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint(
             "DELETE",
             "/uploads/{id}",
-            "Delete an upload that nothing uses.",
+            "Delete an upload",
             desk.delete,
             tag,
             status=204,

@@ -1,0 +1,72 @@
+"""Regular expressions as every generator and validator reads them alike.
+
+JSON Schema names ECMAScript's dialect but not its `u` flag, and clients in Python match with `re`. Neither knows
+`\\p{L}`, and without the flag a character beyond U+FFFF counts as two. The description therefore leaves out what
+such a pattern says of characters beyond ASCII: the portable pattern accepts all that the original accepts, and
+more, which the server refuses.
+"""
+
+import re
+import string
+from functools import cache
+from typing import Final
+
+_CLASS: Final = re.compile(
+    r"(?P<set>\[\^?(?:\\.|[^\]\\])+\]|\\[pP]\{[^}]+\})(?P<count>\{[0-9]+,?[0-9]*\})?|\\.", re.DOTALL
+)
+_PROPERTY: Final = re.compile(r"\\[pP]\{(\^?)([^}]+)\}")
+_BEYOND: Final = re.compile(r"\\u\{[0-9a-fA-F]+\}|[\U00010000-\U0010ffff]")
+_ASCII: Final = [chr(code) for code in range(0x21, 0x7F)]
+_NEVER: Final = r"\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Controls and spaces beyond ASCII, of which no positive class here has any."""
+_IN_ASCII: Final = {"L": string.ascii_letters, "N": string.digits, "M": "", "Z": " ", "C": ""}
+"""The ASCII characters of Unicode's general categories, by their first letter."""
+
+
+@cache
+def portable(pattern: str) -> str:
+    """`pattern` itself where every engine understands it, otherwise one that accepts all that it accepts."""
+    if not (_PROPERTY.search(pattern) or _BEYOND.search(pattern)):
+        return pattern
+    return _CLASS.sub(_portable_part, pattern)
+
+
+def _portable_part(found: re.Match[str]) -> str:
+    """A counted class loses its upper bound: without the flag that would count UTF-16 units."""
+    part = found["set"]
+    if part is None or not (_PROPERTY.search(part) or _BEYOND.search(part)):
+        return found[0]
+    plain = part if part.startswith("[") else f"[{part}]"
+    least = re.match(r"\{([0-9]+)", found["count"] or "")
+    count = "" if not least else "+" if least[1] == "1" else f"{{{least[1]},}}"
+    if plain.startswith("[^"):
+        rest = _without_properties(plain[2:-1])
+        return (f"[^{rest}]" if rest else r"[\s\S]") + count
+    members = _ascii_members(plain[1:-1])
+    return f"[^{_others(members)}]" + count
+
+
+def _without_properties(inside: str) -> str:
+    return _BEYOND.sub("", _PROPERTY.sub("", inside))
+
+
+def _ascii_members(inside: str) -> set[str]:
+    """The visible ASCII characters in a class."""
+    named = (_IN_ASCII.get(found[2][0], string.printable) for found in _PROPERTY.finditer(inside))
+    rest = _without_properties(inside)
+    return set("".join(named)) | {c for c in _ASCII if rest and re.fullmatch(f"[{rest}]", c)}
+
+
+def _others(members: set[str]) -> str:
+    """What is not in such a class for certain: other ASCII characters, controls and spaces; as ranges."""
+    codes = [code for code in range(0x80) if chr(code) not in members]
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    ascii_ranges = "".join(
+        f"\\u{first:04x}" if first == last else f"\\u{first:04x}-\\u{last:04x}" for first, last in ranges
+    )
+    return ascii_ranges + _NEVER
