@@ -54,7 +54,14 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.opening import opened
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import announcing, participants, revocations, settling, unverified_accounts
+from mediaserver.usecases import (
+    announcing,
+    occupancy,
+    participants,
+    revocations,
+    settling,
+    unverified_accounts,
+)
 from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
@@ -214,6 +221,7 @@ async def _start(
     signalling.serve(rooms)
     await stack.enter_async_context(running("pushes", signalling.run))
     await stack.enter_async_context(running("rooms", rooms.run))
+    await stack.enter_async_context(running("occupancy", lambda: _occupancy(context, rooms)))
     await stack.enter_async_context(running("revocations", revocations.Watch(context).run))
     await stack.enter_async_context(running("housekeeping", lambda: _housekeeping(context)))
     await stack.enter_async_context(running("settling", lambda: _settling(context)))
@@ -334,6 +342,12 @@ async def _housekeeping(context: Context) -> None:
 async def _settling(context: Context) -> None:
     """Finish what a killed server or a lost store left unfinished."""
     await periodic("settling", lambda: settling.resume(context), _SETTLING_S)
+
+
+async def _occupancy(context: Context, rooms: Rooms) -> None:
+    """Keep account of which sessions have people in them, and end those that have not."""
+    step = occupancy.Occupancy(context, rooms.occupied).step
+    await periodic("occupancy", step, occupancy.interval_s(context.settings.rooms))
 
 
 @contextlib.asynccontextmanager

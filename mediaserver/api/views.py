@@ -162,6 +162,7 @@ class SessionView(Body):
     moderator_user_id: str
     moderator: PersonView
     status: Status
+    ends_when_empty: bool = Field(description="Whether it ends by itself when nobody has been in it for a while.")
     started_at: Moment | None
     ended_at: Moment | None
     participant_count: int

@@ -261,6 +261,9 @@ class Rooms(Section):
     """How long a participant whose connection is lost stays."""
     empty_s: float = Field(300.0, ge=0)
     """How long a room without people is kept; its recording runs on for that time."""
+    end_empty_session_s: float = Field(600.0, ge=0)
+    """A live session that people have joined ends by itself when nobody has been in it for this time; 0: never.
+    Its moderator can turn that off (`endsWhenEmpty`)."""
     floating_audio_slots: int = Field(3, ge=1, le=20)
     """Loudest-speaker audio slots that clients use in large rooms."""
     chat_max_chars: int = Field(4000, ge=1)

@@ -71,6 +71,7 @@ class Session(Consequential):
         Index(("course_id", "_id")),
         Index(("lesson_id", "_id")),
         Index(("announced", "_id"), partial={"announced": False}),
+        Index(("occupied_at",), partial={"status": "live"}),
     )
     references: ClassVar[tuple[Reference, ...]] = (
         Reference("moderator_user_id", "users", "keep", shown="moderator"),
@@ -95,6 +96,10 @@ class Session(Consequential):
     status: Status = "scheduled"
     started_at: Moment | None = None
     ended_at: Moment | None = None
+    ends_when_empty: bool = True
+    """Whether it ends by itself when nobody has been in it for a while (`rooms.end_empty_session_s`)."""
+    occupied_at: Moment | None = Field(default=None, exclude=True)
+    """When somebody was last seen in it, to about half a minute; None: nobody has joined yet."""
     audio_stream_url: str | None = Field(default=None, examples=[None])
     announced: bool | None = Field(default=None, exclude=True)
     """False from the start of what is bound to a course until those who take it were told; else None."""

@@ -109,6 +109,10 @@ class Rooms:
     def participants(self) -> int:
         return sum(len(host.room.members) for host in self._hosts.values())
 
+    def occupied(self) -> list[str]:
+        """The ids of sessions with people in them, those included whose connection was just lost."""
+        return [host.room.session.id for host in self._hosts.values() if host.room.members]
+
     # --------------------------------------------------------------- REST
 
     async def patch_participant(
@@ -255,7 +259,7 @@ class Rooms:
         if session.status == "ended":
             self._over(session, "ended")
             return
-        if session != known:
+        if session.revision != known.revision:
             self._session_updated(happened.SessionUpdated(session))
         await self._turn_out_strangers(host)
         await host.chat.fetch()

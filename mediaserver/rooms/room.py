@@ -303,7 +303,7 @@ class Room:
         """Its title, plan, type or moderator: the last two change what people may do.
 
         From other nodes it may come late or twice: what is older than what the room has is passed over."""
-        if session.revision < self.session.revision or session == self.session:
+        if session.revision <= self.session.revision:
             return []
         self.session = session
         done: Effects = [self._numbered("session.updated", {"session": wire})]

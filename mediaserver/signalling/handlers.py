@@ -26,7 +26,7 @@ from mediaserver.rooms.slots import Wish
 from mediaserver.rooms.stage import Effects
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
-from mediaserver.usecases import chat, direct_messages, participants, sessions, users, walls
+from mediaserver.usecases import chat, direct_messages, occupancy, participants, sessions, users, walls
 from mediaserver.usecases.context import Context
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     role: ParticipantRole = "moderator" if admission.is_moderator else "participant"
     host = await services.rooms.enter(session)
     host.room.check_may_join(client.actor.user_id)  # before a document says that they were here
+    await occupancy.occupy(ctx, session)
     document = await participants.enter(ctx, client.actor, session, role, ctx.clock())
     person = Person(
         document.id, client.actor.user_id, client.actor.username, await users.face(ctx, client.actor.user_id),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid
 from mediaserver.domain.actor import Actor
+from mediaserver.domain.policy import Filter
 from mediaserver.domain.sessions import KINDS, MODERATOR, Session, SessionKind, SessionType, faults
 from mediaserver.usecases import binding, describing, participants, settling, viewing, walls
 from mediaserver.usecases.context import Context
@@ -83,12 +84,17 @@ async def end(ctx: Context, actor: Actor, kind: SessionKind, session_id: str) ->
     require_moderator(actor, session)
     if session.status == "scheduled":
         raise Conflict("not_started", "this session has not started")
+    # None: it had ended before, or somebody was faster.
+    return await finish(ctx, session) or await find(ctx, kind, session_id)
+
+
+async def finish(ctx: Context, session: Session, where: Filter | None = None) -> Session | None:
+    """End a live session for good, and tell its room; None when it is not live, or not as `where` says."""
     now = ctx.clock()
     fields = {"status": "ended", "endedAt": now, "endTime": session.end_time or now}
-    ended = await ctx.sessions.update_one({"_id": session.id, "status": "live"}, set=fields)
-    if ended is None:  # it had ended before, or somebody was faster
-        return await find(ctx, kind, session_id)
-    ctx.events.publish(SessionEnded(ended))
+    ended = await ctx.sessions.update_one({"_id": session.id, "status": "live", **(where or {})}, set=fields)
+    if ended is not None:
+        ctx.events.publish(SessionEnded(ended))
     return ended
 
 
@@ -114,7 +120,11 @@ def require_live(session: Session) -> None:
     if session.status == "scheduled":
         raise Conflict("not_started", "this session has not started")
     if session.status == "ended":
-        raise Conflict("ended", "this session has ended")
+        raise ended()
+
+
+def ended() -> Conflict:
+    return Conflict("ended", "this session has ended")
 
 
 async def require_part(ctx: Context, actor: Actor, session: Session) -> None:
@@ -151,7 +161,7 @@ async def _present(ctx: Context, found: Sequence[Session]) -> Counter[str]:
 
 async def _start(ctx: Context, session: Session) -> Session:
     if session.status == "ended":
-        raise Conflict("ended", "this session has ended")
+        raise ended()
     now = ctx.clock()
     fields = {"status": "live", "startedAt": now, "startTime": session.start_time or now}
     if session.course_id:

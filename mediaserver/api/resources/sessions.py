@@ -22,6 +22,7 @@ def _resource(kind: SessionKind) -> Resource[Session]:
         "start_time",
         "end_time",
         rules.bound_to,
+        "ends_when_empty",
         *(["type"] if rules.types else []),
     )
     return Resource(

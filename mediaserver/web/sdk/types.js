@@ -9,7 +9,7 @@
  * @typedef {{id: string, kind: Kind, title: string, description: string | null, type?: 'meeting' | 'broadcast',
  *   status: 'scheduled' | 'live' | 'ended', startTime: string | null, endTime: string | null, moderatorUserId: string,
  *   moderator: Person, startedAt: string | null, endedAt: string | null,
- *   participantCount: number}} SessionDocument
+ *   participantCount: number, endsWhenEmpty: boolean}} SessionDocument
  * @typedef {{id: string, userId: string, username: string, profileImageUrl: string | null,
  *   role: 'moderator' | 'participant', canPublish: boolean, mute: boolean, videoVisible: boolean, castScreen: boolean,
  *   handRaised: boolean, connection: 'connected' | 'reconnecting', joinedAt: string}} Participant

@@ -29,7 +29,7 @@ export function openRoom({ session, client, local, leave }) {
   if (chosenDevices().audiooutput) sound.setSink(chosenDevices().audiooutput);
   const actions = {
     settings: () => devicesDialog({ audioOnly, local, sound }),
-    leave: () => leaving(session, leave),
+    leave: () => leaving(client, session, leave),
   };
   const switches = {
     hand: new LastWanted({ current: () => Boolean(session.me?.handRaised), send: (raised) => session.setHand(raised), failed: tellError }),
@@ -65,9 +65,11 @@ async function setRecording(session, on) {
   await (on ? session.startRecording() : session.stopRecording());
 }
 
-async function leaving(session, leave) {
+async function leaving(client, session, leave) {
   if (!session.isModerator) return leave();
-  const choice = await leaveDialog();
+  const { id, kind, endsWhenEmpty: before } = session.room.session;
+  const { choice, endsWhenEmpty } = await leaveDialog(before);
+  if (choice === 'leave' && endsWhenEmpty !== before) await client.updateSession(kind, id, { endsWhenEmpty }).catch(tellError);
   if (choice === 'end') await session.end().catch(tellError);
   else if (choice === 'leave') leave();
   return undefined;

@@ -35,6 +35,9 @@ export function createView(app, of = null, ofId = null) {
     types,
     choices('When', 'when', [{ value: 'now', label: 'Now' }, { value: 'later', label: 'Later' }], 'now', whenChanged),
     planned,
+    h('label', { class: 'switch' }, h('span', { class: 'grow' }, h('strong', { text: 'End when empty' }),
+      h('span', { class: 'hint block', text: 'It ends by itself a while after everyone has left.' })),
+    h('input', { type: 'checkbox', role: 'switch', name: 'endsWhenEmpty', checked: true })),
     field('Description', h('textarea', { class: 'input', name: 'description', rows: 2, maxlength: 5000 }), 'Optional.'),
     error,
     h('div', { class: 'row end' }, h('a', { class: 'button', href: `#${place.back}`, text: 'Cancel' }), submit));
@@ -54,8 +57,8 @@ function boundNote({ client }, of, ofId) {
 /** What an input of type `datetime-local` understands. */
 export const localMinute = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
-async function create(app, { kind, type, title, description, when, startTime }, { back, bound }) {
-  const body = { title: title.trim(), ...bound };
+async function create(app, { kind, type, title, description, when, startTime, endsWhenEmpty }, { back, bound }) {
+  const body = { title: title.trim(), endsWhenEmpty: endsWhenEmpty === 'on', ...bound };
   if (description.trim()) body.description = description.trim();
   if (kind === 'live') body.type = type;
   if (when === 'later') body.startTime = new Date(startTime).toISOString();
