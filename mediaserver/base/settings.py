@@ -177,6 +177,15 @@ class Auth(Section):
     account of one address of the network; four times as many on account of all."""
     unverified_ttl_s: int = Field(7 * 86400, ge=3600)
     """An account whose address is not confirmed is deleted after this time; its username is free again."""
+    reserved_usernames: tuple[str, ...] = (
+        "admin", "administrator", "root", "superuser", "system", "sysadmin", "operator", "moderator",
+        "staff", "team", "support", "help", "helpdesk", "info", "contact", "security", "abuse", "postmaster",
+        "hostmaster", "webmaster", "noreply", "no-reply", "mailer-daemon", "official", "service",
+        "mediaserver", "everyone", "everybody", "here", "all", "channel", "anonymous", "nobody", "guest",
+        "unknown", "deleted", "deleted-user", "null", "undefined",
+    )  # fmt: skip
+    """Usernames that nobody can register or rename themselves to, nor names that look like one of them. The
+    command line can make them."""
     argon2_time_cost: int = Field(2, ge=1)
     """argon2id passes."""
     argon2_memory_kib: int = Field(19456, ge=8)

@@ -1,4 +1,4 @@
-"""People and their logins: names are unique without regard to case; secrets are stored as hashes only."""
+"""People and their logins: names that look alike are one, in whatever case; secrets are stored as hashes only."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from mediaserver.base.faults import form
 from mediaserver.domain.actor import Role
 from mediaserver.domain.document import Counted, Document, Id, Index, Moment, Reference, Value
 from mediaserver.domain.lists import DISTINCT, UNIQUE
+from mediaserver.domain.lookalikes import skeleton
 from mediaserver.domain.policy import Policy, admin, any_of, nobody, not_blocked, owner
 from mediaserver.domain.text import CONTROL, SPACE, WORD, Line, Prose, Typed, WebAddress, fold
 
@@ -23,6 +24,7 @@ Username = Annotated[
         max_length=32,
     ),
 ]
+"""Any that an account may have. New ones have to follow the stricter rules in `usernames.py` as well."""
 _PART = f"[^@{CONTROL}{SPACE}]+"
 Email = Annotated[
     str, form(rf"^{_PART}@{_PART}\.{_PART}$", "must be an email address such as ada@example.org", max_length=254)
@@ -65,12 +67,19 @@ class User(Counted):
         Index(("rights_changed_at",)),
         Index(("skills", "_id")),
         Index(("verify_by",), partial={"emailVerified": False}),
+        Index(("username_skeleton",), unique=True, partial={"usernameSkeleton": {"$gt": ""}}),
+        Index(("reserved_skeleton",), partial={"reservedSkeleton": {"$gt": ""}}),
     )
     searched: ClassVar[tuple[str, ...]] = ("username", "beginnings", "profile.bio", "profile.location")
     references: ClassVar[tuple[Reference, ...]] = (Reference("skills", "skills", "clear", shown="skills"),)
 
     username: Username
     username_folded: str = Field(exclude=True)
+    username_skeleton: str | None = Field(default=None, exclude=True)
+    """What names that look like this one have in common: unique. None for a name that looked like another one
+    already before this was unique."""
+    reserved_skeleton: str | None = Field(default=None, exclude=True)
+    """The same of a name that has no `username_skeleton`: nobody else may take a name with it."""
     beginnings: str = Field(default="", exclude=True)
     """Of the words of the username, for a search that is still being typed."""
     email: Email
@@ -119,6 +128,7 @@ class User(Counted):
         if "username" in fields:
             name = fields["username"]
             found |= {"username_folded": folded(name), "beginnings": beginnings(name)}
+            found |= {"username_skeleton": skeleton(name), "reserved_skeleton": None}
         if "email" in fields:
             found["email_folded"] = folded(fields["email"])
         return found

@@ -302,7 +302,7 @@ class Repository(Reader[D]):
 
     def _refuse_duplicate(self, error: DuplicateKeyError) -> NoReturn:
         fields = self._fields_of(error)
-        shown = [name.removesuffix("Folded").removeprefix("_") for name in fields]
+        shown = [name.removesuffix("Folded").removesuffix("Skeleton").removeprefix("_") for name in fields]
         code = f"{snake(shown[0])}_taken" if len(shown) == 1 else f"{self.noun}_exists"
         # Whose it is says no body, so it is nothing that could be given otherwise.
         owner = to_camel(self._document.owned_by or "")

@@ -21,6 +21,7 @@ from mediaserver.usecases import (
     registration,
     revocations,
     tokens,
+    usernames,
     verification_links,
 )
 from mediaserver.usecases.common_passwords import is_common
@@ -58,6 +59,7 @@ async def register(
     registration.require_open(auth)
     refuse_if_exceeded(await ctx.counters.hit(f"register:{network}", auth.registrations_per_hour, HOUR_S))
     registration.require_allowed_domain(auth, email)
+    usernames.refuse_reserved(ctx, username)
     verified = not auth.require_verified_email
     user = await create_user(ctx, username, email, password, "student", network, verified)
     if not verified:
@@ -78,6 +80,7 @@ async def create_user(
 
     Raises: Conflict("username_taken" | "email_taken"), the latter for verified accounts only; Invalid.
     """
+    username = usernames.acceptable(username)
     # Before the costly hash, and naming both.
     await _refuse_taken(ctx, {"username": username} | ({"email": email} if verified else {}))
     stamp, names = ctx.stamp(), {"username": username, "email": email}
@@ -305,6 +308,8 @@ def _actor(ctx: Context, user: User, login: Login) -> Actor:
 
 async def _refuse_taken(ctx: Context, names: Mapping[str, str]) -> None:
     taken = [name for name, value in names.items() if await ctx.users.exists({f"{name}Folded": folded(value)})]
+    if "username" in names and "username" not in taken and await usernames.looks_taken(ctx, names["username"]):
+        taken.insert(0, "username")
     if taken:
         faults = [FieldError(name, "is taken") for name in taken]
         raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)

@@ -65,11 +65,11 @@ async def add(ctx: Context, document: D, owner: str = "") -> D:
 async def change(
     ctx: Context, before: D, fields: Mapping[str, Any], owner: str = "", where: Filter | None = None
 ) -> D:
-    """Store new values of some fields (Python's names); what follows from them follows.
+    """Store new values of some fields (Python's names); what follows from them follows, unless it is given too.
 
     Invalid; Conflict, `{noun}_changed` when the document is not as `where` says.
     """
-    everything = {**fields, **before.derived(fields)}
+    everything = {**before.derived(fields), **fields}
     kind, names = type(before), set(fields)
     stored = stored_names(kind, everything)
     again = isinstance(before, Consequential) and consequences_of(ctx, kind).edited

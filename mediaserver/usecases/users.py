@@ -9,7 +9,7 @@ from mediaserver.domain.messages import fits
 from mediaserver.domain.text import fold
 from mediaserver.domain.uploads import Upload, Use
 from mediaserver.domain.users import User
-from mediaserver.usecases import identity, references, settling, uploads
+from mediaserver.usecases import identity, references, settling, uploads, usernames
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import UserUpdated
 
@@ -75,6 +75,8 @@ async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, An
     if actor.user_id == user.id and (fields.get("active") is False or fields.get("role", "admin") != "admin"):
         raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
     own = {name: value for name, value in fields.items() if name not in _ADMIN_ONLY}
+    if "username" in own:
+        own |= await usernames.renamed(ctx, user, own["username"])
     faults = await _picture_faults(ctx, user, own.get("profile_image"))
     await references.require(ctx, user.model_copy(update=own), only=own.keys(), besides=faults)
     if faults:
