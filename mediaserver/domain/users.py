@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, StringConstraints
 
@@ -51,6 +51,9 @@ class Profile(Value):
     links: list[WebAddress] = Field(default_factory=list, max_length=10)
 
 
+SKELETON_INDEX: Final = Index(("username_skeleton",), unique=True, partial={"usernameSkeleton": {"$gt": ""}})
+
+
 class User(Counted):
     """A person with an account."""
 
@@ -67,7 +70,7 @@ class User(Counted):
         Index(("rights_changed_at",)),
         Index(("skills", "_id")),
         Index(("verify_by",), partial={"emailVerified": False}),
-        Index(("username_skeleton",), unique=True, partial={"usernameSkeleton": {"$gt": ""}}),
+        SKELETON_INDEX,
         Index(("reserved_skeleton",), partial={"reservedSkeleton": {"$gt": ""}}),
     )
     searched: ClassVar[tuple[str, ...]] = ("username", "beginnings", "profile.bio", "profile.location")

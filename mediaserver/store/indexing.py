@@ -32,7 +32,7 @@ async def make_collection(raw: AsyncDatabase[Stored], document: type[Document]) 
 
     An index whose definition has changed is made anew, those in `retired_indexes` are dropped after that.
     """
-    models = [_index_model(index) for index in document.all_indexes()]
+    models = [index_model(index) for index in document.all_indexes()]
     if models:
         try:
             await raw[document.collection].create_indexes(models)
@@ -91,7 +91,7 @@ async def _drop(collection: AsyncCollection[Stored], name: str) -> None:
         await collection.drop_index(name)
 
 
-def _index_model(index: Index) -> IndexModel:
+def index_model(index: Index) -> IndexModel:
     options: Stored = {"name": index.name}
     if index.unique:
         options["unique"] = True
