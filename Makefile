@@ -9,7 +9,8 @@ SEED ?= $(shell date +%s)
 BIN := .venv/bin
 APT := chromium firefox-esr pulseaudio redis-server fonts-dejavu-core coturn \
        python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-bad \
-       gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-icu
+       gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-icu \
+       libimage-exiftool-perl nginx-light haproxy
 MARK := .make
 
 .PHONY: run test check format bench soak clean

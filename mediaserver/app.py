@@ -68,6 +68,7 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.passwords import Passwords
 from mediaserver.usecases.relay import Relay
+from mediaserver.usecases.stored_metadata import strip_stored
 from mediaserver.usecases.tokens import AccessTokens
 from mediaserver.usecases.upload_expiry import clear_incoming, expire_unused
 
@@ -224,6 +225,7 @@ async def _start(
     await stack.enter_async_context(running("occupancy", lambda: _occupancy(context, rooms)))
     await stack.enter_async_context(running("revocations", revocations.Watch(context).run))
     await stack.enter_async_context(running("housekeeping", lambda: _housekeeping(context)))
+    await stack.enter_async_context(running("metadata", lambda: _metadata(context)))
     await stack.enter_async_context(running("settling", lambda: _settling(context)))
     await stack.enter_async_context(running("announcing", lambda: announcing.run(context)))
 
@@ -337,6 +339,11 @@ async def _housekeeping(context: Context) -> None:
         await expire_unused(context, utc_now())
 
     await periodic("housekeeping", expire, _HOUSEKEEPING_S)
+
+
+async def _metadata(context: Context) -> None:
+    """Take metadata out of files that were uploaded before that was done at once."""
+    await periodic("taking metadata out of files", lambda: strip_stored(context), _HOUSEKEEPING_S)
 
 
 async def _settling(context: Context) -> None:

@@ -148,6 +148,21 @@ def _check_uploads(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1 if left else 0
 
 
+def _strip_metadata(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.app import documents
+    from mediaserver.usecases.stored_metadata import strip_stored
+
+    async def strip() -> int:
+        async with documents(settings) as context:
+            done = await strip_stored(context)
+        for upload_id in done.stuck:
+            print(f"cannot be read, now for its owner only: upload {upload_id}")
+        print(f"{done.changed} of {done.examined} files had metadata")
+        return len(done.stuck)
+
+    return 1 if asyncio.run(strip()) else 0
+
+
 def _openapi(arguments: argparse.Namespace, settings: Settings) -> int:
     import json
 
@@ -298,6 +313,11 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     )
     check.add_argument("--delete", action="store_true", help="delete objects that belong to no upload")
     check.set_defaults(run=_check_uploads)
+
+    strip = commands.add_parser(
+        "strip-metadata", parents=[common], help="take places, cameras and names out of older uploads"
+    )
+    strip.set_defaults(run=_strip_metadata)
 
     migrate = commands.add_parser(
         "migrate", parents=[common], help="bring the database up to this version, as each start does"

@@ -79,7 +79,7 @@ def sniff(head: bytes) -> str:
         return (
             "video/webm" if b"webm" in head[:64] else "video/x-matroska" if b"matroska" in head[:64] else UNKNOWN
         )
-    if _is_mp3_frame(head):
+    if is_mp3_frame(head):
         return "audio/mpeg"
     return TEXT if _is_text(head) else UNKNOWN
 
@@ -108,7 +108,7 @@ def with_video(content_type: str, has_video: bool) -> str:
     )
 
 
-def _is_mp3_frame(head: bytes) -> bool:
+def is_mp3_frame(head: bytes) -> bool:
     """An MPEG audio layer III frame header: sync, layer, bitrate and sampling rate all legal."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False

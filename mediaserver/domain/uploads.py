@@ -15,6 +15,9 @@ INCOMING_PREFIX = "incoming"
 UploadStatus = Literal["awaited", "pending", "ready"]
 """Announced, its bytes come straight to the bucket; being stored or deleted; whole."""
 
+METADATA_REMOVED, METADATA_STUCK = 1, 0
+"""What `Upload.metadata` says of one whose metadata was taken out, and of one where that is not possible."""
+
 _THUMBNAIL = "thumbnail.webp"
 _MAX_NAME = 200
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -43,6 +46,7 @@ class Upload(Document):
         Index(("used", "created_at")),
         Index(("used_by.id",)),
         Index(("marked_at",)),
+        Index(("metadata", "created_at")),
     )
     references: ClassVar[tuple[Reference, ...]] = (Reference("owner_user_id", "users", "keep"),)
 
@@ -66,6 +70,8 @@ class Upload(Document):
     """Its bytes come, or came, by a presigned URL."""
     claimed_at: Moment | None = Field(default=None, exclude=True)
     """Of an awaited one: since when somebody looks at what came."""
+    metadata: int | None = Field(default=None, exclude=True)
+    """Whether places, cameras and names were taken out of the file; None: it is from before that was done."""
 
     @property
     def thumbnail_key(self) -> str:

@@ -1,4 +1,4 @@
-"""Taking in a stranger's file: as many bytes as its true type may have, then what it really is."""
+"""Taking in a stranger's file: as many bytes as its true type may have, then what it is, without its metadata."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,15 +9,16 @@ from typing import BinaryIO
 from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import FieldError, Invalid, TooLarge, Unavailable
 from mediaserver.base.settings import Uploads
-from mediaserver.domain import media_types
-from mediaserver.domain.media_types import HEAD_BYTES, MAX_PIXELS, UNKNOWN
+from mediaserver.domain import media_types, metadata
+from mediaserver.domain.media_types import HEAD_BYTES, MAX_PIXELS, TEXT, UNKNOWN
 from mediaserver.domain.uploads import Thumbnail
 from mediaserver.usecases import media_probe
+from mediaserver.usecases.media_probe import Probed
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A whole file on our disk."""
+    """A whole file on our disk, without metadata."""
 
     path: Path
     size: int
@@ -96,14 +97,31 @@ async def _look(path: Path, size: int, head: bytes, owner_id: str) -> Arrived:
         probed = await media_probe.probe_picture(path, content_type, thumbnail_of(path), owner_id)
     elif demuxer := media_types.DEMUXERS.get(content_type):
         probed = await media_probe.probe_media(path, demuxer, thumbnail_of(path), owner_id)
+    elif content_type != TEXT and metadata.may_have_metadata(head):
+        probed = await media_probe.strip_file(path, owner_id)
     else:
         return Arrived(path, size, content_type)
-    if probed is None:
+    probed = _stripped(probed)
+    size = (await asyncio.to_thread(path.stat)).st_size
+    if not probed.understood:
         return Arrived(path, size, UNKNOWN)
     content_type = media_types.with_video(content_type, probed.has_video)
     _refuse_bomb(content_type, probed.width or 0, probed.height or 0)
     thumbnail = Thumbnail(width=probed.thumbnail[0], height=probed.thumbnail[1]) if probed.thumbnail else None
     return Arrived(path, size, content_type, probed.width, probed.height, probed.duration_s, thumbnail)
+
+
+def _stripped(probed: Probed | None) -> Probed:
+    """Invalid `metadata_not_removable` when the file may still tell where it was made."""
+    if probed is not None and probed.removed is not None:
+        return probed
+    why = f" ({probed.damage})" if probed is not None and probed.damage else ""
+    raise Invalid(
+        "metadata_not_removable",
+        f"The file is damaged{why}: its metadata, such as the place where a photo was taken, cannot be removed. "
+        "Open it in another program, save it again and upload that file.",
+        [FieldError("file", "is damaged")],
+    )
 
 
 def _refuse_bomb(content_type: str, width: int, height: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.uploads import Upload, object_key
+from mediaserver.domain.uploads import METADATA_REMOVED, Upload, object_key
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import Arrived, quota_exceeded, thumbnail_of
 
@@ -54,6 +54,7 @@ async def store(ctx: Context, actor: Actor, name: str, arrived: Arrived) -> Uplo
         name=name,
         object_key=object_key(upload_id, name),
         status="pending",
+        metadata=METADATA_REMOVED,
     )
     await reserve(ctx, upload)
     await put(ctx, upload, arrived)

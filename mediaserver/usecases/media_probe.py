@@ -1,4 +1,6 @@
-"""How large pictures and videos are, how long sound and video, and a thumbnail: seen by a short-lived process.
+"""Take metadata out of files; how large pictures and videos are, how long sound and video, and a thumbnail.
+
+All of this is done by a short-lived process.
 
 The files are strangers': a decoder that crashes, hangs or grows takes nothing else with it. Format and demuxer
 are chosen by us, so that no file can name others (as playlists do) to be read.
@@ -31,6 +33,12 @@ class Probed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    removed: Annotated[int, Field(ge=0)] | None = None
+    """How many places of the file were changed to take its metadata out; None: that was not done."""
+    damage: Annotated[str, Field(max_length=200)] | None = None
+    """Why it could not be done."""
+    understood: bool = False
+    """The file is what it begins as."""
     has_video: bool = False
     width: Pixels | None = None
     height: Pixels | None = None
@@ -40,7 +48,7 @@ class Probed(BaseModel):
 
 
 async def probe_picture(path: Path, content_type: str, thumbnail: Path, owner_id: str) -> Probed | None:
-    """What the picture at `path` is, decoded; its thumbnail is written. None when it is damaged.
+    """Take its metadata out of the picture at `path`, decode it and write its thumbnail. None: nothing is known.
 
     The processes are shared fairly between owners of files, so nobody's bombs keep other people's files waiting.
     """
@@ -48,8 +56,13 @@ async def probe_picture(path: Path, content_type: str, thumbnail: Path, owner_id
 
 
 async def probe_media(path: Path, demuxer: str, thumbnail: Path, owner_id: str) -> Probed | None:
-    """What the sound or video file holds; a poster is written. None when it is not what it claims to be."""
+    """Take its metadata out of the sound or video file, tell what it holds and write a poster."""
     return await _probe(demuxer, path, thumbnail, owner_id)
+
+
+async def strip_file(path: Path, owner_id: str) -> Probed | None:
+    """Take its metadata out of a file that is not shown, such as a picture that browsers do not know."""
+    return await _probe(probe_process.FILE, path, path.with_name("thumbnail.webp"), owner_id)
 
 
 async def _probe(form: str, path: Path, thumbnail: Path, owner_id: str) -> Probed | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem, TooLarge, TooMany
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.uploads import Upload, display_name, object_key
+from mediaserver.domain.uploads import METADATA_REMOVED, Upload, display_name, object_key
 from mediaserver.store.objects import PresignedPut
 from mediaserver.usecases import keeping
 from mediaserver.usecases.context import Context
@@ -134,6 +134,7 @@ async def _keep(ctx: Context, upload: Upload, arrived: Arrived) -> Upload:
         "height": arrived.height,
         "duration": arrived.duration_s,
         "thumbnail": arrived.thumbnail,
+        "metadata": METADATA_REMOVED,
     }
     kept = await ctx.uploads.update_one(_held(upload), set=found)
     if kept is not None:

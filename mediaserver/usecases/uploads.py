@@ -13,7 +13,7 @@ from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, No
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.direct_messages import DirectMessage
 from mediaserver.domain.document import to_stored
-from mediaserver.domain.uploads import Upload, Use, display_name
+from mediaserver.domain.uploads import METADATA_STUCK, Upload, Use, display_name
 from mediaserver.usecases import reading, walls
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.intake import receive
@@ -218,12 +218,19 @@ def _is_private(upload: Upload) -> bool:
 
 
 def _is_face(upload: Upload) -> bool:
-    return any(use.kind == "profile" for use in upload.used_by)
+    return upload.metadata != METADATA_STUCK and any(use.kind == "profile" for use in upload.used_by)
 
 
 async def readable(ctx: Context, actor: Actor, upload: Upload) -> bool:
-    """Whoever may read what shows it, and admins, unless private messages alone do."""
-    if actor.user_id == upload.owner_user_id or (actor.is_admin and not _is_private(upload)):
+    """Whoever may read what shows it, and admins, unless private messages alone do.
+
+    A file that may still tell where it was made is for its owner only.
+    """
+    if actor.user_id == upload.owner_user_id:
+        return True
+    if upload.metadata == METADATA_STUCK:
+        return False
+    if actor.is_admin and not _is_private(upload):
         return True
     for use in upload.used_by:
         reader = _READERS.get(use.kind)

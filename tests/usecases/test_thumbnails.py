@@ -173,13 +173,21 @@ async def test_sixteen_bits_of_grey_are_not_clipped(ctx: Context, ada: Actor) ->
 # ------------------------------------------------------------------------------------------ the hostile
 
 
-async def test_a_damaged_picture_is_a_plain_file(ctx: Context, ada: Actor) -> None:
-    jpeg, png = encoded(quarters(900, 600), "JPEG"), encoded(quarters(900, 600), "PNG")
-    webp, gif = encoded(quarters(900, 600), "WEBP"), encoded(quarters(900, 600), "GIF")
-    for whole in (jpeg, png, webp, gif):
-        for damaged in (whole[: len(whole) // 2], whole[:30], whole[:60] + bytes(len(whole) - 60)):
-            made = await upload(ctx, ada, damaged)
-            assert (*described(made), made.thumbnail) == ("application/octet-stream", None, None, None)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+async def test_a_picture_that_was_cut_off_is_a_plain_file(ctx: Context, ada: Actor, form: str) -> None:
+    whole = encoded(quarters(900, 600), form)
+    for damaged in (whole[: len(whole) // 2], whole[:30]):
+        made = await upload(ctx, ada, damaged)
+        assert (*described(made), made.thumbnail) == ("application/octet-stream", None, None, None)
+
+
+async def test_a_picture_that_cannot_be_followed_is_refused(ctx: Context, ada: Actor) -> None:
+    """Nobody knows what it tells of its place."""
+    whole = encoded(quarters(900, 600), "PNG")
+    with pytest.raises(Invalid) as refused:
+        await upload(ctx, ada, whole[:60] + bytes(len(whole) - 60))
+    assert refused.value.code == "metadata_not_removable"
+    assert "damaged (a PNG picture has no valid chunk at byte" in refused.value.detail
 
 
 def png_claiming(width: int, height: int) -> bytes:

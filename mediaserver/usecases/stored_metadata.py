@@ -1,0 +1,96 @@
+"""Take the metadata out of files that were stored before uploads were cleaned at once.
+
+Each upload's document says whether that was done, so the work may be cut off anywhere, and several servers may do
+it at the same time.
+"""
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mediaserver.base.errors import NotFound
+from mediaserver.domain import media_types, metadata
+from mediaserver.domain.uploads import METADATA_REMOVED, METADATA_STUCK, Upload
+from mediaserver.usecases import keeping, media_probe
+from mediaserver.usecases.context import Context
+
+log = logging.getLogger(__name__)
+
+_BATCH = 50
+_FROM_BEFORE = {"status": "ready", "metadata": None}
+
+
+@dataclass(slots=True)
+class Done:
+    examined: int = 0
+    changed: int = 0
+    stuck: list[str] = field(default_factory=list)
+    """Ids of uploads whose files cannot be followed: from now on they are for their owners only."""
+
+
+async def strip_stored(ctx: Context) -> Done:
+    """Do it for all files that need it, the newest first. Raises `Unavailable`; call it again then."""
+    done = Done()
+    while uploads := await ctx.uploads.find(_FROM_BEFORE, sort=[("createdAt", -1)], limit=_BATCH):
+        for upload in uploads:
+            await _strip(ctx, upload, done)
+    if done.examined:
+        log.info(
+            "metadata was taken out of files from before",
+            extra={"examined": done.examined, "changed": done.changed, "stuck": len(done.stuck)},
+        )
+    return done
+
+
+async def _strip(ctx: Context, upload: Upload, done: Done) -> None:
+    directory = keeping.incoming(ctx)
+    with tempfile.TemporaryDirectory(dir=directory, prefix="upload-", ignore_cleanup_errors=True) as own:
+        path = Path(own, "file")
+        removed: int | None = 0
+        if await _fetched(ctx, upload, path):
+            probed = await media_probe.strip_file(path, upload.owner_user_id)
+            removed = probed.removed if probed else None
+        done.examined += 1
+        if removed:
+            done.changed += 1
+            await ctx.objects.put_file(upload.object_key, path, upload.content_type)
+            size = (await asyncio.to_thread(path.stat)).st_size
+            await _mark(ctx, upload, METADATA_REMOVED, size)
+        elif removed is None:
+            done.stuck.append(upload.id)
+            log.warning("the metadata of a file cannot be taken out", extra={"upload": upload.id})
+            await _mark(ctx, upload, METADATA_STUCK, upload.size)
+        else:
+            await _mark(ctx, upload, METADATA_REMOVED, upload.size)
+
+
+async def _fetched(ctx: Context, upload: Upload, path: Path) -> bool:
+    """Bring the file here, if it is of a kind that may have metadata and still exists."""
+    if upload.content_type == media_types.TEXT:
+        return False
+    head = bytearray()
+    try:
+        async with contextlib.aclosing(ctx.objects.read(upload.object_key, 0, metadata.HEAD_BYTES)) as chunks:
+            async for chunk in chunks:
+                head += chunk
+        if not metadata.may_have_metadata(bytes(head)):
+            return False
+        await asyncio.to_thread(ctx.disk.require, upload.size)
+        with path.open("wb") as file:
+            async with contextlib.aclosing(ctx.objects.read(upload.object_key)) as chunks:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+    except NotFound:
+        return False
+    return True
+
+
+async def _mark(ctx: Context, upload: Upload, said: int, size: int) -> None:
+    marked = {"metadata": said, "size": size}
+    kept = await ctx.uploads.update_one({"_id": upload.id, "status": "ready"}, set=marked, edits=False)
+    # It may have been deleted meanwhile, before the clean file was put in its place.
+    if kept is None and not await ctx.uploads.exists({"_id": upload.id}):
+        await ctx.objects.delete(upload.object_key)
