@@ -239,10 +239,9 @@ async def _start(
     await stack.enter_async_context(running("memory", server.run))
     await stack.enter_async_context(running("gauges", gauges.run))
     signalling.attach(app)
-    readiness = _readiness(database, context, bus, signalling, workers, recorder)
-    services = Services(context, rooms, readiness, metrics)
-    await stack.enter_async_context(running("file transfers", services.transfers.run))
-    build_api(app, services)
+    build_api(
+        app, Services(context, rooms, _readiness(database, context, bus, signalling, workers, recorder), metrics)
+    )
     pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()

@@ -17,6 +17,7 @@ from mediaserver.base.errors import FieldError, Invalid
 from mediaserver.base.faults import UNKNOWN_FIELD
 from mediaserver.domain.document import UPLOAD, Document, Reference
 from mediaserver.domain.documents import DOCUMENTS
+from mediaserver.domain.search_terms import MOST_WORDS
 from mediaserver.domain.shown_uploads import holds_uploads
 from mediaserver.domain.skills import Skill
 
@@ -52,7 +53,7 @@ def query_model(
         about = "Ascending; with `-` descending."
         chosen["sort"] = (Literal[orders] | None, Field(default=None, description=about))
     if document.searched:
-        about = "Words that must all occur."
+        about = f"Words that must all occur, at most {MOST_WORDS}; the last one may be unfinished."
         chosen["q"] = (str | None, Field(default=None, min_length=1, max_length=MAX_WORDS, description=about))
     return create_model(name, __base__=PageQuery, **chosen)
 

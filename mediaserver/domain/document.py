@@ -4,7 +4,7 @@ Documents are not changed in place: `model_copy(update=…)` makes the next vers
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -25,6 +25,7 @@ from mediaserver.base.clock import rfc3339
 from mediaserver.base.faults import form
 from mediaserver.base.ids import ID_PATTERN, ID_WORDS
 from mediaserver.domain.policy import Policy
+from mediaserver.domain.search_terms import terms
 
 MOMENT_PATTERN = (
     r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -175,6 +176,11 @@ class Index:
         return pattern if self.version == 1 else f"{pattern}_v{self.version}"
 
 
+SEARCH_TERMS: Final = "searchTerms"
+"""The stored field with the terms of what is searched. It is no field of any class."""
+SEARCH_INDEX: Final = Index((SEARCH_TERMS, "_id"))
+
+
 class Value(BaseModel):
     """A part of a document without an identity of its own."""
 
@@ -197,7 +203,7 @@ class Document(Value):
     """The field with the id of whose it is: a plain create fills it with who asks, and the uploads that it shows
     must be theirs."""
     searched: ClassVar[tuple[str, ...]] = ()
-    """Fields under the text index, dotted where they are parts."""
+    """Fields that a search looks at, dotted where they are parts. Their terms are stored in `SEARCH_TERMS`."""
     summary: ClassVar[tuple[str, ...]] = ()
     """Fields that others show of it, beside the id."""
     retired_indexes: ClassVar[tuple[str, ...]] = ()
@@ -211,23 +217,41 @@ class Document(Value):
 
     @classmethod
     def all_indexes(cls) -> tuple[Index, ...]:
-        return cls.indexes
+        return (*cls.indexes, SEARCH_INDEX) if cls.searched else cls.indexes
 
     @classmethod
     def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Further fields (a folded name) that follow from these, which are about to be stored."""
         return {}
 
+    @classmethod
+    def search_terms_of(cls, stored: Mapping[str, Any]) -> list[str]:
+        """The terms by which a stored document is found."""
+        paths = [list(map(to_camel, name.split("."))) for name in cls.searched]
+        return terms(text for path in paths for text in parts(dict(stored), path) if isinstance(text, str))
+
+    def search_terms(self) -> dict[str, list[str]]:
+        """The stored field with the terms by which it is found; none where the class is not searched."""
+        if not self.searched:
+            return {}
+        return {SEARCH_TERMS: terms(text for name in self.searched for text in parts(self, name.split(".")))}
+
+    @classmethod
+    def searches_any_of(cls, names: Iterable[str]) -> bool:
+        """Whether what is searched changes with one of these fields."""
+        return not {name.split(".")[0] for name in cls.searched}.isdisjoint(names)
+
     def to_mongo(self) -> dict[str, Any]:
-        """The stored form: `_id`, camelCase names, native UTC datetimes."""
+        """The stored form: `_id`, camelCase names, native UTC datetimes; the terms of what is searched."""
         stored = to_stored(self)
-        return {"_id": stored.pop("id"), **stored}
+        return {"_id": stored.pop("id"), **stored, **self.search_terms()}
 
     @classmethod
     def from_mongo(cls, stored: Mapping[str, Any]) -> Self:
         """The document of a stored form. Fields that only another version knows are ignored, in parts as well."""
         fields = dict(stored)
         fields["id"] = fields.pop("_id")
+        fields.pop(SEARCH_TERMS, None)
         return cls.model_validate(fields, extra="ignore")
 
     def to_wire(self) -> dict[str, Any]:
@@ -248,7 +272,7 @@ class Consequential(Document):
 
     @classmethod
     def all_indexes(cls) -> tuple[Index, ...]:
-        return (*cls.indexes, Index(("settled", "updated_at"), partial={"settled": False}))
+        return (*super().all_indexes(), Index(("settled", "updated_at"), partial={"settled": False}))
 
 
 class Counted(Consequential):

@@ -73,7 +73,7 @@ class User(Counted):
         SKELETON_INDEX,
         Index(("reserved_skeleton",), partial={"reservedSkeleton": {"$gt": ""}}),
     )
-    searched: ClassVar[tuple[str, ...]] = ("username", "beginnings", "profile.bio", "profile.location")
+    searched: ClassVar[tuple[str, ...]] = ("username", "profile.bio", "profile.location")
     references: ClassVar[tuple[Reference, ...]] = (Reference("skills", "skills", "clear", shown="skills"),)
 
     username: Username
@@ -84,7 +84,7 @@ class User(Counted):
     reserved_skeleton: str | None = Field(default=None, exclude=True)
     """The same of a name that has no `username_skeleton`: nobody else may take a name with it."""
     beginnings: str = Field(default="", exclude=True)
-    """Of the words of the username, for a search that is still being typed."""
+    """Of the words of the username: searched by servers of the previous release that run beside this one."""
     email: Email
     email_folded: str = Field(exclude=True)
     """By what sign-in finds the person; unique. Of an unverified account it is `unverified_key`, which no address

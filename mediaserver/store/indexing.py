@@ -1,4 +1,4 @@
-"""Makes the collections and indexes that documents declare; finds out what the server can do with words.
+"""Makes the collections and indexes that documents declare.
 
 A collection is made even without indexes: inside a transaction none may come into being.
 """
@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pydantic.alias_generators import to_camel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import OperationFailure
 from pymongo.operations import IndexModel
 
 from mediaserver.domain.document import Document, Index
@@ -20,11 +19,7 @@ log = logging.getLogger(__name__)
 
 Stored = dict[str, Any]
 
-SEARCH = "search"
-_PROBE = "searchProbe"
-_EXISTS, _OTHER_OPTIONS, _OTHER_KEYS, _TEXT_INDEX_MISSING = 48, 85, 86, 27
-_TEXT: Stored = {"default_language": "none", "language_override": "textLanguage"}
-"""No word has an ending that is cut off, and no document's own `language` field changes that."""
+_EXISTS, _OTHER_OPTIONS, _OTHER_KEYS = 48, 85, 86
 
 
 async def make_collection(raw: AsyncDatabase[Stored], document: type[Document]) -> None:
@@ -102,46 +97,3 @@ def index_model(index: Index) -> IndexModel:
     if index.expire_after_s is not None:
         options["expireAfterSeconds"] = index.expire_after_s
     return IndexModel(list(index.fields), **options)
-
-
-def searched_fields(document: type[Document]) -> list[str]:
-    """The stored names of the fields that are searched."""
-    return [".".join(map(to_camel, name.split("."))) for name in document.searched]
-
-
-async def make_search_index(raw: AsyncDatabase[Stored], document: type[Document]) -> None:
-    """Make the text index of a searched collection, anew when its fields are others than before."""
-    keys = [(field, "text") for field in searched_fields(document)]
-    try:
-        await raw[document.collection].create_index(keys, name=SEARCH, **_TEXT)
-    except OperationFailure as error:
-        if error.code not in (_OTHER_OPTIONS, _OTHER_KEYS):
-            raise
-        log.info("making a text index anew", extra={"collection": document.collection})
-        await raw[document.collection].drop_index(SEARCH)
-        await raw[document.collection].create_index(keys, name=SEARCH, **_TEXT)
-
-
-async def finds_all_words(raw: AsyncDatabase[Stored]) -> bool:
-    """Whether the server has text indexes and requires each quoted word, as MongoDB does; asked of two documents.
-
-    DocumentDB has such indexes, but is content with one of the words.
-    """
-    probe = raw[_PROBE]
-    wanted = {"$text": {"$search": '"one" "two"'}}
-    try:
-        found = await probe.distinct("_id", wanted)
-    except OperationFailure as error:
-        if error.code != _TEXT_INDEX_MISSING:
-            return False
-        found = []
-    if not found:
-        try:
-            await probe.create_index([("text", "text")], name=SEARCH, **_TEXT)
-        except OperationFailure as error:
-            log.info("the document store has no text indexes", extra={"error": str(error)[:200]})
-            return False
-        with suppress(BulkWriteError):  # they are there already
-            await probe.insert_many([{"_id": 0, "text": "one two"}, {"_id": 1, "text": "one"}], ordered=False)
-        found = await probe.distinct("_id", wanted)
-    return found == [0]

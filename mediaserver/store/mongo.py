@@ -74,8 +74,6 @@ class Database:
         self._silent = False
         """The last that was heard of the server is that it does not answer."""
         self.raw: AsyncDatabase[Stored] = client[name]
-        self.has_text = False
-        """Whether searches may use `$text`; known after `ensure_indexes`."""
         self.has_transactions = False
         self.merged_ranges = 200
         """As many ranges of an index are merged in its order; with more, MongoDB reads and sorts all of them."""
@@ -140,18 +138,13 @@ class Database:
         return min(self.timeout_s, _HASTE_S) if self._silent else self.timeout_s
 
     async def ensure_indexes(self, documents: Sequence[type[Document]]) -> None:
-        """Make the declared collections and indexes that are missing, and learn about `has_text`.
+        """Make the declared collections and indexes that are missing.
 
         Raises `StartError` where the data forbids an index.
         """
-        if any(document.searched for document in documents):
-            self.has_text = await self.run(lambda: indexing.finds_all_words(self.raw), limit_s=_INDEXING_S)
         for document in documents:
             try:
                 await self.run(partial(indexing.make_collection, self.raw, document), limit_s=_INDEXING_S)
-                if document.searched and self.has_text:
-                    make = partial(indexing.make_search_index, self.raw, document)
-                    await self.run(make, limit_s=_INDEXING_S)
             except OperationFailure as error:
                 raise StartError(
                     f"cannot create the indexes of collection {document.collection}: {_first_line(error)}"

@@ -9,8 +9,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from mediaserver.base.errors import NotFound
 from mediaserver.base.nouns import words
-from mediaserver.domain.document import Consequential, Document
-from mediaserver.store import indexing, paging
+from mediaserver.domain.document import SEARCH_TERMS, Consequential, Document
+from mediaserver.store import paging
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.searching import search_filter
 from mediaserver.store.transactions import current_session
@@ -34,6 +34,8 @@ class Reader(Generic[D]):
         self._database, self._document = database, document
         self.noun = noun or snake(document.__name__)
         self._names = {"_id", *(field.alias or name for name, field in document.model_fields.items())} - {"id"}
+        if document.searched:
+            self._names.add(SEARCH_TERMS)
         self._hides_gone = issubclass(document, Consequential)
 
     @cached_property
@@ -123,8 +125,11 @@ class Reader(Generic[D]):
         return [item[field] for item in stored]
 
     def matching(self, words: str) -> Filter:
-        """The filter of documents in which every word occurs (`searched` of the class names where)."""
-        return search_filter(words, self._database.has_text, indexing.searched_fields(self._document))
+        """The filter of documents in which every word occurs (`searched` of the class names where).
+
+        Raises `Invalid` when there are more words than a search may have.
+        """
+        return search_filter(words)
 
     async def count(self, filter: Filter, limit: int = 0) -> int:
         """How many match; with a `limit` no more than that are counted."""
@@ -148,7 +153,7 @@ class Reader(Generic[D]):
             if name in ("$and", "$or", "$nor"):
                 for item in operand:
                     self._checked(item)
-            elif name != "$text" and name.split(".")[0] not in self._names:
+            elif name.split(".")[0] not in self._names:
                 raise ValueError(f"{self._document.__name__} has no stored field {name!r}")
         return filter
 

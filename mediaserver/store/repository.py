@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError
 from mediaserver.base.nouns import with_article
-from mediaserver.domain.document import Document, to_stored
+from mediaserver.domain.document import SEARCH_TERMS, Document, to_stored
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.reader import Filter, Reader, Sort, snake
 from mediaserver.store.transactions import current_session
@@ -38,6 +38,7 @@ class Repository(Reader[D]):
     ) -> None:
         super().__init__(database, document, noun)
         self._clock = clock
+        self._searched = {to_camel(name.split(".")[0]) for name in document.searched}
         self._numbering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def add(self, document: D) -> D:
@@ -219,7 +220,7 @@ class Repository(Reader[D]):
         Fields that only another version of the server knows stay as they are.
         """
         named = {self._stored_name(name): value for name, value in document if name != "id"}
-        change = {"$set": to_stored(self._in_parts(named))}
+        change = {"$set": {**to_stored(self._in_parts(named)), **document.search_terms()}}
         result = await self._write(
             lambda: self.collection.update_one({"_id": document.id}, change, session=current_session())
         )
@@ -261,6 +262,10 @@ class Repository(Reader[D]):
         change |= {operator: to_stored(dict(fields)) for operator, fields in (operators or {}).items()}
         for fields in change.values():
             self._checked(fields)
+        if SEARCH_TERMS not in change.get("$set", {}) and self._searched.intersection(
+            name.split(".")[0] for fields in change.values() for name in fields
+        ):
+            raise ValueError(f"a change of what is searched in {self._document.__name__} sets {SEARCH_TERMS} too")
         return change
 
     def _in_parts(self, fields: Filter) -> Stored:

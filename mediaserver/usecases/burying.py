@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from mediaserver.base.errors import NotFound
 from mediaserver.domain.comments import Comment
+from mediaserver.domain.document import SEARCH_TERMS
 from mediaserver.domain.tweets import Content, Tweet
 from mediaserver.usecases import settling, showing, speech
 from mediaserver.usecases.context import Context, stored_names
@@ -20,8 +21,11 @@ async def bury(ctx: Context, said: S) -> S:
     emptied: dict[str, Any] = {"content": Content(), "mentions": [], "removed": True}
     if isinstance(said, Tweet):
         emptied["hashtags"] = []
+    stored = stored_names(type(said), emptied)
+    if isinstance(said, Tweet):
+        stored[SEARCH_TERMS] = []
     # No edit of its author's: one who is just writing it settles it all the same.
-    buried = await ctx.of(type(said)).update(said.id, set=stored_names(type(said), emptied), edits=False)
+    buried = await ctx.of(type(said)).update(said.id, set=stored, edits=False)
     await showing.release(ctx, said)
     await speech.untell(ctx, said)
     return buried

@@ -10,7 +10,7 @@ its consequences come in one, and go in one.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -78,8 +78,8 @@ async def change(
     await _require(ctx, before.model_copy(update=everything), before, owner, names)
     changed = await _store(ctx, before, everything, stored, owner, where or {})
     if lost := await references.lost(ctx, changed, only=names):
-        as_before = {name: getattr(before, name) for name in everything}
-        changed = await ctx.of(kind).update(before.id, set=stored_names(kind, as_before))
+        as_before = stored_names(kind, {name: getattr(before, name) for name in everything})
+        changed = await ctx.of(kind).update(before.id, set=as_before | _search_terms(before, everything))
     else:
         changed = await references.forget_what_went(ctx, changed, only=names)
     if again:
@@ -110,20 +110,29 @@ async def _require(
 async def _store(
     ctx: Context, before: D, fields: Mapping[str, Any], stored: Mapping[str, Any], owner: str, where: Filter
 ) -> D:
-    """The document with its new values. Where it shows uploads it replaces a version whose uploads are known:
-    when somebody was faster, theirs."""
+    """The document with its new values. Where it shows uploads, or is searched by what changes, it replaces a
+    version that is known: when somebody was faster, theirs."""
     kind, there = type(before), {"gone": {"$ne": True}} if isinstance(before, Consequential) else {}
     while True:
         after = before.model_copy(update=dict(fields))
         same = showing.same_version(after, before)
+        if found_by := _search_terms(after, fields):
+            same = showing.same_revision(before)  # another edit's words are among the terms
         try:
             async with showing.used(ctx, after, before, owner):
-                return await ctx.of(kind).update(before.id, set=stored, where={**there, **same, **where})
+                return await ctx.of(kind).update(
+                    before.id, set={**stored, **found_by}, where={**there, **same, **where}
+                )
         except Conflict:
             now = await ctx.of(kind).get(before.id)
             if not same or now.revision == before.revision:
                 raise
             before = now
+
+
+def _search_terms(document: Document, changed: Iterable[str]) -> dict[str, Any]:
+    """The stored terms of a searched document in which these fields change."""
+    return document.search_terms() if document.searches_any_of(changed) else {}
 
 
 async def add_once(ctx: Context, document: C, same: Filter) -> tuple[C, bool]:

@@ -66,6 +66,11 @@ def same_version(document: Document, before: Document) -> dict[str, Any]:
     """
     if not (shown_uploads(document) or shown_uploads(before)):
         return {}
+    return same_revision(before)
+
+
+def same_revision(before: Document) -> dict[str, Any]:
+    """The filter of the stored document while nobody has edited it since."""
     # What was stored before there were revisions has none.
     return {"revision": {"$in": [0, None]} if before.revision == 0 else before.revision}
 

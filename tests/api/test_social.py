@@ -105,6 +105,14 @@ async def test_people_are_found_by_words_and_by_what_their_name_begins_with(
         assert await ada.ids(f"/users?q={words}") == [maria.id], words
     assert await maria.ids("/users?q=geometry mostly") == [ada.id]
     assert await maria.ids("/users?q=nobody") == []
+    assert await maria.ids("/users?q=?!") == []
+
+
+async def test_a_search_of_too_many_words_says_so(client: Client, ada: Person) -> None:
+    words = "+".join(f"w{n}" for n in range(21))
+    status, problem = await ada.ask("GET", f"/tweets?q={words}")
+    assert (status, problem["detail"]) == (422, "A search may have at most 20 words.")
+    assert problem["errors"] == [{"loc": "q", "msg": "may have at most 20 words"}]
 
 
 async def test_followers_and_followed_are_listed_with_their_summaries(ada: Person, eve: Person) -> None:

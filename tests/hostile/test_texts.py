@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from mediaserver.domain import markup
+from mediaserver.domain.search_terms import terms
 from mediaserver.domain.text import Line, Prose, fold, normalized
 from mediaserver.domain.uploads import display_name, object_key
 from mediaserver.store.paging import decode_cursor
@@ -47,8 +48,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "mentions": markup.mentioned_names,
     "hashtags": markup.hashtags,
     "hashtag": TypeAdapter(markup.Hashtag).validate_python,
-    "search": lambda text: search_filter(text, True, ["a", "b"]),
-    "search without an index": lambda text: search_filter(text, False, ["a", "b"]),
+    "search": search_filter,
+    "terms of a search": lambda text: terms([text]),
     "prose": PROSE.validate_python,
     "line": LINE.validate_python,
     "file name": display_name,

@@ -9,7 +9,6 @@ from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import StartError
 from mediaserver.base.ids import new_id
 from mediaserver.domain.document import Document, Index
-from mediaserver.store import indexing
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.repository import Repository
 
@@ -37,7 +36,6 @@ async def test_collections_come_into_being_even_without_indexes(database: Databa
     for _ in range(2):
         await database.ensure_indexes([Plain])
     assert await database.raw.list_collection_names() == ["plain"]
-    assert not database.has_text
 
 
 async def test_declared_words_are_searched(database: Database) -> None:
@@ -55,28 +53,10 @@ async def test_declared_words_are_searched(database: Database) -> None:
     assert await books.count(books.matching("-")) == 0
 
 
-async def test_other_fields_make_the_index_anew(database: Database) -> None:
-    class Old(Document):
-        collection: ClassVar[str] = "books"
-        searched: ClassVar[tuple[str, ...]] = ("title",)
-
-    await database.ensure_indexes([Old])
-    if database.has_text:
-        await database.ensure_indexes([Book])
-        indexes = await database.raw["books"].index_information()
-        assert set(indexes["search"]["weights"]) == {"title", "backText"}
-
-
-async def test_a_server_without_text_indexes_is_searched_all_the_same(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(indexing, "_TEXT", {"default_language": "none", "made_up_option": True})
+async def test_no_text_index_is_made(database: Database) -> None:
     await database.ensure_indexes([Book])
-    assert not database.has_text
-    books, now = Repository(database, Book), utc_now()
-    await books.add(Book(id=new_id(), created_at=now, updated_at=now, title="The Red Car"))
-    assert await books.count(books.matching("RED ca")) == 1
-    assert await books.count(books.matching("red bus")) == 0
+    indexes = await database.raw["books"].index_information()
+    assert set(indexes) == {"_id_", "shelf_1", "searchTerms_1__id_1"}
 
 
 async def test_data_that_forbids_an_index_is_named(database: Database) -> None:

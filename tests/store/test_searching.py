@@ -1,99 +1,157 @@
-"""What people type, as a filter: on every engine the same finds, whether it has text indexes or not."""
+"""What people type finds the same on every engine: in many scripts, unfinished, hostile."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pymongo.errors import OperationFailure
+from bson import Regex
+from pymongo import AsyncMongoClient
 
-from mediaserver.store.searching import LONGEST_WORD, MOST_WORDS, NOTHING, search_filter
-from tests.store.contract import Database, fill, ids
-
-FIELDS = ("title", "body.text")
-
-
-def searched(words: str) -> Any:
-    found = search_filter(words, True, FIELDS)
-    return found["$text"]["$search"] if "$text" in found else found
+from mediaserver.base.clock import utc_now
+from mediaserver.base.errors import Invalid
+from mediaserver.base.ids import new_id
+from mediaserver.domain.document import SEARCH_TERMS, Document, Index
+from mediaserver.domain.search_terms import MOST_WORDS
+from mediaserver.store.mongo import Database, Stored
+from mediaserver.store.repository import Repository
+from mediaserver.store.searching import NOTHING, search_filter
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("red car", '"red" "car"'),
-        ("  Red,\tRED  car ", '"Red" "car"'),
-        ('"red car"', '"red" "car"'),
-        ("car -red", '"car" "red"'),
-        ("don't C++ a_b", '"don" "t" "C" "a_b"'),
-        ("$where: 1", '"where" "1"'),
-        ('{"$gt": ""}', '"gt"'),
-        ("red\0car\x1b", '"red" "car"'),
-        ("Crème Bru\u0302le\u0301e", '"Crème" "Brûlée"'),
-        ("हिन्दी 東京", '"हिन्दी" "東京"'),
-        ("x" * 5000, f'"{"x" * LONGEST_WORD}"'),
-    ],
-    ids=repr,
-)
-def test_words_are_cut_out_and_quoted(words: str, expected: str) -> None:
-    assert searched(words) == expected
+class Note(Document):
+    collection: ClassVar[str] = "notes"
+    indexes: ClassVar[tuple[Index, ...]] = (Index(("title", "_id")),)
+    searched: ClassVar[tuple[str, ...]] = ("title",)
+
+    title: str
 
 
-@pytest.mark.parametrize("words", ["", " ", '"', '""', "-", "--", "$", "\0", "🎉", '" - "', "?*.^[(\\"])
-@pytest.mark.parametrize("has_text", [True, False])
-def test_without_a_word_nothing_matches(words: str, has_text: bool) -> None:
-    assert search_filter(words, has_text, FIELDS) == NOTHING
+TEXTS = [
+    "还有可能是定期检修", "東京都に行きました", "トウキョウ タワー",
+    "ｺﾝﾋﾟｭｰﾀｰの歴史", "Python入門 第3版", "𠮷野家の牛丼", "許可",
+    "ภาษาไทยง่ายนิดเดียว", "ພາສາລາວ", "ភាសា​ខ្មែរ", "မြန်မာစာ",
+    "학교에서 한국어를 배웁니다", "كِتَابُ الطَّالِب الجديد", "نرم‌افزار آزاد",
+    "שָׁלוֹם צה״ל", "Ёлка и новые книги", "Йод",
+    "Donaudampfschifffahrt und Häuser", "Straße", "İstanbul'da ağaç",
+    "Tiếng Việt đẹp", "हिन्दी की किताबें", "Ωραία νησιά",
+    "Two versions were running", "We studied e-mail",
+    "Ask ada.lovelace or grace_hopper", "C++ and C#", "Room 42 costs 3.14",
+    "Crème brûlée à la carte", "Smörgåsbord på ön",
+    "🎉 party 👩‍👩‍👧", "see https://docs.example.org/guide/start?x=1", "The U.S.A.",
+]  # fmt: skip
+
+FOUND = {
+    # Chinese and Japanese: inside of runs, single characters, at the end, beyond the basic plane
+    "可能": [0], "能": [0], "修": [0], "定期检修": [0],
+    "检查": [], "東京都": [1], "東京": [1], "京": [1], "行き": [1],
+    "とうきょう": [2], "トウキョウ": [2], "ﾄｳｷｮｳ": [2],
+    "たわ": [2], "コンピュータ": [3], "こんぴゅーたー": [3], "歴史": [3],
+    "入門": [4], "python": [4], "PYTHON入": [4], "入門 python": [4],
+    "第3": [4], "𠮷野": [5], "𠮷": [5], "可": [0, 6],
+    # Thai, Lao, Khmer, Burmese
+    "ไทย": [7], "ภาษา": [7], "ง่าย": [7], "ลาว": [],
+    "ລາວ": [8], "ខ្មែរ": [9], "ភាសាខ្មែរ": [9], "မာ": [10],
+    # Korean: particles follow their word
+    "학교": [11], "한국어 배": [11], "학교 한국어": [11], "교": [],
+    # Arabic, Persian, Hebrew
+    "كتاب": [12], "الكتاب": [12], "طالب": [12],
+    "نرم‌افزار": [13], "نرمافزار": [13], "افزار": [13], "نرم": [13],
+    "שלום": [14], "צהל": [14], "צה\"ל": [14],
+    # Russian, Greek, Hindi
+    "елка": [15], "Ёлка": [15], "книга": [15], "новая": [15],
+    "йод": [16], "иод": [], "νησια": [22], "ΝΗΣΙΆ": [22],
+    "किताब": [21], "हिन्दी": [21],
+    # Latin script: accents, case, special letters; compounds by their beginning
+    "haus": [17], "häuser": [17], "hauser": [17],
+    "donaudampf": [17], "schifffahrt": [], "strasse": [18], "STRAßE": [18],
+    "istanbul": [19], "ISTANBUL": [19], "agac": [19], "tieng viet": [20], "đẹp": [20], "dep": [20],
+    "creme brulee": [28], "CRÈME": [28], "smorgasbord": [29], "pa on": [29],
+    # English stems, prefixes
+    "version": [23], "versions": [23], "ver": [23],
+    "run": [23], "runs": [23], "runn": [23], "version running": [23],
+    "running version": [23], "studying": [24], "study": [24],
+    "email": [24], "e-mail": [24], "e-m": [24], "mail": [24],
+    # Names, numbers, symbols, links
+    "ada": [25], "lovelace": [25], "ada.love": [25],
+    "@ada.lovelace": [25], "grace_hopper": [25], "hopper": [25],
+    "c++": [26], "c#": [26], "42": [27], "4": [27],
+    "3.14": [27], "3.1": [27], "٤٢": [27], "🎉": [30], "👧": [30],
+    "party 🎉": [30], "docs.example.org": [31], "example guide": [31], "usa": [32], "U.S.A": [32],
+    # Nothing to look for
+    "?!": [], "": [], " ": [], "\0": [], "$where": [], "''": [], "zzz": [],
+}  # fmt: skip
 
 
-def test_ten_thousand_words_are_cut_to_twenty() -> None:
-    assert searched(" ".join(f"w{n}" for n in range(10_000))).count(" ") == MOST_WORDS - 1
-    assert len(search_filter("w " * 10 + "x " * 10_000, False, FIELDS)["$and"]) == 2
+@pytest.fixture
+async def notes(client: AsyncMongoClient[Stored], db: Any) -> AsyncIterator[Repository[Note]]:
+    database = Database(client, db.name)
+    await database.ensure_indexes([Note])
+    repository, now = Repository(database, Note), utc_now()
+    await repository.add_many([Note(id=new_id(), created_at=now, updated_at=now, title=text) for text in TEXTS])
+    yield repository
 
 
-@given(st.text())
-def test_nothing_typed_is_an_operator(words: str) -> None:
-    found = searched(words)
-    if found is not NOTHING:
-        quoted = found.split(" ")
-        assert all(len(word) > 2 and word[0] == word[-1] == '"' for word in quoted)
-        assert not set(found.replace('"', "")) & set("-\\$\0\n'\"")
+async def test_what_people_type_is_found_in_every_script(notes: Repository[Note]) -> None:
+    wrong = {}
+    for typed, expected in FOUND.items():
+        found = [TEXTS.index(note.title) for note in await notes.find(notes.matching(typed), sort=[("_id", 1)])]
+        if found != expected:
+            wrong[typed] = found
+    assert wrong == {}
 
 
-def test_without_text_indexes_each_word_may_be_in_any_field() -> None:
-    assert search_filter("red c.r", False, ("a", "b")) == {
-        "$and": [
-            {"$or": [{name: {"$regex": word, "$options": "i"}} for name in ("a", "b")]}
-            for word in ("red", "c", "r")
-        ]
-    }
+async def test_pages_of_a_search_follow_each_other(notes: Repository[Note]) -> None:
+    now = utc_now()
+    titles = [f"number{n} numbers" for n in range(25)]
+    await notes.add_many([Note(id=new_id(), created_at=now, updated_at=now, title=title) for title in titles])
+    for sort in ((("_id", -1),), (("title", 1),)):
+        met, cursor = list[str](), None
+        while True:
+            page = await notes.page(notes.matching("number numb"), sort=sort, limit=7, cursor=cursor)
+            met += [note.title for note in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert met == (sorted(titles) if sort[0][0] == "title" else titles[::-1])
+    assert await notes.count(notes.matching("numb")) == 25
 
 
-HOSTILE = [
-    '"',
-    "-",
-    "$where",
-    "\0",
-    "red \0 car",
-    '"red',
-    "-red car",
-    '{"$gt": ""}',
-    "a.*",
-    "[",
-    "(" * 50,
-    "w " * 10_000,
-]
+HOSTILE = ['"', "-red car", '{"$gt": ""}', "a.*", "[", "(" * 50, "~run", "^a", "a\\", "red \0 car", "\ud800"]
 
 
-@pytest.mark.parametrize("has_text", [True, False])
-async def test_every_engine_takes_whatever_is_typed(db: Database, has_text: bool) -> None:
-    await fill(db, {"title": "Red", "body": {"text": "car"}}, {"title": "blue car"}, {"title": "red"})
-    try:
-        keys = [(field, "text") for field in FIELDS]
-        await db.c.create_index(keys, name="search", default_language="none")
-    except OperationFailure:
-        assert not has_text, "this engine has no text indexes"
+async def test_every_engine_takes_whatever_is_typed(notes: Repository[Note]) -> None:
     for words in HOSTILE:
-        assert isinstance(await ids(db, search_filter(words, has_text, FIELDS)), list), words
-    assert await ids(db, search_filter("RED", has_text, FIELDS)) == [1, 3]
-    assert await ids(db, search_filter("nobody", has_text, FIELDS)) == []
-    assert await ids(db, {"_id": {"$gt": 1}, **search_filter("red", has_text, FIELDS)}) == [3]
+        assert isinstance(await notes.find(notes.matching(words)), list), words
+    assert [n.title for n in await notes.find(notes.matching("~run"))] == ["Two versions were running"]
+
+
+def test_patterns_are_anchored_and_escaped() -> None:
+    assert search_filter("c++") == {"$and": [{SEARCH_TERMS: {"$in": [Regex(r"^c\+\+"), "c++"]}}]}
+    assert search_filter("runs 可能") == {
+        "$and": [{SEARCH_TERMS: {"$in": ["runs", "run", "~run"]}}, {SEARCH_TERMS: "可能"}]
+    }
+    assert search_filter("?") == NOTHING
+
+
+def test_more_than_twenty_words_are_refused() -> None:
+    search_filter(" ".join(f"w{n}" for n in range(MOST_WORDS)))
+    with pytest.raises(Invalid, match="at most 20 words") as refused:
+        search_filter(" ".join(f"w{n}" for n in range(MOST_WORDS + 1)))
+    assert [error.loc for error in refused.value.errors] == ["q"]
+
+
+async def test_terms_are_stored_but_never_read_back(notes: Repository[Note]) -> None:
+    note = await notes.find_one({"title": "Straße"})
+    assert note is not None
+    stored = await notes.collection.find_one({"_id": note.id})
+    assert stored is not None and stored[SEARCH_TERMS] == ["strasse", "~strass"]
+    assert SEARCH_TERMS not in note.to_wire()
+
+
+async def test_a_change_of_what_is_searched_sets_the_terms(notes: Repository[Note]) -> None:
+    note = (await notes.find({}))[0]
+    with pytest.raises(ValueError, match=SEARCH_TERMS):
+        await notes.update(note.id, set={"title": "other"})
+    other = note.model_copy(update={"title": "other"})
+    await notes.replace(other)
+    assert [found.id for found in await notes.find(notes.matching("other"))] == [note.id]
+    assert await notes.find(notes.matching(note.title)) == []

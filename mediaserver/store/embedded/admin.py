@@ -8,10 +8,9 @@ from mediaserver.store.embedded.commands import TABLE, Context, command, value_o
 from mediaserver.store.embedded.cursors import FIRST_BATCH, ValueCursor
 from mediaserver.store.embedded.errors import CommandError, Document
 from mediaserver.store.embedded.filters import Filter
-from mediaserver.store.embedded.indexes import Index
+from mediaserver.store.embedded.indexes import Index, parse_index
 from mediaserver.store.embedded.reads import batch_size
 from mediaserver.store.embedded.storage import Collection
-from mediaserver.store.embedded.textindex import TextIndex, parse_any_index
 from mediaserver.store.embedded.wire import MAX_DOCUMENT, MAX_MESSAGE, encode
 
 OK: Document = {"ok": 1.0}
@@ -138,7 +137,7 @@ def list_indexes(ctx: Context) -> bytes:
 
 @command("createIndexes", "indexes commitQuorum ignoreUnknownIndexOptions", is_write=True)
 def create_indexes(ctx: Context) -> Document:
-    wanted = [parse_any_index(source) for source in ctx.request.documents("indexes")]
+    wanted = [parse_index(source) for source in ctx.request.documents("indexes")]
     if not wanted:
         raise CommandError(2, "Must specify at least one index to create")
     made = ctx.collection() is None
@@ -169,8 +168,6 @@ def _exists(collection: Collection, wanted: Index) -> bool:
             raise CommandError(code, f"An existing index has the same name as the requested index: {index.name}")
         if same:
             return True
-        if isinstance(index, TextIndex) and isinstance(wanted, TextIndex):
-            raise CommandError(67, f"only one text index per collection allowed, found {index.name}")
         if same_key and index.partial == wanted.partial:
             raise CommandError(85, f"Index already exists with a different name or options: {index.name}")
     return False

@@ -15,7 +15,6 @@ from bson import Regex
 from mediaserver.store.embedded.errors import BAD_VALUE, CommandError, Document, number
 from mediaserver.store.embedded.keys import MISSING, NAN, NULL, RANK_MAX, RANK_MIN, encode
 from mediaserver.store.embedded.paths import Path, elements, leaves, split
-from mediaserver.store.embedded.text import Search, parse_search
 
 Test = Callable[[Any], bool]
 
@@ -30,18 +29,14 @@ class Condition:
     keys: frozenset[bytes] | None = None
 
 
-Asked = Condition | Search | None
-
-
 class Filter:
-    """A compiled filter. `branches` are the alternatives of each top-level `$or`, `text` is its `$text`."""
+    """A compiled filter. `branches` are the alternatives of each top-level `$or`."""
 
     def __init__(self, source: Document) -> None:
         self.source = source
         self.conditions: list[Condition] = []
         self.branches: list[list[Filter]] = []
-        self.text: Search | None = None
-        self._tests: list[tuple[Asked, Test]] = []
+        self._tests: list[tuple[Condition | None, Test]] = []
         for name, operand in source.items():
             self._add(name, operand)
 
@@ -49,7 +44,7 @@ class Filter:
         return all(test(document) for _, test in self._tests)
 
     def tests(self, answered: Container[int] = ()) -> list[Test]:
-        """What is left to ask when the conditions and searches of these identities are known to hold."""
+        """What is left to ask when the conditions of these identities are known to hold."""
         return [test for asked, test in self._tests if id(asked) not in answered]
 
     @property
@@ -61,14 +56,10 @@ class Filter:
             for item in _filters(name, operand):
                 self._include(item)
         elif name == "$or":
-            self.branches.append(_without_text(name, _filters(name, operand)))
+            self.branches.append(_filters(name, operand))
             self._tests.append((None, partial(_any_of, self.branches[-1])))
         elif name == "$nor":
-            self._tests.append((None, partial(_none_of, _without_text(name, _filters(name, operand)))))
-        elif name == "$text":
-            search = parse_search(operand)
-            self._search(search)
-            self._tests.append((search, search.matches))
+            self._tests.append((None, partial(_none_of, _filters(name, operand))))
         elif name.startswith("$"):
             raise CommandError(BAD_VALUE, f"unknown top level operator: {name}")
         else:
@@ -78,13 +69,6 @@ class Filter:
         self.conditions += item.conditions
         self.branches += item.branches
         self._tests += item._tests
-        if item.text is not None:
-            self._search(item.text)
-
-    def _search(self, search: Search) -> None:
-        if self.text is not None:
-            raise CommandError(BAD_VALUE, "Too many text expressions")
-        self.text = search
 
     def _on_path(self, name: str, operand: Any) -> None:
         path = split(name)
@@ -117,12 +101,6 @@ def _filters(name: str, operand: Any) -> list[Filter]:
     if not isinstance(operand, list) or not operand or not all(isinstance(item, dict) for item in operand):
         raise CommandError(BAD_VALUE, f"{name} must be a nonempty array of documents")
     return [Filter(item) for item in operand]
-
-
-def _without_text(name: str, filters: list[Filter]) -> list[Filter]:
-    if any(item.text is not None for item in filters):
-        raise CommandError(BAD_VALUE, f"$text within {name} is not supported")
-    return filters
 
 
 def _any_of(filters: list[Filter], document: Document) -> bool:
@@ -285,8 +263,7 @@ def _elem_match(operand: Any, _: Any) -> Test:
     if first.startswith("$") and first not in ("$and", "$or", "$nor"):
         tests = [_on_path((), name, value, operand) for name, value in operators_of(operand).items()]
         return lambda value: isinstance(value, list) and any(all(test(item) for test in tests) for item in value)
-    (within,) = _without_text("$elemMatch", [Filter(operand)])
-    matches = within.matches
+    matches = Filter(operand).matches
     return lambda value: (
         isinstance(value, list) and any(isinstance(item, dict) and matches(item) for item in value)
     )

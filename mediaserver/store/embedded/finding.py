@@ -13,11 +13,9 @@ from mediaserver.store.embedded.paths import Path, leaves, split
 from mediaserver.store.embedded.planner import Plan, choose
 from mediaserver.store.embedded.scanning import Row
 from mediaserver.store.embedded.storage import Collection
-from mediaserver.store.embedded.text import Search
+from mediaserver.store.embedded.termplan import plan_terms
 from mediaserver.store.embedded.wire import decode
-from mediaserver.store.embedded.wordscan import WordScan, rarest
 
-MOST_TERMS = 30_000  # SQLite takes 32,766 values
 _AT_ONCE = 1000
 
 
@@ -51,37 +49,12 @@ class Query:
 
     def plan(self, collection: Collection) -> Plan:
         indexes = collection.indexes
-        if self.filter.text is not None:
-            return self._plan_search(collection, self.filter.text)
         if self.hint is not None:
             indexes = [index for index in indexes if self.hint in (index.name, index.pattern())]
             if not indexes and self.hint != {"$natural": 1}:
                 raise CommandError(2, "hint provided does not correspond to an existing index")
-        return choose(self.filter, self.sort, indexes)
-
-    def _plan_search(self, collection: Collection, search: Search) -> Plan:
-        """What has the words is read and sorted when that is little; else an index is read for what has them."""
-        index = collection.text_index
-        if index is None:
-            raise CommandError(27, "text index required for $text query")
-        if self.hint is not None:
-            raise CommandError(2, "$text queries cannot specify hint")
-        search.paths = index.paths
-        table, required = f"i{index.id}", search.required
-        every = rarest(collection.sql, table, required)
-        some = () if every else tuple(word.encode() for word in sorted(search.terms))
-        if len(some) > MOST_TERMS:
-            raise CommandError(2, f"$text with more than {MOST_TERMS} words is not supported")
-        words = WordScan(table, every, some)
-        plan = choose(self.filter, self.sort, collection.indexes)
-        if not plan.scans or words.are_few(collection.sql):
-            plan = Plan(sorted=not self.sort)
-            if [name for name, _ in self.sort] == ["_id"]:
-                plan.sorted, words.way = True, self.sort[0][1]
-        plan.words = words
-        if search.only_words and len(every) == len(required):
-            plan.answered.add(id(search))
-        return plan
+        planned = plan_terms(collection.sql, f"d{collection.id}", self.filter, self.sort, indexes)
+        return planned or choose(self.filter, self.sort, indexes)
 
     def run(self, collection: Collection | None) -> Iterator[Found]:
         """What matches, in order, cut to measure."""

@@ -78,8 +78,6 @@ def _count(name: str, operand: Any, least: int) -> int:
 
 def _match(operand: Any, _: Lookup) -> Stage:
     wanted = Filter(_document("$match", operand))
-    if wanted.text is not None:
-        raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
     return lambda documents: filter(wanted.matches, documents)
 
 

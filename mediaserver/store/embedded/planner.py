@@ -23,7 +23,6 @@ from mediaserver.store.embedded.keys import (
     encode,
     invert,
 )
-from mediaserver.store.embedded.wordscan import WordScan
 
 Sort = Sequence[tuple[str, int]]
 Range = tuple[bytes, bytes | None]
@@ -47,7 +46,7 @@ class Scan:
 
 @dataclass(slots=True)
 class Plan:
-    """What to read: without `scans` everything, or what `words` finds; with both, what the scans find of it.
+    """What to read: without `scans` everything; of what they find only rows that have all `terms`.
 
     `sorted` says that the documents come in the order asked for. `answered` are the conditions, by identity, that
     hold for all of them: these need not be asked.
@@ -56,7 +55,29 @@ class Plan:
     scans: list[Scan] = field(default_factory=list)
     sorted: bool = False
     answered: set[int] = field(default_factory=set)
-    words: WordScan | None = None
+    terms: "RowTerms | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowTerms:
+    """Values that a row must have in an index on `(values, _id)`: of each of `every` one.
+
+    `index` and `documents` are tables. The row's key of `_id` ends the keys of its values.
+    """
+
+    index: str
+    documents: str
+    every: tuple[tuple[bytes, ...], ...]
+
+    def condition(self, row: str) -> tuple[str, list[bytes]]:
+        """A condition of SQL that holds for the row of this number, and its values."""
+        key = "CAST(? || own.id AS BLOB)"
+        exist = (
+            f"EXISTS (SELECT 1 FROM {self.index} AS t WHERE t.key IN ({', '.join([key] * len(values))}))"
+            for values in self.every
+        )
+        has = f"EXISTS (SELECT 1 FROM {self.documents} AS own WHERE own.n = {row} AND {' AND '.join(exist)})"
+        return has, [value for values in self.every for value in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +109,7 @@ def choose(filter_: Filter, sort: Sort, indexes: Sequence[Index]) -> Plan:
     for index in indexes:
         if not index.fields or index.fields[0][0] not in leading:
             continue
-        plan, score = _consider(index, filter_, sort)
+        plan, score = consider(index, filter_.conditions, sort)
         if score > best_score:
             best, best_score = plan, score
             if score >= _UNIQUE:
@@ -101,13 +122,14 @@ def choose(filter_: Filter, sort: Sort, indexes: Sequence[Index]) -> Plan:
 _EQUALITY, _INTERVAL, _SORTED, _UNIQUE = 12, 10, 6, 1000
 
 
-def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
-    bounds = _bounds(index, filter_.conditions)
+def consider(index: Index, conditions: Sequence[Condition], sort: Sort) -> tuple[Plan, int]:
+    """The plan that reads this index, and how good it is: 0 when it is of no use."""
+    bounds = _bounds(index, conditions)
     points, interval = bounds.points, bounds.interval
     bounded = bool(points) or interval is not None
     single = all(len(column) == 1 for column in points)
     order = _order(index, points, sort) if sort else None
-    if (not bounded and order is None) or not _holds_all(index, filter_):
+    if (not bounded and order is None) or not _holds_all(index, conditions):
         return Plan(), 0
     prefixes = points[0] if len(points) == 1 else [b"".join(combination) for combination in product(*points)]
     score = _EQUALITY * len(points) + (_INTERVAL if interval else 0) + (_SORTED if order else 0)
@@ -118,7 +140,7 @@ def _consider(index: Index, filter_: Filter, sort: Sort) -> tuple[Plan, int]:
         scan.merged_after = list(map(len, prefixes))
     answered = bounds.answered
     if index.partial_filter is not None:
-        answered.update(id(c) for c in filter_.conditions if _by_membership(index.partial_filter, c))
+        answered.update(id(c) for c in conditions if _by_membership(index.partial_filter, c))
     return Plan([scan], not sort or order is not None, answered), score
 
 
@@ -218,14 +240,14 @@ def _id_is_second(index: Index) -> bool:
     return len(index.fields) > 1 and index.fields[1][0] == "_id"
 
 
-def _holds_all(index: Index, filter_: Filter) -> bool:
+def _holds_all(index: Index, conditions: Sequence[Condition]) -> bool:
     """Whether every document that can match is in the index at all (sparse and partial ones leave some out)."""
-    if index.sparse and not any(_needs_value(c) for c in filter_.conditions if c.path in index.pattern()):
+    if index.sparse and not any(_needs_value(c) for c in conditions if c.path in index.pattern()):
         return False
     if index.partial_filter is None:
         return True
     return all(
-        any(_implies(given, wanted) for given in filter_.conditions if given.path == wanted.path)
+        any(_implies(given, wanted) for given in conditions if given.path == wanted.path)
         for wanted in index.partial_filter.conditions
     )
 

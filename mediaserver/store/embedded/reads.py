@@ -136,8 +136,8 @@ def explain(ctx: Context) -> Document:
     stage: Document = (
         {"stage": "IXSCAN", "indexName": names[0], "indexNames": names} if names else {"stage": "COLLSCAN"}
     )
-    if plan.words is not None:
-        stage = {"stage": "TEXT_MATCH", **({"inputStage": stage} if names else {})}
+    if plan.terms is not None:
+        stage = {"stage": "TERM_MATCH", "inputStage": stage}
     if any(scan.merged_after is not None for scan in plan.scans):
         stage = {"stage": "SORT_MERGE", "inputStage": stage}
     stage = stage if plan.sorted else {"stage": "SORT", "inputStage": stage}

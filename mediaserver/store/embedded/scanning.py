@@ -12,8 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from mediaserver.store.embedded.keys import invert
-from mediaserver.store.embedded.planner import Plan, Scan
-from mediaserver.store.embedded.wordscan import WordScan
+from mediaserver.store.embedded.planner import Plan, RowTerms, Scan
 
 Row = tuple[int, bytes]
 Entry = tuple[bytes, int]
@@ -23,14 +22,9 @@ _FIRST_CHUNK, _GREATEST_CHUNK = 4, 256
 
 def read(sql: sqlite3.Connection, documents: str, plan: Plan, limit: int = -1) -> Iterator[Row]:
     """Rows of the table `documents` in the plan's order, each once; where that is easy no more than `limit`."""
-    if plan.words and not plan.scans:
-        found, values = plan.words.rows()
-        order = {0: "", 1: "ORDER BY d.id", -1: "ORDER BY d.id DESC"}[plan.words.way]
-        statement = f"SELECT d.n, d.doc FROM ({found}) AS t CROSS JOIN {documents} AS d ON d.n = t.n {order}"
-        return sql.execute(statement, values)
     if not plan.scans:
         return sql.execute(f"SELECT n, doc FROM {documents} ORDER BY n LIMIT ?", (limit,))
-    readings = [_Reading(sql, documents, scan, plan.words) for scan in plan.scans]
+    readings = [_Reading(sql, documents, scan, plan.terms) for scan in plan.scans]
     if len(readings) == 1 and not plan.scans[0].index.multikey:
         return readings[0].rows(limit)
     return _each_once(readings)
@@ -38,14 +32,11 @@ def read(sql: sqlite3.Connection, documents: str, plan: Plan, limit: int = -1) -
 
 def count(sql: sqlite3.Connection, documents: str, plan: Plan) -> int | None:
     """How many rows `read` would give, without reading documents; None when that cannot be told so."""
-    if plan.words and not plan.scans:
-        found, values = plan.words.rows()
-        return int(sql.execute(f"SELECT count(*) FROM ({found})", values).fetchone()[0])
     if not plan.scans:
         return int(sql.execute(f"SELECT count(*) FROM {documents}").fetchone()[0])
     if len(plan.scans) > 1:
         return None
-    return _Reading(sql, documents, plan.scans[0], plan.words).count()
+    return _Reading(sql, documents, plan.scans[0], plan.terms).count()
 
 
 def _each_once(readings: "list[_Reading]") -> Iterator[Row]:
@@ -64,7 +55,7 @@ class _Reading:
     sql: sqlite3.Connection
     documents: str
     scan: Scan
-    words: WordScan | None
+    terms: RowTerms | None
 
     def rows(self, limit: int) -> Iterator[Row]:
         if not self.scan.ranges:
@@ -98,11 +89,11 @@ class _Reading:
         way = "DESC" if self.scan.reverse else "ASC"
         return f"ORDER BY {self._key} {way}, i.n {way}"
 
-    def _worded(self) -> tuple[str, list[bytes]]:
-        """The end of a `WHERE` that leaves only rows with the words, and its values."""
-        if self.words is None:
+    def _having(self) -> tuple[str, list[bytes]]:
+        """The end of a `WHERE` that leaves only rows with the terms, and its values."""
+        if self.terms is None:
             return "", []
-        condition, values = self.words.condition("i.n")
+        condition, values = self.terms.condition("i.n")
         return f" AND {condition}", values
 
     def _one(self, low: bytes, high: bytes | None, limit: int) -> Iterator[Row]:
@@ -111,11 +102,11 @@ class _Reading:
     def _of_one(self, wanted: str, low: bytes, high: bytes | None, limit: int | None = None) -> sqlite3.Cursor:
         """What is wanted of the entries of one range; with a limit, of documents in order."""
         below, values = ("", [low]) if high is None else (f" AND {self._key} < ?", [low, high])
-        worded, words = self._worded()
+        having, terms = self._having()
         joined = f" CROSS JOIN {self.documents} AS d ON d.n = i.n" if limit is not None else ""
         ordered = f" {self._order} LIMIT ?" if limit is not None else ""
-        statement = f"SELECT {wanted} FROM {self._index}{joined} WHERE {self._key} >= ?{below}{worded}{ordered}"
-        return self.sql.execute(statement, (*values, *words) if limit is None else (*values, *words, limit))
+        statement = f"SELECT {wanted} FROM {self._index}{joined} WHERE {self._key} >= ?{below}{having}{ordered}"
+        return self.sql.execute(statement, (*values, *terms) if limit is None else (*values, *terms, limit))
 
     def _many(self) -> Iterator[Row]:
         """The rows of all ranges, in no promised order."""
@@ -123,14 +114,14 @@ class _Reading:
             yield from self._of_many("d.n, d.doc", numbers, documents=True)
 
     def _of_many(self, wanted: str, numbers: list[int], documents: bool = False) -> sqlite3.Cursor:
-        worded, words = self._worded()
+        having, terms = self._having()
         ranges, values = self._packed(numbers)
         joined = f" CROSS JOIN {self.documents} AS d ON d.n = i.n" if documents else ""
         statement = (
             f"{ranges} SELECT {wanted} FROM range"
-            f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high{worded}{joined}"
+            f" CROSS JOIN {self._index} ON {self._key} >= low AND {self._key} < high{having}{joined}"
         )
-        return self.sql.execute(statement, [*values, *words])
+        return self.sql.execute(statement, [*values, *terms])
 
     def _merged(self) -> Iterator[Row]:
         """The rows of all ranges in one order: by what follows the beginning of each range's keys.
@@ -161,7 +152,7 @@ class _Reading:
         return invert(place) if self.scan.reverse else place
 
     def _firsts(self) -> list[tuple[bytes, int]]:
-        """The place of each range's first entry, whatever its words, and the range's number."""
+        """The place of each range's first entry, whatever its terms, and the range's number."""
         assert self.scan.merged_after is not None
         found: list[tuple[bytes, int]] = []
         for numbers in self._by_width():
@@ -181,13 +172,13 @@ class _Reading:
         start, end, way = (high, low, "<") if self.scan.reverse else (low, high, ">=")
         stop = f"{self._key} >= ?" if self.scan.reverse else f"{self._key} < ?"
         begin, values, chunk = f"{self._key} {way} ?", [start, end], _FIRST_CHUNK
-        worded, words = self._worded()
+        having, terms = self._having()
         while True:
             statement = (
                 f"SELECT {self._key}, i.n FROM {self._index}"
-                f" WHERE {begin} AND {stop}{worded} {self._order} LIMIT ?"
+                f" WHERE {begin} AND {stop}{having} {self._order} LIMIT ?"
             )
-            entries = self.sql.execute(statement, (*values, *words, chunk)).fetchall()
+            entries = self.sql.execute(statement, (*values, *terms, chunk)).fetchall()
             yield from entries
             if len(entries) < chunk:
                 return

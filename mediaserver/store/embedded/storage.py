@@ -11,11 +11,10 @@ from typing import Any
 
 from mediaserver.store.embedded import scanning
 from mediaserver.store.embedded.errors import DUPLICATE_KEY, CommandError, Document
-from mediaserver.store.embedded.indexes import Index, Key, id_index
+from mediaserver.store.embedded.indexes import Index, Key, id_index, parse_index
 from mediaserver.store.embedded.keys import MISSING
 from mediaserver.store.embedded.planner import Plan
 from mediaserver.store.embedded.scanning import Row
-from mediaserver.store.embedded.textindex import TextIndex, parse_any_index
 from mediaserver.store.embedded.wire import MAX_DOCUMENT, decode, encode
 
 Entries = dict[bytes, Key]
@@ -41,10 +40,6 @@ class Collection:
     @property
     def namespace(self) -> str:
         return f"{self.database}.{self.name}"
-
-    @property
-    def text_index(self) -> TextIndex | None:
-        return next((index for index in self.indexes if isinstance(index, TextIndex)), None)
 
     def read(self, plan: Plan, limit: int = -1) -> Iterator[Row]:
         """Rows in the plan's order, each once. The caller must not write before the iterator is done with.
@@ -154,9 +149,14 @@ class Storage:
         for number, database, name in self.sql.execute("SELECT id, db, name FROM collections"):
             by_id[number] = Collection(self.sql, number, database, name, [id_index()])
             self.collections[database, name] = by_id[number]
-        rows = self.sql.execute("SELECT id, collection, spec, multikey FROM indexes ORDER BY id")
+        rows = self.sql.execute("SELECT id, collection, spec, multikey FROM indexes ORDER BY id").fetchall()
         for number, collection, spec, multikey in rows:
-            index = parse_any_index(decode(spec))
+            definition = decode(spec)
+            if "_fts" in definition["key"]:  # a text index of an earlier version
+                self.sql.execute(f"DROP TABLE i{number}")
+                self.sql.execute("DELETE FROM indexes WHERE id = ?", (number,))
+                continue
+            index = parse_index(definition)
             index.id, index.multikey = number, bool(multikey)
             by_id[collection].indexes.append(index)
 

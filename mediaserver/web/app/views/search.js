@@ -50,7 +50,7 @@ function listOf(app, { scope, query }) {
     label, className,
     load: (cursor) => load(app.client, query || undefined, cursor),
     item: (each) => item(app, each, list),
-    none: () => (query ? empty('search', 'Nothing found', `No ${label.toLowerCase()} with these words. Whole words are looked for.`)
+    none: () => (query ? empty('search', 'Nothing found', `No ${label.toLowerCase()} with all of these words. Try fewer words, or only the beginning of the last one.`)
       : empty('search', `No ${label.toLowerCase()} yet`, 'Sooner or later there will be some.')),
   });
   return list;
