@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -243,13 +244,36 @@ def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.seconds,
         arguments.synthetic,
     )
+    create = partial(_create_bots, settings) if arguments.create_accounts else None
     try:
-        report = uvloop.run(run(load))
+        report = uvloop.run(run(load, create=create))
     except (Refused, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         why = str(error) or "it did not answer in time"
         raise StartError(f"the load test could not be run on {load.url}: {why}") from error
     print(report.lines())
     return 0 if report.is_good else 1
+
+
+async def _create_bots(settings: Settings, names: list[str]) -> str:
+    """Create the accounts of a load test in the store, where they count as confirmed; return their password."""
+    from mediaserver.app import documents
+    from mediaserver.usecases import identity
+
+    password = secrets.token_urlsafe(16)
+    async with documents(settings) as context:
+        for name in names:
+            await identity.create_user(context, name, f"{name}@loadtest.invalid", password, "student")
+    return password
+
+
+def _verify_email(arguments: argparse.Namespace, settings: Settings) -> int:
+    from mediaserver.usecases import email_verification
+
+    async def act(context: "Context", user: "User") -> str:
+        confirmed = await email_verification.confirm_by_operator(context, user)
+        return f"has the confirmed address {confirmed.email} and is signed out everywhere"
+
+    return _about_user(arguments, settings, act)
 
 
 def _ask_password() -> str:
@@ -308,6 +332,12 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     reset.add_argument("--password", help="asked for (or read from standard input) when not given")
     reset.set_defaults(run=_reset_password)
 
+    verify = commands.add_parser(
+        "verify-email", parents=[common], help="confirm a user's address without a link; ends all their logins"
+    )
+    verify.add_argument("username")
+    verify.set_defaults(run=_verify_email)
+
     check = commands.add_parser(
         "check-uploads", parents=[common], help="compare uploads with the objects that are there"
     )
@@ -334,6 +364,12 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     load.add_argument("--subscribers", type=_at_least_one, default=10)
     load.add_argument("--seconds", type=float, default=10)
     load.add_argument("--synthetic", action="store_true", help="240 packets/s of 1,100 bytes, no real picture")
+    load.add_argument(
+        "--create-accounts",
+        action="store_true",
+        help="create the bots' accounts in the store of these settings instead of registering: for a server that "
+        "requires confirmed addresses, or where registration is closed or restricted",
+    )
     load.set_defaults(run=_loadtest)
 
     seed = commands.add_parser("seed", parents=[common], help="fill a server with a small school to look at")

@@ -58,8 +58,16 @@ class Report:
         )
 
 
-async def run(load: Load, measured: Callable[[], Awaitable[None]] | None = None) -> Report:
+Create = Callable[[list[str]], Awaitable[str]]
+"""Creates accounts with these usernames and returns the password of all of them."""
+
+
+async def run(
+    load: Load, measured: Callable[[], Awaitable[None]] | None = None, create: Create | None = None
+) -> Report:
     """Let bots join, let media flow, count for `seconds`; `measured` is awaited when counting begins and ends.
+
+    Bots register over REST, or `create` makes their accounts: for servers where that is not enough to take part.
 
     What the run created is deleted at its end, however it ends: the session and the accounts.
 
@@ -72,7 +80,11 @@ async def run(load: Load, measured: Callable[[], Awaitable[None]] | None = None)
         number = load.publishers + load.subscribers
         bots = [Bot(http, load.url, f"bot-{tag}-{i}", sent_at) for i in range(number)]
         try:
-            await _gather(bots, Bot.sign_in)
+            if create is None:
+                await _gather(bots, Bot.sign_in)
+            else:
+                password = await create([bot.name for bot in bots])
+                await _gather(bots, lambda bot: bot.log_in_first(password))
             async with contextlib.AsyncExitStack() as stack:
                 for bot in bots:
                     stack.push_async_callback(bot.close)

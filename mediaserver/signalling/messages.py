@@ -17,7 +17,6 @@ MAX_MESSAGE_BYTES = 512 * 1024
 
 Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=32)]
-Count = Annotated[int, Field(ge=0, lt=2**53)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -32,9 +31,9 @@ class ClientMessage(Part):
 
 
 class SeenBefore(Part):
-    chat: Count | None = None
+    chat: Annotated[int, Field(ge=0)] | None = None
     epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
-    n: Count | None = None
+    n: Annotated[int, Field(ge=0)] | None = None
 
 
 class SessionJoin(ClientMessage):

@@ -60,3 +60,18 @@ def test_the_default_file_says_every_setting_with_its_default() -> None:
     text = Path("config/default.toml").read_text()
     missing = [name for name in names() if f"{name.split('.')[1]} =" not in text]
     assert missing == []
+
+
+@pytest.mark.parametrize("domains", ['["school"]', '["*.*.example"]', '["ada@school.example"]', '["*"]', '[""]'])
+def test_email_domains_are_domains(tmp_path: Path, domains: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f"[auth]\nemail_domains = {domains}\n")
+    with pytest.raises(StartError, match=r"auth\.email_domains\.0: must be a domain such as school\.example"):
+        load_settings(file, environ={})
+
+
+def test_confirmed_addresses_need_a_mail_server() -> None:
+    with pytest.raises(StartError, match=r"^auth\.require_verified_email needs mail\.backend smtp: [^.]+$"):
+        load_settings(overrides={"auth.require_verified_email": "true"}, environ={})
+    smtp = {"mail.backend": "smtp", "http.public_url": "https://media.example.org"}
+    assert load_settings(overrides={"auth.require_verified_email": "true", **smtp}, environ={})

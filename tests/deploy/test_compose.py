@@ -29,6 +29,10 @@ GIVEN = {
     "REDIS_PASSWORD": "r3dispw",
     "MINIO_PASSWORD": "mini0password",
     "TURN_SECRET": "turns3cret",
+    "MAIL_HOST": "smtp.example.org",
+    "MAIL_USERNAME": "media",
+    "MAIL_PASSWORD": "m4ilpw",
+    "MAIL_SENDER": "Mediaserver <mediaserver@example.org>",
 }
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:[?-])([^}]*))?\}")
 
@@ -147,6 +151,8 @@ def test_the_servers_environment_is_made_of_its_settings(compose: dict[str, Any]
     known = {ENV_PREFIX + name.replace(".", "__").upper() for name in names()}
     assert set(compose["services"]["server"]["environment"]) <= known
     assert settings.http.public_url == "https://media.example.org"
+    assert settings.auth.require_verified_email and settings.mail.backend == "smtp"
+    assert settings.mail.host == "smtp.example.org" and settings.mail.password == "m4ilpw"
     assert settings.media.announced_ips == ("203.0.113.7",)
     assert settings.mongodb.uri == "mongodb://mediaserver:m0ng0pw@mongodb:27017/?authSource=admin"
 

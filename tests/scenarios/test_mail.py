@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -68,3 +69,61 @@ async def test_letters_wait_for_a_mail_server_that_is_away(tmp_path: Path, http:
             await door.open()
             await wait_until(lambda: mail.got, 15, "the letter has come")
         await door.shut()
+
+
+def verifying(mail_port: int, port: int) -> dict[str, str]:
+    return {
+        "http.public_url": "https://media.example.org", "http.port": str(port),
+        "mail.backend": "smtp", "mail.host": "127.0.0.1", "mail.port": str(mail_port), "mail.tls": "none",
+        "auth.require_verified_email": "true",
+    }  # fmt: skip
+
+
+async def test_a_mailed_link_and_the_password_confirm_an_address(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    port = free_port()
+    async with mail_server() as mail, Server.running(tmp_path / "data", verifying(mail.port, port)) as server:
+        base = f"http://127.0.0.1:{port}"
+        ada = await Person.register(http, base, "ada")
+        refused = await ada.post("/tweets", {"content": {"text": "hello", "media": []}}, status=403)
+        assert refused["code"] == "email_unverified"
+        await wait_until(lambda: mail.got, 10, "the link has come")
+        to, letter = mail.got[0]
+        link = re.search(r"https://media\.example\.org/#/verify/(\S+)", letter.get_content())
+        assert to == "ada@example.org" and link
+        body = {"token": link[1], "password": "ada-password"}
+        async with http.post(f"{base}/api/v1/auth/email/verify", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            confirmed = Person(http, base, await answer.json())
+        await confirmed.post("/tweets", {"content": {"text": "hello", "media": []}})
+        status, _ = await ada.request("GET", "/auth/me")
+        assert status == 401
+        assert link[1] not in "\n".join(server.log)
+        body = {"username": "eve", "email": "ADA@example.org", "password": "eve-password"}
+        async with http.post(f"{base}/api/v1/auth/register", json=body) as answer:
+            assert answer.status == 201
+        await wait_until(lambda: len(mail.got) == 2, 10, "the owner is told")
+        assert "someone tried to use this address" in mail.got[1][1].get_content()
+
+
+async def test_a_load_test_on_a_server_that_requires_confirmed_addresses(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    port = free_port()
+    async with mail_server() as mail:
+        settings = verifying(mail.port, port)
+        async with Server.running(tmp_path / "data", settings) as server:
+            base = f"http://127.0.0.1:{port}"
+            given = {**server.settings, "http.port": str(port)}
+            flags = [word for name, value in given.items() for word in (f"--{name}", value)]
+            load = [sys.executable, "-m", "mediaserver", "loadtest", base, "--subscribers", "1", "--seconds", "1"]
+            results = []
+            for more in ([], ["--create-accounts"]):
+                process = await asyncio.create_subprocess_exec(
+                    *load, *more, *flags, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+                )
+                out, errors = await asyncio.wait_for(process.communicate(), 90)
+                results.append((process.returncode, out.decode() + errors.decode()))
+            assert results[0][0] == 1 and "--create-accounts" in results[0][1], results[0]
+            assert results[1][0] == 0, results[1]

@@ -1,7 +1,4 @@
-"""For those who run the server: alive, ready, metrics. Outside the prefix, without signing in.
-
-`MonitoringAccess` says who may ask for more than whether the process runs.
-"""
+"""For those who run the server: alive, ready, metrics. Outside the prefix, without signing in."""
 
 from time import monotonic
 from typing import Literal
@@ -12,9 +9,6 @@ from pydantic import Field
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
-from mediaserver.api.monitoring import MonitoringAccess
-
-ACCESS = web.AppKey("monitoring access", MonitoringAccess)
 
 _TAG = "Operation"
 _Fitness = Literal["ok", "unavailable"]
@@ -36,19 +30,15 @@ async def _alive(call: Call) -> Answer:
 
 async def _ready(call: Call) -> Answer:
     """Return 200 when every part of the server can do its work, otherwise 503 with the parts that cannot. The log
-    says why. Only for those who run the server; 404 for others.
+    says why; this answer is public.
     """
-    call.request.app[ACCESS].require(call.request)
     parts = await call.services.readings.take(call.services.readiness, call.context.clock)
     fit = all(result == "ok" for result in parts.values())
     return Answer({"status": "ok" if fit else "unavailable", "parts": parts}, status=200 if fit else 503)
 
 
 async def _metrics(call: Call) -> web.Response:
-    """Return the metrics of the server in the text format of Prometheus. Only for those who run the server; 404
-    for others.
-    """
-    call.request.app[ACCESS].require(call.request)
+    """Return the metrics of the server in the text format of Prometheus."""
     return web.Response(
         body=call.services.scrapes.take(monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST}
     )
@@ -61,10 +51,10 @@ ENDPOINTS = [
     ),
     Endpoint(
         "GET", "/readyz", "Check that the server can work", _ready, _TAG, name="getReadiness",
-        answer=ReadyView, public=True, prefix="", also=(503,), errors=(404,),
+        answer=ReadyView, public=True, prefix="", also=(503,),
     ),
     Endpoint(
         "GET", "/metrics", "Read the Prometheus metrics", _metrics, _TAG,
-        public=True, prefix="", produces="text/plain", errors=(404,),
+        public=True, prefix="", produces="text/plain",
     ),
 ]  # fmt: skip

@@ -32,6 +32,7 @@ import { skillView } from './views/skill.js';
 import { studentsView } from './views/students.js';
 import { tagView } from './views/tag.js';
 import { tweetView } from './views/tweet.js';
+import { verificationBanner, verifyView } from './views/verify.js';
 import { roomView } from './room/page.js';
 
 const START = '/home';
@@ -45,6 +46,7 @@ const ROUTES = [
   { path: /^\/forgot$/, view: forgotView, open: true },
   { path: /^\/reset\/([^/]+)$/, view: resetView, open: true },
   { path: /^\/device\/([^/]+)$/, view: deviceView, open: true },
+  { path: /^\/verify\/([^/]+)$/, view: verifyView, open: true },
   { path: /^\/home$/, view: homeView, nav: 'home', keep: true },
   { path: /^\/tweets\/([^/]+)$/, view: tweetView, nav: 'home' },
   { path: /^\/tag\/([^/]+)$/, view: tagView, nav: 'home', keep: true },
@@ -99,7 +101,8 @@ function show(view, route) {
   around.mark(route.nav);
   const main = h('main', { id: 'main', tabindex: '-1', class: route.bare ? 'bare' : route.wide ? 'page wide-page' : 'page' }, view.element);
   around.element.hidden = Boolean(route.bare);
-  fill(document.getElementById('app'), around.element, main);
+  const banner = client.user?.emailVerified === false && !route.bare && route.view !== verifyView && verificationBanner(app);
+  fill(document.getElementById('app'), around.element, banner, main);
   if (view.focus && !matchMedia('(pointer: coarse)').matches) view.focus();
   else main.focus({ preventScroll: true });
 }

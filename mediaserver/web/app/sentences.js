@@ -25,6 +25,10 @@ const BY_CODE = {
   already_recording: 'This session is already being recorded.',
   recording_quota_exceeded: 'Your recordings take up all the space that they may. Delete some, then record again.',
   confirmation_required: 'Confirm this device by mail first, then sign in.',
+  email_unverified: 'Confirm your email address first: open the link that we mailed to you.',
+  email_verified: 'Your email address is confirmed already.',
+  registration_closed: 'Registration is closed on this server. Ask its operator for an account.',
+  removed_from_course: 'The instructor removed you from this course. Ask them to readmit you.',
   link_over: 'This link was used already or is too old. Ask for a new one.',
   wrong_login: 'The name or the password is wrong.',
   reset_over: 'This link was used already or is too old. Ask for a new one.',
@@ -66,7 +70,7 @@ export function sentence(error) {
 }
 
 /** Fields whose names are several words. */
-const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline', q: 'A search' };
+const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline' };
 
 /** What is wrong with one field: the server's words go on after its name. */
 export function fieldSentence(loc, msg) {

@@ -51,6 +51,11 @@ export class Client extends Emitter {
     return this.tokens.user;
   }
 
+  /** @returns {Promise<{open: boolean, emailDomains: string[], requiresVerifiedEmail: boolean}>} who may create an account */
+  registration() {
+    return this.rest.request('GET', '/auth/registration', { anonymous: true });
+  }
+
   async register({ username, email, password }) {
     const body = { username, email, password };
     return this.tokens.accept(this.#known(await this.rest.request('POST', '/auth/register', { body, anonymous: true })));
@@ -114,11 +119,22 @@ export class Client extends Emitter {
     return this.rest.request('POST', '/auth/password', { body: { currentPassword, newPassword } });
   }
 
-  /** @returns {Promise<object>} the account, which `user` is from then on */
+  /** Where addresses are confirmed, the new one is the account's `pendingEmail` until then. @returns {Promise<object>} the account */
   async changeEmail({ password, email }) {
     const user = await this.rest.request('POST', '/auth/email', { body: { password, email } });
     this.tokens.learn(user);
     return user;
+  }
+
+  /** Have another link sent that confirms the address. */
+  resendVerification() {
+    return this.rest.request('POST', '/auth/email/resend');
+  }
+
+  /** Confirm an address with the token of such a link; signs in here and ends all other logins of the account. */
+  async verifyEmail({ token, password }) {
+    const body = { token, password };
+    return this.tokens.accept(this.#known(await this.rest.request('POST', '/auth/email/verify', { body, anonymous: true })));
   }
 
   /** Have a link for a new password sent, if there is such a person. @param {string} login the username or the email */

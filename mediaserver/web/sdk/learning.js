@@ -88,6 +88,15 @@ export class Learning {
     return this.rest.request('DELETE', `/enrollments/${seg(enrollmentId)}`);
   }
 
+  /** The students whom the instructor removed from a course; they cannot enroll until they are readmitted. */
+  removals(courseId, query = {}) {
+    return this.rest.request('GET', `/courses/${seg(courseId)}/removals`, { query });
+  }
+
+  readmit(removalId) {
+    return this.rest.request('DELETE', `/course-removals/${seg(removalId)}`);
+  }
+
   /** @param {string} lessonId @param {'not-started' | 'in-progress' | 'completed'} completionStatus */
   setProgress(lessonId, completionStatus) {
     return this.rest.request('PUT', '/progress', { body: { lessonId, completionStatus } });

@@ -3,7 +3,8 @@
  *
  * @typedef {'live' | 'video' | 'audio'} Kind
  * @typedef {'microphone' | 'camera' | 'screen' | 'screenAudio'} Source
- * @typedef {{id: string, username: string, role: 'student' | 'instructor' | 'admin', email?: string}} User
+ * @typedef {{id: string, username: string, role: 'student' | 'instructor' | 'admin', email?: string,
+ *   emailVerified?: boolean, pendingEmail?: string | null}} User
  * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Login
  * @typedef {{id: string, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string, current: boolean}} Device
  * @typedef {{id: string, kind: Kind, title: string, description: string | null, type?: 'meeting' | 'broadcast',

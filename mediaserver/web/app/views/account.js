@@ -57,18 +57,31 @@ export function knownDevicesCard(app) {
 }
 
 export function emailCard(app) {
+  const waiting = h('div', { class: 'stack' });
+  const drawWaiting = ({ email: inForce, emailVerified, pendingEmail }) => {
+    const address = emailVerified === false ? inForce : pendingEmail;
+    const again = () => actionButton(h('button', { class: 'button small', type: 'button', text: 'Send another link' }), async () => {
+      await app.client.resendVerification();
+      toast('Another link is on its way. Only the newest one works.');
+    });
+    fill(waiting, ...(address ? [h('p', { class: 'user-text', text: emailVerified === false ? `${address} is not confirmed yet. Open the link that we mailed to it.`
+      : `${address} takes the place of ${inForce} once you open the link that we mailed to it. To keep ${inForce}, enter it below.` }),
+    h('div', { class: 'row' }, again())] : []));
+  };
   const error = h('p', { class: 'form-error', role: 'alert' });
   const email = h('input', { class: 'input', name: 'email', type: 'email', required: true, maxlength: 254, autocomplete: 'email' });
   const password = h('input', { class: 'input', name: 'password', type: 'password', required: true, maxlength: 256, autocomplete: 'current-password' });
   const form = h('form', { class: 'stack' },
-    field('New address', email, 'Letters go there from then on; the old one is told.'), field('Your password', password), error,
+    field('New address', email, 'Mail goes there from then on; the old address is told.'), field('Your password', password), error,
     h('div', { class: 'row' }, h('button', { class: 'button', type: 'submit', text: 'Change address' })));
   submitting(form, error, async (given) => {
-    await app.client.changeEmail({ password: given.password, email: given.email.trim() });
+    const user = await app.client.changeEmail({ password: given.password, email: given.email.trim() });
     form.reset();
-    toast('Your address is changed.');
+    drawWaiting(user);
+    toast(user.pendingEmail || user.emailVerified === false ? 'Open the link that we mailed to the new address.' : 'Your address is changed.');
   });
-  return h('section', { class: 'card stack' }, h('h2', { text: 'Email' }), form);
+  drawWaiting(app.client.user);
+  return h('section', { class: 'card stack' }, h('h2', { text: 'Email' }), waiting, form);
 }
 
 export function passwordCard(app) {
