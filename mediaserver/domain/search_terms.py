@@ -38,10 +38,10 @@ _STEMMERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a document must have for one word of a query: one of these terms, or one that begins with `prefix`."""
+    """What a document must have for one word of a query: one of `terms`, or a term that begins with a prefix."""
 
     terms: tuple[str, ...]
-    prefix: str | None = None
+    prefixes: tuple[str, ...] = ()
 
 
 class TooManyWords(ValueError):
@@ -99,7 +99,7 @@ def _conditions(segment: Segment, is_last: bool) -> Iterator[Condition]:
     elif segment.kind == "run":
         yield from _in_run(segment.text)
     elif is_last or _is_hangul(segment.text):  # Korean particles follow their word without a space
-        yield Condition(_whole(segment.text), segment.text)
+        yield Condition(_whole(segment.text), _beginnings(segment))
     else:
         yield Condition(_whole(segment.text))
 
@@ -108,9 +108,16 @@ def _in_run(run: str) -> Iterator[Condition]:
     # コンピュータ and コンピューター are one word.
     run = run.rstrip("ー") or run
     if len(run) == 1:
-        yield Condition((), run)
+        yield Condition((), (run,))
     for pair in pairwise(run):
         yield Condition(("".join(pair),))
+
+
+def _beginnings(segment: Segment) -> tuple[str, ...]:
+    """Single letters between dots may be an abbreviation, or a name of which the end is still to be typed."""
+    dotted = ".".join(segment.parts)
+    unfinished = len(dotted) == 2 * len(segment.text) - 1 and "".join(segment.parts) == segment.text
+    return (segment.text, dotted) if segment.parts and unfinished else (segment.text,)
 
 
 def _whole(word: str) -> tuple[str, ...]:

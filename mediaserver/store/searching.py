@@ -30,8 +30,7 @@ def search_filter(words: str) -> Mapping[str, Any]:
 
 
 def _operand(condition: Condition) -> Any:
-    if condition.prefix is None:
-        return condition.terms[0] if len(condition.terms) == 1 else {"$in": list(condition.terms)}
-    # Anchored and without options: engines read a range of the index.
-    beginning = Regex[str](f"^{re.escape(condition.prefix)}")
-    return {"$in": [beginning, *condition.terms]} if condition.terms else beginning
+    # Anchored and without options: engines read ranges of the index.
+    beginnings = [Regex[str](f"^{re.escape(prefix)}") for prefix in condition.prefixes]
+    wanted = [*beginnings, *condition.terms]
+    return wanted[0] if len(wanted) == 1 else {"$in": wanted}

@@ -34,7 +34,7 @@ TEXTS = [
     "Donaudampfschifffahrt und Häuser", "Straße", "İstanbul'da ağaç",
     "Tiếng Việt đẹp", "हिन्दी की किताबें", "Ωραία νησιά",
     "Two versions were running", "We studied e-mail",
-    "Ask ada.lovelace or grace_hopper", "C++ and C#", "Room 42 costs 3.14",
+    "Ask ada.lovelace, a.lincoln or grace_hopper", "C++ and C#", "Room 42 costs 3.14",
     "Crème brûlée à la carte", "Smörgåsbord på ön",
     "🎉 party 👩‍👩‍👧", "see https://docs.example.org/guide/start?x=1", "The U.S.A.",
 ]  # fmt: skip
@@ -75,7 +75,7 @@ FOUND = {
     "@ada.lovelace": [25], "grace_hopper": [25], "hopper": [25],
     "c++": [26], "c#": [26], "42": [27], "4": [27],
     "3.14": [27], "3.1": [27], "٤٢": [27], "🎉": [30], "👧": [30],
-    "party 🎉": [30], "docs.example.org": [31], "example guide": [31], "usa": [32], "U.S.A": [32],
+    "party 🎉": [30], "docs.example.org": [31], "example guide": [31], "usa": [32], "U.S.A": [32], "a.l": [25],
     # Nothing to look for
     "?!": [], "": [], " ": [], "\0": [], "$where": [], "''": [], "zzz": [],
 }  # fmt: skip
