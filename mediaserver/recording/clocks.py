@@ -5,18 +5,17 @@ to ours by the lower envelope of (arrival − sender clock): the packets that we
 drift only as slowly as real clocks do, so congestion does not move it.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Final
 
 from mediaserver.recording.packets import Packet, Report
+from mediaserver.recording.sender_clock import Line, SenderClock, SenderTime, sender_clock
+from mediaserver.recording.stalls import Stalls
 
 _WINDOW_NS: Final = 5_000_000_000
 _MAX_DRIFT: Final = 200e-6
 """How fast a computer's clock may run off, seconds a second."""
-_ODD_REPORT_NS: Final = 5_000_000_000
 _EARLY_NS: Final = 1_000_000_000
 _LATE_NS: Final = 10_000_000_000
 
@@ -25,30 +24,14 @@ StreamKey = tuple[str, int]
 
 
 @dataclass(slots=True)
-class Line:
-    """A piecewise linear function of time, constant beyond its ends."""
-
-    xs: list[int]
-    ys: list[float]
-
-    def __call__(self, x: int) -> float:
-        after = bisect_right(self.xs, x)
-        if after == 0:
-            return self.ys[0]
-        if after == len(self.xs):
-            return self.ys[-1]
-        x0, x1, y0, y1 = self.xs[after - 1], self.xs[after], self.ys[after - 1], self.ys[after]
-        return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-
-
-@dataclass(slots=True)
 class StreamSurvey:
     """What is gathered of one SSRC in the first pass; bounded by its length in windows and reports."""
 
     clock_rate: int
     cname: bytes = b""
-    reports: dict[int, int] = field(default_factory=dict)
-    """Media time in ns to the sender's clock less the media time."""
+    reports: list[SenderTime] = field(default_factory=list)
+    """In the order of their arrival."""
+    stalls: Stalls = field(default_factory=Stalls)
     least: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Window number to (least arrival − media time, media time), in ns."""
 
@@ -59,36 +42,28 @@ class StreamSurvey:
         known = self.least.get(window)
         if known is None or offset < known[0]:
             self.least[window] = (offset, media_ns)
+        self.stalls.packet(packet.sequence, packet.arrival_ns, media_ns)
 
     def report(self, report: Report) -> None:
         self.cname = report.cname or self.cname
-        media_ns = self.media_ns(report.timestamp)
-        self.reports[media_ns] = report.ntp_ns - media_ns
+        self.reports.append(SenderTime(report.arrival_ns, self.media_ns(report.timestamp), report.ntp_ns))
 
     def media_ns(self, timestamp: int) -> int:
         return timestamp * 1_000_000_000 // self.clock_rate
 
-    def sender_line(self) -> Line | None:
-        """From media time to what must be added to get the sender's clock; None without reports."""
-        if not self.reports:
-            return None
-        middle = median(self.reports.values())
-        kept = sorted((x, float(y)) for x, y in self.reports.items() if abs(y - middle) < _ODD_REPORT_NS)
-        if not kept:
-            return None
-        return Line([x for x, _ in kept], [y for _, y in kept])
+    def sender_clock(self) -> SenderClock:
+        return sender_clock(self.reports, self.stalls.lasting())
 
 
 class StreamClock:
     """Tells when a unit of one SSRC happened, in ns of the server's clock."""
 
-    def __init__(self, survey: StreamSurvey, sender: Line, offset: Line) -> None:
+    def __init__(self, survey: StreamSurvey, sender: SenderClock, offset: Line) -> None:
         self._survey, self._sender, self._offset = survey, sender, offset
 
     def time_ns(self, timestamp: int, arrival_ns: int) -> int:
         """A result that cannot be, from lying or broken clocks, gives way to the arrival."""
-        media_ns = self._survey.media_ns(timestamp)
-        sender_ns = media_ns + self._sender(media_ns)
+        sender_ns = self._sender.time_ns(self._survey.media_ns(timestamp), arrival_ns)
         time_ns = round(sender_ns + self._offset(round(sender_ns)))
         return time_ns if -_EARLY_NS <= arrival_ns - time_ns <= _LATE_NS else arrival_ns
 
@@ -97,25 +72,25 @@ def align(participants: Iterable[Iterable[tuple[StreamKey, StreamSurvey]]]) -> d
     """The clock of each stream. Streams of one participant that share a CNAME share a sender clock."""
     clocks: dict[StreamKey, StreamClock] = {}
     for streams in participants:
-        groups: dict[object, list[tuple[StreamKey, StreamSurvey, Line]]] = {}
+        groups: dict[object, list[tuple[StreamKey, StreamSurvey, SenderClock]]] = {}
         for name, survey in streams:
-            line = survey.sender_line()
             # Without reports a stream has its own clock: only its envelope ties it to the others.
-            key: object = name if line is None else survey.cname
-            groups.setdefault(key, []).append((name, survey, line or Line([0], [0.0])))
+            key: object = survey.cname if survey.reports else name
+            groups.setdefault(key, []).append((name, survey, survey.sender_clock()))
         for group in groups.values():
-            offset = _envelope([(survey, line) for _, survey, line in group])
-            clocks.update({name: StreamClock(survey, line, offset) for name, survey, line in group})
+            offset = _envelope([(survey, clock) for _, survey, clock in group])
+            clocks.update({name: StreamClock(survey, clock, offset) for name, survey, clock in group})
     return clocks
 
 
-def _envelope(group: list[tuple[StreamSurvey, Line]]) -> Line:
+def _envelope(group: list[tuple[StreamSurvey, SenderClock]]) -> Line:
     """The lower envelope of (arrival − sender clock) over the sender's clock."""
     least: dict[int, tuple[float, int]] = {}
-    for survey, line in group:
+    for survey, clock in group:
         for window, (offset, media_ns) in survey.least.items():
-            added = line(media_ns)
-            candidate = (offset - added, round(media_ns + added))
+            arrival_ns = media_ns + offset
+            sender_ns = clock.time_ns(media_ns, arrival_ns)
+            candidate = (arrival_ns - sender_ns, round(sender_ns))
             if window not in least or candidate < least[window]:
                 least[window] = candidate
     points = sorted((sender_ns, offset) for offset, sender_ns in least.values())

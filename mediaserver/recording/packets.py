@@ -39,6 +39,7 @@ class Report(NamedTuple):
     ntp_ns: int
     cname: bytes
     """Empty when it came without one."""
+    arrival_ns: int
 
 
 class Mark(NamedTuple):
@@ -101,7 +102,7 @@ class Reader:
             if isinstance(packet, rtcp.SenderReport) and packet.ntp:
                 timestamp = self._timestamp(packet.ssrc, packet.timestamp)
                 ntp_ns = packet.ntp * 1_000_000_000 >> 32
-                yield Report(packet.ssrc, timestamp, ntp_ns, cnames.get(packet.ssrc, b""))
+                yield Report(packet.ssrc, timestamp, ntp_ns, cnames.get(packet.ssrc, b""), record.arrival_ns)
 
     def _timestamp(self, ssrc: int, timestamp: int) -> int:
         return self._timestamps.setdefault(ssrc, SequenceUnwrapper(32)).unwrap(timestamp)

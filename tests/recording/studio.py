@@ -112,6 +112,13 @@ def picture(width: int, height: int, color: Color, number: int) -> Any:
 def encoded(
     codec: str, width: int, height: int, color: Color, frames: int, fps: int, keyframe_every: int = 10_000
 ) -> Iterator[tuple[bytes, bool]]:
+    pictures = (picture(width, height, color, number) for number in range(frames))
+    return encoded_pictures(codec, width, height, pictures, fps, keyframe_every)
+
+
+def encoded_pictures(
+    codec: str, width: int, height: int, pictures: Iterable[Any], fps: int, keyframe_every: int = 10_000
+) -> Iterator[tuple[bytes, bool]]:
     context: Any = av.CodecContext.create("libvpx" if codec == "VP8" else "libx264", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, fps), fps
@@ -121,8 +128,7 @@ def encoded(
         if codec == "VP8"
         else {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}
     )
-    for number in range(frames):
-        frame = picture(width, height, color, number)
+    for number, frame in enumerate(pictures):
         frame.pts = number
         for packet in context.encode(frame):
             yield bytes(packet), packet.is_keyframe
@@ -179,6 +185,40 @@ def film(
             else:
                 track.sequence = (track.sequence + 1) & 0xFFFF
         if number % fps == 0:
+            track.report(seconds)
+    return track
+
+
+def numbered_picture(width: int, height: int, number: int) -> Any:
+    """A picture that shows its number as eight bars side by side: white for a set bit, the highest first."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for bit in range(8):
+        if number >> (7 - bit) & 1:
+            pixels[:, width * bit // 8 : width * (bit + 1) // 8] = 255
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+
+
+def read_number(pixels: Any) -> int:
+    """The number that a decoded rgb24 picture shows."""
+    height, width, _ = pixels.shape
+    middles = [pixels[height // 2, width * (2 * bit + 1) // 16].mean() > 127 for bit in range(8)]
+    return sum(1 << (7 - bit) for bit, is_set in enumerate(middles) if is_set)
+
+
+def numbered_film(
+    track: RtpTrack, start_s: float, end_s: float, *, fps: int = 15, step: tuple[float, float] = (0.0, 0.0)
+) -> RtpTrack:
+    """Send VP8 pictures that show their numbers; `step`: when and by how much the sender's clock is set."""
+    frames = round((end_s - start_s) * fps)
+    pictures = (numbered_picture(320, 180, number) for number in range(frames))
+    ahead_s = track.sender.clock_ahead_s
+    for number, (data, _) in enumerate(encoded_pictures("VP8", 320, 180, pictures, fps)):
+        seconds = start_s + number / fps
+        payloads = vp8_payloads(data, number)
+        for index, payload in enumerate(payloads):
+            track.send(seconds, payload, index == len(payloads) - 1)
+        if number % fps == 0:
+            track.sender.clock_ahead_s = ahead_s + (step[1] if seconds >= step[0] else 0.0)
             track.report(seconds)
     return track
 
