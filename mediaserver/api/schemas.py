@@ -34,9 +34,10 @@ class Schemas:
     ) -> None:
         taken, given = _ordered({*bodies, *patches}), _ordered(set(answers))
         wanted = [(m, "validation") for m in taken] + [(m, "serialization") for m in given]
-        self._refs, schema = models_json_schema(wanted, by_alias=True, ref_template=REF + "{model}")  # type: ignore[arg-type]
+        refs, schema = models_json_schema(wanted, by_alias=True, ref_template=REF + "{model}")  # type: ignore[arg-type]
+        self._refs: dict[Any, Schema] = {key: _plainly_named(one) for key, one in refs.items()}
         self.definitions: Schema = {}
-        for name, one in schema["$defs"].items():
+        for name, one in _plainly_named(schema["$defs"]).items():
             self.definitions[name] = self._with_named_unions(exact(one), whole=True)
 
     def body(self, model: type[BaseModel]) -> Schema:
@@ -126,6 +127,24 @@ class Schemas:
 
     def _is_object(self, schema: Schema) -> bool:
         return "$ref" in schema and "properties" in self.resolve(schema)
+
+
+def _plainly_named(schema: Any) -> Any:
+    """`schema` with our suffix in the place of pydantic's, for models that are taken and answered differently:
+    an answer always has the fields that a body may leave out."""
+    if isinstance(schema, dict):
+        return {
+            _plain_name(key) if isinstance(key, str) else key: _plainly_named(one) for key, one in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_plainly_named(one) for one in schema]
+    return _plain_name(schema) if isinstance(schema, str) else schema
+
+
+def _plain_name(text: str) -> str:
+    if text.endswith("-Input"):
+        return text.removesuffix("-Input")
+    return f"{text.removesuffix('-Output')}View" if text.endswith("-Output") else text
 
 
 def exact(schema: Any) -> Any:
