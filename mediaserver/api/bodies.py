@@ -23,7 +23,8 @@ M = TypeVar("M", bound=BaseModel)
 
 _ID = re.compile(ID_PATTERN)
 _JSON = "application/json"
-PATCH_TYPES = (_JSON, "application/merge-patch+json")
+MERGE_PATCH = "application/merge-patch+json"
+PATCH_TYPES = (_JSON, MERGE_PATCH)
 _DEEPEST = 32
 MAX_VALUES: Final = 6_000
 """List items and object members in a body. 200 quizzes with ten options and ten answers, the most of all, are

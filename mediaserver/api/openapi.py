@@ -8,7 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 
 from mediaserver.api import reused
-from mediaserver.api.bodies import PATCH_TYPES
+from mediaserver.api.bodies import MERGE_PATCH
 from mediaserver.api.endpoint import PREFIX, Endpoint
 from mediaserver.api.enumerations import with_named_enumerations
 from mediaserver.api.examples import example
@@ -31,6 +31,7 @@ Socket.IO: docs/protocol.md describes it, and what holds for every call here (co
 """
 
 
+_PATCH = "A JSON Merge Patch (RFC 7396). The media type `application/json` is accepted too."
 _WHOLE: Mapping[str, Schema] = {
     "application/json": {
         "application/json": {"schema": {"type": "object", "additionalProperties": True}, "example": {}}
@@ -92,7 +93,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if body := _body(endpoint, schemas):
-        operation["requestBody"] = {"required": endpoint.body_required, "content": body}
+        about = {"description": _PATCH} if endpoint.patch else {}
+        operation["requestBody"] = {**about, "required": endpoint.body_required, "content": body}
     return operation
 
 
@@ -170,8 +172,8 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
     if endpoint.body is not None:
         return {"application/json": _content(schemas, schemas.body(endpoint.body))}
     if endpoint.patch is not None:
-        content = _content(schemas, schemas.patch(endpoint.patch))
-        return dict.fromkeys(PATCH_TYPES, content)
+        # Generators take a body of several media types for an optional one, so only the proper one is described.
+        return {MERGE_PATCH: _content(schemas, schemas.patch(endpoint.patch))}
     if endpoint.consumes is not None:
         return {endpoint.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
     return None
