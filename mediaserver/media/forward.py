@@ -16,7 +16,7 @@ from mediaserver.media.wiring import Prepared, Wiring
 
 if TYPE_CHECKING:
     from mediaserver.media.slot import Slot
-    from mediaserver.media.track import Stream
+    from mediaserver.media.track import Packet, Stream
 
 _pack_header = rtp.FIXED_HEADER.pack_into
 
@@ -46,6 +46,24 @@ class Forwarder:
             in_order(prepared)
             for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
                 self._send_run(prepared[start:end], stream, wiring, slots, now)
+
+    def replay(self, packets: "list[Packet]", slot: "Slot", now: float) -> None:
+        """Send packets that came before the slot began, in order, to it alone."""
+        wiring = slot.wiring
+        assert wiring is not None
+        prepared: list[Prepared] = []
+        for data, header, descriptor in packets:
+            if rtp.is_padding_only(header):  # as the router does: no gap is left where it stood
+                self._send_prepared(prepared, slot, now)
+                prepared = []
+                slot.rewriter.skip(header.sequence)
+            elif one := wiring.prepare(data, header, descriptor, now):
+                prepared.append(one)
+        self._send_prepared(prepared, slot, now)
+
+    def _send_prepared(self, prepared: list[Prepared], slot: "Slot", now: float) -> None:
+        for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
+            self._send_to(prepared[start:end], slot, now)
 
     def _send_run(
         self, run: list[Prepared], stream: "Stream", wiring: Wiring, slots: "list[Slot]", now: float

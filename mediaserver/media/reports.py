@@ -6,6 +6,7 @@ A client's RTCP touches only its own tracks and slots; for anyone else's SSRC it
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from mediaserver.media import tapframe
 from mediaserver.media.core import rtcp
 from mediaserver.media.router import SENDER_SSRC, Router
 from mediaserver.media.track import Stream
@@ -50,7 +51,7 @@ class Reports:
                     continue
                 if now - stream.tapped_report_s >= TAPPED_REPORT_S:
                     stream.tapped_report_s = now
-                    self._router.tap_sender_report(stream, data)
+                    self._router.taps.write(stream, tapframe.SENDER_REPORT, data)
 
     def _sender_report(self, transport: "Transport", packet: rtcp.SenderReport, now: float) -> None:
         stream = transport.reception.streams.get(packet.ssrc)
@@ -127,7 +128,7 @@ class Reports:
                 transport.send_rtcp(rtcp.build_nack(SENDER_SSRC, stream.ssrc, missing))
         if stream.losses.take_keyframe_wish() and stream.is_wanted:
             self._router.want_keyframe(stream)
-        if stream.keyframes.wanted:
+        if stream.keyframes.wanted or stream.delivery.is_open:
             self._router.repeat_keyframe_wish(stream, now)
 
     def report(self, transport: "Transport", now: float) -> None:

@@ -1,5 +1,7 @@
 """Tracks to slots: what arrives is booked, kept for repair and forwarded; bindings change at keyframes.
 
+Where a slot or tap begins, and whether it got a whole keyframe, is decided by `core/keyframe_delivery.py`.
+
 `Router` alone writes into streams which slots they feed, so a slot is fed by one stream at a time.
 """
 
@@ -9,10 +11,13 @@ from typing import Final
 
 from mediaserver.media import tapframe
 from mediaserver.media.core import h264, rtcp, rtp, vp8
+from mediaserver.media.core.keyframe_delivery import Part, Progress
+from mediaserver.media.core.keyframe_parts import SOUND, h264_part, part_of, vp8_part
 from mediaserver.media.egress_tap import Taps
 from mediaserver.media.forward import Forwarder
 from mediaserver.media.slot import Slot
-from mediaserver.media.track import Stream, Tap, Track
+from mediaserver.media.tap_router import TapRouter
+from mediaserver.media.track import Packet, Stream, Tap, Track
 from mediaserver.media.wiring import Wirings
 
 FORGET_MISSING: Final = 50
@@ -35,8 +40,8 @@ class Router:
         on_level: Callable[[Track, int, float], None],
     ) -> None:
         self.tracks: dict[str, Track] = {}
-        self._forwarder, self._taps, self._dropped = forwarder, taps, dropped
-        self._clock, self._realtime_ns = clock, realtime_ns
+        self._forwarder, self._dropped, self._clock = forwarder, dropped, clock
+        self.taps = TapRouter(taps, realtime_ns, self.repeat_keyframe_wish)
         self._on_unsupported, self._on_level = on_unsupported, on_level
         self._wirings = Wirings()
         self._pending: list[Stream] = []
@@ -65,14 +70,18 @@ class Router:
             stream.is_new = False
             for slot in track.slots:
                 self.aim(slot, now)
+            self.taps.aim(track, now)
         if not track.enabled:
             self._dropped["disabled"] += 1
         elif header.payload_type not in track.by_payload_type:
             self._dropped["payload_type"] += 1
         elif rtp.is_padding_only(header):
+            stream.cache.insert(header.sequence, data, now)  # a keyframe with it inside is whole all the same
             self._skip(stream, header, now)
             if track.taps:  # a recorder counts in the publisher's numbers: what is missing is lost to it
-                self._tap(stream, tapframe.RTP, data, begins=False)
+                self.taps.write(stream, tapframe.RTP, data)
+            if stream.delivery.is_open:
+                self._deliver(stream, header.sequence, part_of("", data, header), now)
         elif stream.cache.insert(header.sequence, data, now):
             self._accept(stream, data, header, now)
 
@@ -116,40 +125,42 @@ class Router:
     def _accept(self, stream: Stream, data: bytes, header: rtp.RtpHeader, now: float) -> None:
         track = stream.track
         descriptor: vp8.Vp8Descriptor | None = None
-        begins = True
+        part: Part | None = None
         if track.kind == "video":
-            descriptor, begins = self._read_picture(stream, data, header)
-        if begins and stream.waiting:
-            self.flush(now)
-            for slot in list(stream.waiting):
-                self._attach(slot, stream)
+            descriptor, part = self._read_picture(stream, data, header)
+        elif stream.delivery.is_open:
+            part = SOUND
         if not stream.pending:
             self._pending.append(stream)
         stream.pending.append((data, header, descriptor))
         if track.taps:
-            self._tap(stream, tapframe.RTP, data, begins)
+            self.taps.write(stream, tapframe.RTP, data)
+        if part is not None:
+            self._deliver(stream, header.sequence, part, now)
 
     def _read_picture(
         self, stream: Stream, data: bytes, header: rtp.RtpHeader
-    ) -> tuple[vp8.Vp8Descriptor | None, bool]:
-        """The packet's VP8 descriptor, if it has one, and whether it starts a keyframe."""
+    ) -> tuple[vp8.Vp8Descriptor | None, Part | None]:
+        """The packet's VP8 descriptor, if it has one, and its part in a keyframe, if that matters now."""
         descriptor = None
         at, size = header.header_length, header.payload_length
         if stream.track.by_payload_type[header.payload_type].name == "VP8":
             descriptor = stream.last_vp8 = vp8.parse(data, at, size)
             if descriptor is None or not descriptor.keyframe:
-                return descriptor, False
+                return descriptor, vp8_part(header, descriptor) if stream.delivery.is_open else None
             dimensions = vp8.dimensions(data, at, size, descriptor)
-        elif h264.is_keyframe(data, at, size):
-            dimensions = h264.dimensions(data, at, size)
+            part = vp8_part(header, descriptor)
         else:
-            return None, False
-        stream.keyframes.arrived()
+            units = h264.keyframe_units(data, at, size)
+            if not any(units):
+                return None, h264_part(header, units) if stream.delivery.is_open else None
+            dimensions = h264.dimensions(data, at, size)
+            part = h264_part(header, units)
         if stream.losses.missing > FORGET_MISSING:
             stream.losses.forget_before(header.sequence)
         if dimensions is not None:
             stream.meter.width, stream.meter.height = dimensions
-        return descriptor, True
+        return descriptor, part
 
     def flush(self, now: float) -> None:
         """Forward all that is pending."""
@@ -164,6 +175,38 @@ class Router:
 
     # ------------------------------------------------------------------------------------------ keyframes
 
+    def _deliver(self, stream: Stream, sequence: int, part: Part, now: float) -> None:
+        """Let subscribers begin with the keyframe that the packet belongs to, if it does."""
+        progress = stream.delivery.arrived(sequence, part, now)
+        if progress.begun:
+            self.flush(now)
+            self._begin(stream, progress, now)
+        if progress.whole_since_s is not None:
+            stream.keyframes.arrived(progress.whole_since_s)
+
+    def _begin(self, stream: Stream, progress: "Progress[Slot | Tap]", now: float) -> None:
+        """Attach the subscribers and give them what is here of the keyframe and of what followed it."""
+        held = stream.held_since(progress.first, now)
+        packets: list[Packet] | None = None
+        for subscriber in progress.begun:
+            if isinstance(subscriber, Tap):
+                self.taps.begin(subscriber, stream, held, now)
+                continue
+            if packets is None:
+                packets = [one for _, data in held if (one := self._reread(stream, data)) is not None]
+            self._attach(subscriber, stream)
+            self._forwarder.replay(packets, subscriber, now)
+
+    def _reread(self, stream: Stream, data: bytes) -> Packet | None:
+        header = rtp.parse(data, len(data))
+        codec = None if header is None else stream.track.by_payload_type.get(header.payload_type)
+        if header is None or codec is None:
+            return None
+        descriptor = None
+        if codec.name == "VP8":
+            descriptor = vp8.parse(data, header.header_length, header.payload_length)
+        return data, header, descriptor
+
     def want_keyframe(self, stream: Stream) -> None:
         """Ask the publisher for a keyframe, at once or as soon as the throttle lets it, until one comes."""
         if stream.track.kind == "video" and stream.keyframes.ask(self._clock()):
@@ -174,11 +217,18 @@ class Router:
         stream = slot.stream
         if stream is None or stream.track.kind != "video":
             return
-        if stream.keyframes.ask_for(slot.transport.id, self._clock()):
+        now = self._clock()
+        arriving_since_s = stream.delivery.arriving_since(now, stream.track.transport.rtt.seconds)
+        if stream.keyframes.ask_for(slot.transport.id, now, arriving_since_s):
             self._send_pli(stream)
 
     def repeat_keyframe_wish(self, stream: Stream, now: float) -> None:
-        if stream.track.enabled and stream.keyframes.due(now):
+        """Ask for a keyframe, within the throttle, if one is wanted or a subscriber has no whole one yet."""
+        if stream.track.kind != "video" or not stream.track.enabled:
+            return
+        arriving_since_s = stream.delivery.arriving_since(now, stream.track.transport.rtt.seconds)
+        is_lacking = stream.delivery.is_lacking
+        if stream.keyframes.due(now, lacking=is_lacking, arriving_since_s=arriving_since_s):
             self._send_pli(stream)
 
     def _send_pli(self, stream: Stream) -> None:
@@ -247,12 +297,13 @@ class Router:
             return
         self._stop_waiting(slot)
         slot.target = wanted
-        wanted.waiting.append(slot)
-        self.want_keyframe(wanted)
+        wanted.delivery.wait(slot)
+        self.repeat_keyframe_wish(wanted, now)
 
     def _attach(self, slot: Slot, stream: Stream) -> None:
         wiring = slot.wiring
         assert wiring is not None
+        slot.target = None
         self._detach(slot)
         slot.begin(stream)
         stream.groups.setdefault(wiring, []).append(slot)
@@ -262,6 +313,7 @@ class Router:
         stream = slot.end()
         if stream is None:
             return
+        stream.delivery.forget(slot)
         for wiring, slots in list(stream.groups.items()):
             if slot in slots:
                 slots.remove(slot)
@@ -270,7 +322,7 @@ class Router:
 
     def _stop_waiting(self, slot: Slot) -> None:
         if slot.target is not None:
-            slot.target.waiting.remove(slot)
+            slot.target.delivery.forget(slot)
             slot.target = None
 
     # ------------------------------------------------------------------------------------------ tracks
@@ -285,53 +337,15 @@ class Router:
         for slot in track.slots:
             self._detach(slot)
             self.aim(slot, self._clock())
-        if enabled and track.taps:
-            for stream in track.streams.values():
-                self.want_keyframe(stream)
+        self.taps.restart(track, self._clock())
 
     def close_track(self, track: Track) -> None:
         for slot in list(track.slots):
             self.bind(slot, None, slot.revision)
         for number in list(track.taps):
-            self.untap(track, number)
+            self.taps.close(track, number)
         track.transport.reception.remove_track(track)
         self.tracks.pop(track.id, None)
 
     def close_slot(self, slot: Slot) -> None:
         self.bind(slot, None, slot.revision)
-
-    # ------------------------------------------------------------------------------------------ taps
-
-    def tap(self, track: Track, number: int, path: str) -> None:
-        """Copy the track to egress from now on; a keyframe is asked for, so that it begins with a picture."""
-        self.untap(track, number)
-        track.taps[number] = Tap(number, path, self._taps.open(path))
-        for stream in track.streams.values():
-            self.want_keyframe(stream)
-
-    def untap(self, track: Track, number: int) -> None:
-        tap = track.taps.pop(number, None)
-        if tap is not None:
-            self._taps.close(tap.path)
-
-    def gap_in_tap(self, number: int) -> None:
-        """Records of a tap were lost: only a keyframe mends its picture."""
-        for track in self.tracks.values():
-            if number in track.taps:
-                for stream in track.streams.values():
-                    self.want_keyframe(stream)
-
-    def _tap(self, stream: Stream, kind: int, data: bytes, begins: bool) -> None:
-        now_ns = self._realtime_ns()
-        for tap in stream.track.taps.values():
-            if tap.stream is not stream and begins and self._is_better(stream, tap.stream):
-                tap.stream = stream
-            if tap.stream is stream:
-                tap.socket.write(tap.number, kind, now_ns, data)
-
-    def _is_better(self, stream: Stream, current: Stream | None) -> bool:
-        """Whether a tap should leave `current` for `stream`: for the best layer that is being sent."""
-        return current is None or stream is stream.track.choose(None, None, self._clock())
-
-    def tap_sender_report(self, stream: Stream, data: bytes) -> None:
-        self._tap(stream, tapframe.SENDER_REPORT, data, begins=False)

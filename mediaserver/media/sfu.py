@@ -57,7 +57,7 @@ class Sfu:
         self._port = Port(told.ip, told.port, self._agents.owners, self._stun, self._drained, told.gso)
         self._agents.dropped = self._port.dropped
         self._forwarder = Forwarder(self._port)
-        self._taps = Taps(lambda tap: self._router.gap_in_tap(tap))
+        self._taps = Taps(self._tap_lost)
         self._speakers = Speakers(lambda room, tracks: emit(m.SpeakersChanged(room=room, tracks=tracks)))
         self._router = Router(
             self._forwarder, self._taps, self._port.dropped, self._clock, time.time_ns,
@@ -184,13 +184,13 @@ class Sfu:
         return m.Empty()
 
     async def tap_track(self, told: m.TapTrack) -> m.Empty:
-        self._router.tap(self._track(told.track), told.tap, told.path)
+        self._router.taps.open(self._track(told.track), told.tap, told.path, self._clock())
         return m.Empty()
 
     async def untap_track(self, told: m.UntapTrack) -> m.Empty:
         track = self._router.tracks.get(told.track)
         if track is not None:
-            self._router.untap(track, told.tap)
+            self._router.taps.close(track, told.tap)
         return m.Empty()
 
     async def get_stats(self, _told: m.GetStats) -> m.Stats:
@@ -233,6 +233,10 @@ class Sfu:
             self._port.dropped["retransmission_budget"] += refused
         if now >= self._tick_due_s:
             self._tick_now()
+
+    def _tap_lost(self, number: int) -> None:
+        for track in self._router.tracks.values():
+            self._router.taps.lost(track, number, self._clock())
 
     def _suspended(self, slot: Slot) -> None:
         track = None if slot.track is None else slot.track.id
@@ -277,6 +281,8 @@ class Sfu:
         self._report_excess(transport, now)
         for stream in transport.reception.streams.values():
             stream.measure(elapsed_s)
+        for track in transport.reception.tracks.values():
+            self._router.taps.aim(track, now)
         self._subscriptions.adapt(transport, now)
         for slot in transport.slots.values():
             self._router.aim(slot, now)

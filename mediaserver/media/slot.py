@@ -79,6 +79,11 @@ class Slot:
         self.highest_reported: int | None = None
         self.change(told)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its client is connected: what is sent before reaches nobody."""
+        return self.transport.path is not None
+
     def change(self, told: SetSlot) -> None:
         """Take over what a later `set_slot` says; SSRCs never change."""
         self.cname = told.cname

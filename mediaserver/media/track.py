@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mediaserver.media.core import rtp
+from mediaserver.media.core.keyframe_delivery import KeyframeDelivery, Part
+from mediaserver.media.core.keyframe_parts import SOUND, part_of
 from mediaserver.media.core.keyframes import KeyframeRequests
 from mediaserver.media.core.layers import Layer, LayerMeter, choose_layer
 from mediaserver.media.core.nack import LossTracker
@@ -33,9 +35,9 @@ class Stream:
     """One incoming SSRC of a track. `layer` 0 is the best; an RTX stream has a `primary` and only counts."""
 
     __slots__ = (
-        "bitrate_bps", "bytes_before", "cache", "clock", "groups", "is_new", "keyframes",
+        "bitrate_bps", "bytes_before", "cache", "clock", "delivery", "groups", "is_new", "keyframes",
         "last_vp8", "layer", "losses", "meter", "pending", "primary", "ssrc", "stats", "steady",
-        "tapped_report_s", "track", "waiting",
+        "tapped_report_s", "track",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, track: "Track", layer: int, primary: "Stream | None" = None) -> None:
@@ -50,8 +52,8 @@ class Stream:
         """The slots that this stream feeds, by how they number."""
         self.steady: dict[Wiring, Steady] = {}
         """Of these, the ones that merely follow; made by `forward`."""
-        self.waiting: list[Slot] = []
-        """Slots that begin with the next keyframe (audio: with the next packet)."""
+        self.delivery: KeyframeDelivery[Slot | Tap] = KeyframeDelivery(self._part)
+        """Slots and taps that begin with the next keyframe (audio: with the next packet), or lack part of it."""
         self.is_new = True
         """No packet has come yet: slots of the track may wait for the stream to appear."""
         self.pending: list[Packet] = []
@@ -67,6 +69,22 @@ class Stream:
     def is_wanted(self) -> bool:
         """Whether a slot or a tap gets its packets."""
         return bool(self.groups) or any(tap.stream is self for tap in self.track.taps.values())
+
+    def held_since(self, first: int, now: float) -> list[tuple[int, bytes]]:
+        """The packets from sequence number `first` to the newest that are still here, in order."""
+        count = (self.losses.newest - first & 0xFFFF) + 1
+        numbers = (first + ahead & 0xFFFF for ahead in range(min(count, VIDEO_SLOTS)))
+        return [(number, data) for number in numbers if (data := self.cache.get(number, now)) is not None]
+
+    def _part(self, sequence: int, now: float) -> Part | None:
+        data = self.cache.get(sequence, now)
+        header = None if data is None else rtp.parse(data, len(data))
+        if data is None or header is None:
+            return None
+        if self.track.kind == "audio":
+            return SOUND
+        codec = self.track.by_payload_type.get(header.payload_type)
+        return part_of("" if codec is None else codec.name, data, header)
 
     def book(self) -> None:
         """Bring the numbering and counters of its slots up to date: before anyone reads them."""
@@ -84,7 +102,7 @@ class Stream:
         self.bytes_before = self.stats.bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tap:
     """One copy of the track on its way to egress; it follows the best layer, changing at keyframes."""
 
@@ -92,6 +110,10 @@ class Tap:
     path: str
     socket: "TapSocket"
     stream: Stream | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return True
 
 
 class Track:

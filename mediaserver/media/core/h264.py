@@ -13,13 +13,19 @@ _HIGH_PROFILES = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 
 
 def is_keyframe(buf: Readable, offset: int, length: int) -> bool:
     """Whether the payload starts a keyframe: an IDR picture or the SPS before it, whole, aggregated or cut."""
+    return any(keyframe_units(buf, offset, length))
+
+
+def keyframe_units(buf: Readable, offset: int, length: int) -> tuple[bool, bool]:
+    """Whether an SPS and whether (a slice of) an IDR picture starts in the payload, whole, aggregated or cut."""
     if length < 2:
-        return False
-    kind = buf[offset] & 31
-    if kind == _FU_A:
+        return False, False
+    if buf[offset] & 31 == _FU_A:
         fragment = buf[offset + 1]
-        return fragment & 0x80 != 0 and fragment & 31 in (_IDR, _SPS)
-    return any(buf[start] & 31 in (_IDR, _SPS) for start, _ in _units(buf, offset, length))
+        kinds = {fragment & 31} if fragment & 0x80 else set()
+    else:
+        kinds = {buf[start] & 31 for start, _ in _units(buf, offset, length)}
+    return _SPS in kinds, _IDR in kinds
 
 
 def dimensions(buf: Readable, offset: int, length: int) -> tuple[int, int] | None:

@@ -77,6 +77,11 @@ class LossTracker:
         return asked
 
     @property
+    def newest(self) -> int:
+        """The newest sequence number that has come."""
+        return 0 if self._highest is None else self._highest & 0xFFFF
+
+    @property
     def missing(self) -> int:
         """How many are being waited for."""
         return len(self._missing)

@@ -47,6 +47,10 @@ class PacketCache:
             return None
         return self._packets[index]
 
+    def age_s(self, sequence: int, now: float) -> float:
+        """How long ago the packet with this number, which is here, came."""
+        return now - self._times[sequence & self._mask]
+
     def clear(self) -> None:
         """Forget everything, as when the stream starts anew."""
         self._sequences[:] = [-1] * (self._mask + 1)
