@@ -26,6 +26,7 @@ from mediaserver.base.faults import form
 from mediaserver.base.ids import ID_PATTERN, ID_WORDS
 from mediaserver.domain.policy import Policy
 from mediaserver.domain.search_terms import terms
+from mediaserver.domain.text import STORED
 
 MOMENT_PATTERN = (
     r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -256,7 +257,7 @@ class Document(Value):
         fields = dict(stored)
         fields["id"] = fields.pop("_id")
         fields.pop(SEARCH_TERMS, None)
-        return cls.model_validate(fields, extra="ignore")
+        return cls.model_validate(fields, extra="ignore", context=STORED)
 
     def to_wire(self) -> dict[str, Any]:
         """The form for clients: camelCase names, JSON types, RFC 3339 times with milliseconds."""

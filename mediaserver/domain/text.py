@@ -9,9 +9,9 @@ engines disagree on how long they are: there the checks are stricter than the pa
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, GetJsonSchemaHandler
+from pydantic import AfterValidator, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema
 
 from mediaserver.base.faults import form
@@ -56,14 +56,18 @@ def multi_line(text: str) -> str:
     return text
 
 
+STORED: Final = {"stored": True}
+"""The context of validation for documents that come from the store."""
+
+
 def visible(text: str) -> bool:
     """Whether there is anything to see in it: a letter, a sign, an emoji; an accent alone is something too."""
     return _VISIBLE.search(text) is not None
 
 
-def blank_is_empty(text: str) -> str:
-    """`text`, or empty text when nothing of it can be seen."""
-    return text if visible(text) else ""
+def blank_is_empty(text: str, info: ValidationInfo) -> str:
+    """`text`, or empty text when nothing of it can be seen. Stored text stays as it is, to remain readable."""
+    return text if info.context is STORED or visible(text) else ""
 
 
 def has_ignorable(text: str) -> bool:

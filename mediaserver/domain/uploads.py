@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from mediaserver.domain.document import Document, Index, Moment, Reference, Value
-from mediaserver.domain.text import normalized
+from mediaserver.domain.text import normalized, visible
 
 KEY_PREFIX = "uploads"
 INCOMING_PREFIX = "incoming"
@@ -92,17 +92,25 @@ class Upload(Document):
 
 
 def display_name(name: str) -> str:
-    """The file's name as people see it: no directories, nothing invisible, not too long."""
+    """The file's name as people see it: no directories, no control characters, something to see, not too long."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in normalized("NFC", last) if unicodedata.category(c)[0] != "C").strip(" .")
-    if len(plain) <= _MAX_NAME:
-        return plain or "file"
+    plain = "".join(c for c in normalized("NFC", last) if _shown(c)).strip(" .")
     stem, dot, extension = plain.rpartition(".")
+    if not visible(stem if dot else plain):
+        plain = f"file.{extension}" if dot and visible(extension) else "file"
+    if len(plain) <= _MAX_NAME:
+        return plain
     return (
         f"{stem[: _MAX_NAME - len(extension) - 1]}.{extension}"
         if dot and len(extension) < 20
         else plain[:_MAX_NAME]
     )
+
+
+def _shown(character: str) -> bool:
+    """Not a control character, nor one that turns the direction of what follows. Joiners belong to words of
+    Persian and Hindi and to emoji; what Python does not know yet is likely a new letter or emoji."""
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs") or character in "\u200c\u200d"
 
 
 def object_key(upload_id: str, name: str) -> str:

@@ -94,7 +94,7 @@ class ChatSend(ClientMessage):
     event: ClassVar[str] = "chat.send"
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     content_type: ContentType
-    content: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+    content: Content
 
 
 class ChatTyping(ClientMessage):

@@ -337,6 +337,14 @@ async def test_fifty_people_at_once_who_like_follow_and_take_it_back(client: Cli
     assert (await world.ctx.users.get(ada.id)).marks == []
 
 
+async def test_tweets_and_comments_of_which_nothing_can_be_seen_are_refused(ada: Person) -> None:
+    said = await ada.tweet("Hello")
+    for text in ("   ", "\u200b\n\u3164", "\u2800\ufe0f"):
+        for path in ("/tweets", f"/tweets/{said['id']}/comments"):
+            assert (await ada.ask("POST", path, {"content": {"text": text}}))[0] == 422
+        assert (await ada.ask("PATCH", f"/tweets/{said['id']}", {"content": {"text": text}}))[0] == 422
+
+
 async def _actor(world: World, name: str) -> Actor:
     user = await world.ctx.users.find_one({"username": name})
     assert user is not None

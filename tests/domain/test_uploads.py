@@ -15,6 +15,10 @@ from mediaserver.domain.uploads import display_name, object_key
         ("課題.docx", "課題.docx", "docx"),
         (".htaccess", "htaccess", "htaccess"),
         ("x" * 300 + ".tar.gz", "x" * 197 + ".gz", "x" * 97 + ".gz"),
+        ("\u3164.pdf", "file.pdf", "file.pdf"),
+        ("\u2800\u200b", "file", "file"),
+        ("نرم\u200cافزار.pdf", "نرم\u200cافزار.pdf", "pdf"),
+        ("👩\u200d🏫.png", "👩\u200d🏫.png", "png"),
         ("Thumbnail.webp", "Thumbnail.webp", "_Thumbnail.webp"),
     ],
 )

@@ -382,6 +382,17 @@ async def test_chat_is_stored_once_numbered_and_sent_to_all(live: Live) -> None:
     )
 
 
+async def test_chat_of_which_nothing_can_be_seen_is_empty(live: Live) -> None:
+    mia = await live.connected("mia")
+    await mia.join(await live.session(mia))
+    blank = ["", "   ", "\u3164", " \u200b\u2060\n", "\u2800", "\ufe0f"]
+    for n, content in enumerate(blank):
+        said = await mia.ask("chat.send", {"clientId": f"c{n}", "contentType": "Text", "content": content})
+        assert said["error"]["errors"] == [{"loc": "content", "msg": "must not be empty"}], ascii(content)
+    said = await mia.ask("chat.send", {"clientId": "d", "contentType": "Text", "content": "  👩\u200d🏫 "})
+    assert (said["message"]["content"], said["message"]["sequence"]) == ("👩\u200d🏫", 1)
+
+
 async def test_typing_reaches_the_others(live: Live) -> None:
     mia, ben = await live.connected("mia"), await live.connected("ben")
     session = await live.session(mia)
