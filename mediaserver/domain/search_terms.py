@@ -21,8 +21,8 @@ MOST_TERMS: Final = 1000
 MOST_WORDS: Final = 20
 """Of one query, as people count them: a run of a script without spaces is one."""
 _MOST_CONDITIONS: Final = 40
-_LONGEST_TEXT: Final = 15_000
-_LONGEST_QUERY: Final = 400
+_LONGEST_TEXT: Final = 12_000
+_LONGEST_QUERY: Final = 200
 _STEM: Final = "~"
 _STEMMERS: Final = (
     ("a", "z", "english"),
