@@ -30,7 +30,8 @@ async def from_before(world: World, name: str, reserved: bool = False) -> Signed
     key = skeleton(name)
     skeletons = {"usernameSkeleton": None if reserved else key, "reservedSkeleton": key if reserved else None}
     stored = {"username": name, "usernameFolded": User.derived({"username": name})["username_folded"]}
-    await world.ctx.users.update(signed_in.user.id, set={**stored, **skeletons})
+    terms = signed_in.user.model_copy(update={"username": name}).search_terms()
+    await world.ctx.users.update(signed_in.user.id, set={**stored, **skeletons, **terms})
     return signed_in
 
 
