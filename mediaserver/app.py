@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mediaserver.api import RESOURCES, Services, build_api
+from mediaserver.api import RESOURCES, Services, build_api, build_monitoring
 from mediaserver.api.bodies import LARGEST_BODY
 from mediaserver.api.routes import pages
 from mediaserver.base.clock import utc_now
@@ -26,7 +26,7 @@ from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import StartError, Unavailable
 from mediaserver.base.runtime import lock_data, node_name
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Http, Settings
+from mediaserver.base.settings import Http, Monitoring, Settings
 from mediaserver.base.signing import UrlSigner
 from mediaserver.base.supervision import periodic, running
 from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
@@ -239,12 +239,13 @@ async def _start(
     await stack.enter_async_context(running("memory", server.run))
     await stack.enter_async_context(running("gauges", gauges.run))
     signalling.attach(app)
-    build_api(
-        app, Services(context, rooms, _readiness(database, context, bus, signalling, workers, recorder), metrics)
-    )
+    readiness = _readiness(database, context, bus, signalling, workers, recorder)
+    services = Services(context, rooms, readiness, metrics)
+    build_api(app, services)
     pages.setup(app, settings)
     await workers.ready()
     await recorder.ready()
+    await _monitor(settings.monitoring, services, stack)
     url = await _listen(settings.http, server, tls, stack)
     stack.push_async_callback(rooms.shutdown)
     stack.push_async_callback(signalling.shutdown)
@@ -269,6 +270,22 @@ def _media_workers(settings: Settings) -> MediaWorkers:
             log_format=settings.log.format,
         ),
     )
+
+
+async def _monitor(monitoring: Monitoring, services: Services, stack: contextlib.AsyncExitStack) -> None:
+    """Listen for those who run the server alone, where that is set."""
+    if not monitoring.port:
+        return
+    app = web.Application()
+    build_monitoring(app, services)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, monitoring.host, monitoring.port).start()
+    except OSError as error:
+        said = f"monitoring.host {monitoring.host}, monitoring.port {monitoring.port}: {error.strerror}"
+        raise StartError(said) from error
 
 
 async def _listen(http: Http, server: WebServer, tls: ServerTls | None, stack: contextlib.AsyncExitStack) -> str:

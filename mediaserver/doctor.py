@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import av
 from cryptography import x509
 
-from mediaserver.api.auth import TrustedProxies
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.runtime import lock_data
+from mediaserver.base.secrets import is_open_to_others
 from mediaserver.base.settings import Settings
 from mediaserver.base.tls import ServerTls
 from mediaserver.domain.documents import DOCUMENTS
@@ -100,10 +100,6 @@ def _server_runs(settings: Settings) -> bool:
 
 
 def _settings(settings: Settings) -> Findings:
-    try:
-        TrustedProxies(settings.http.trusted_proxies)
-    except StartError as error:
-        return [Finding("problem", "settings", str(error), "give addresses or networks such as 10.0.0.0/8")]
     if settings.auth.email_domains and not settings.auth.require_verified_email:
         said = "auth.email_domains keeps nobody out: without a mailed link, anyone may claim an address there"
         return [Finding("note", "settings", said, "set auth.require_verified_email and mail.backend smtp")]
@@ -119,11 +115,16 @@ def _data(settings: Settings) -> Findings:
     except OSError as error:
         advice = f"give {there} to user {os.getuid()}, or set data.dir elsewhere"
         return [Finding("problem", "data", f"{there} cannot be written: {error.strerror}", advice)]
+    found: Findings = []
+    if there == directory and is_open_to_others(directory):
+        detail = f"{directory} can be read by others (mode {directory.stat().st_mode & 0o7777:04o})"
+        found = [Finding("note", "data", detail, f"chmod 700 {directory}")]
     free = shutil.disk_usage(there).free
     said = f"{directory} {'is writable' if there == directory else 'can be made'}, {free / 1e9:.1f} GB free"
     if free < settings.recording.min_free_bytes:
-        return [Finding("problem", "data", said, "recordings do not start: make room (recording.min_free_bytes)")]
-    return [Finding("ok", "data", said)]
+        advice = "recordings do not start: make room (recording.min_free_bytes)"
+        return [*found, Finding("problem", "data", said, advice)]
+    return [*found, Finding("ok", "data", said)]
 
 
 def _codecs(settings: Settings) -> Findings:
@@ -214,9 +215,6 @@ def _is_loopback(host: str) -> bool:
 
 def _addresses(settings: Settings) -> Findings:
     found = announced(settings.media.announced_ips, settings.media.ip)
-    if wrong := [one for one in found if not _is_address(one)]:
-        advice = "media.announced_ips takes addresses only"
-        return [Finding("problem", "media addresses", f"{', '.join(wrong)}: no IP address", advice)]
     said = f"clients are told {', '.join(found) or 'none'}"
     addresses = [ipaddress.ip_address(one) for one in found]
     if all(address.is_loopback for address in addresses):
@@ -227,14 +225,6 @@ def _addresses(settings: Settings) -> Findings:
         advice = "right in a local network; for others set media.announced_ips to the public address"
         return [Finding("note", "media addresses", f"{said}: private ones only", advice)]
     return [Finding("ok", "media addresses", said)]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 _CHECKS: Sequence[Callable[[Settings], Findings]] = (

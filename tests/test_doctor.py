@@ -111,10 +111,13 @@ async def test_certificates_are_read(tmp_path: Path) -> None:
     assert str(key) in wrong["TLS"].detail
 
 
-async def test_settings_that_the_start_would_refuse(tmp_path: Path) -> None:
-    settings = given(tmp_path, http__trusted_proxies="nginx", media__announced_ips="media.example.org")
-    wrong = await problems(settings)
-    assert set(wrong) == {"settings", "media addresses"}
+async def test_a_data_directory_that_others_may_read_is_told(tmp_path: Path) -> None:
+    settings = given(tmp_path)
+    settings.data.dir.mkdir(parents=True, exist_ok=True)
+    settings.data.dir.chmod(0o755)
+    told = [finding async for finding in examine(settings) if finding.matter == "data"]
+    assert [finding.level for finding in told] == ["note", "ok"]
+    assert "mode 0755" in told[0].detail
 
 
 async def test_the_mail_server_is_asked(tmp_path: Path) -> None:

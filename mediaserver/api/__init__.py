@@ -15,6 +15,8 @@ from mediaserver.api.encoded_bodies import refuse_encoded_bodies
 from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
 from mediaserver.api.forwarded import forwarded_limit
 from mediaserver.api.limits import RateLimits
+from mediaserver.api.monitoring import MonitoringAccess
+from mediaserver.api.protection import Protection
 from mediaserver.api.request_turns import RequestTurns, request_turns
 from mediaserver.api.resource import Resource
 from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
@@ -34,6 +36,7 @@ from mediaserver.api.routes import (
     learning,
     notifications,
     people,
+    security_txt,
     sessions,
     social,
     uploads,
@@ -44,7 +47,7 @@ from mediaserver.base.origins import Origins
 from mediaserver.usecases import recordings as recording_acts
 from mediaserver.usecases import uploads as upload_acts
 
-__all__ = ["Services", "build_api", "declared"]
+__all__ = ["Services", "build_api", "build_monitoring", "declared"]
 
 RESOURCES: tuple[Resource[Any], ...] = (
     USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING, SKILLS, FOLLOWS, TWEETS, COMMENTS,
@@ -105,6 +108,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
         *uploads.endpoints(),
         *people.endpoints(),
         *health.ENDPOINTS,
+        *security_txt.ENDPOINTS,
     ]
     about = Endpoint(
         "GET",
@@ -153,6 +157,8 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
     settings = services.context.settings.http
     app[SERVICES] = services
     app[PROXIES] = TrustedProxies(settings.trusted_proxies)
+    app[health.ACCESS] = MonitoringAccess(services.context.settings)
+    Protection(services.context.settings).install(app)
     app.middlewares.append(request_turns(RequestTurns()))
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)
@@ -168,3 +174,13 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
             app.router.add_get(path, endpoint.__call__)  # and HEAD
         else:
             app.router.add_route(endpoint.method, path, endpoint.__call__)
+
+
+def build_monitoring(app: web.Application, services: Services) -> None:
+    """Add what those who run the server ask for, for a listener of its own."""
+    app[SERVICES] = services
+    app[PROXIES] = TrustedProxies(())
+    app[health.ACCESS] = MonitoringAccess(services.context.settings, open=True)
+    app.middlewares.append(errors.problems)
+    for endpoint in health.ENDPOINTS:
+        app.router.add_get(endpoint.path, endpoint.__call__)

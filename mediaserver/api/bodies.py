@@ -39,7 +39,11 @@ SMALL_BODY = 8 * 1024
 """For names, passwords and tokens: all that somebody who is not known yet has to say."""
 _RAW = web.RequestKey("body", bytes)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INTEGER = re.compile(r"-?[0-9]{1,16}")
+_MOST_DIGITS: Final = 30
+_BEYOND: Final = 10**_MOST_DIGITS
+"""Stands for every number of more digits: none of them is accepted anywhere."""
+_TOO_LARGE: Final = f"must be between -{LARGEST:,} and {LARGEST:,}"
+_INTEGER = re.compile(r"-?[0-9]+")
 WRONG_BODY, WRONG_QUERY = "some fields are not as described", "the query is not as described"
 """Said of what the OpenAPI description rules out, and of nothing else."""
 _UNFIT = "some fields do not fit together"
@@ -130,8 +134,8 @@ def _typed(text: str, kind: type | None) -> str | int | bool:
     """The value that a parameter says, in its one spelling; what is none stays text, which is refused then."""
     if kind is bool:
         return {"true": True, "false": False}.get(text, text)
-    if kind is int and _INTEGER.fullmatch(text) and abs(number := int(text)) <= LARGEST:
-        return number
+    if kind is int and _INTEGER.fullmatch(text):
+        return _int(text)
     return text
 
 
@@ -140,12 +144,15 @@ def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) 
     try:
         # Through JSON, because only there strict validation takes a list for a tuple. Python's names are for us.
         text = json.dumps(data, ensure_ascii=False).encode()
-        return model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
+        valid = model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
     except UnicodeEncodeError:
         halves = islice(_half_characters(data), MAX_FAULTS)
         raise Invalid("invalid", detail, [FieldError(loc, "must be Unicode text") for loc in halves]) from None
     except ValidationError as error:
         _refuse(error, data, detail)
+    if large := list(islice(_large_numbers(data), MAX_FAULTS)):
+        raise Invalid("invalid", detail, [FieldError(loc, _TOO_LARGE) for loc in large])
+    return valid
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -176,7 +183,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         # RFC 8259 section 8.1: UTF-8 and no other encoding.
         data = json.loads(raw.decode(), parse_constant=_no_constant, parse_int=_int, parse_float=_float)
     except (ValueError, RecursionError):
-        raise BadRequest("malformed", "the body is not valid JSON, or has numbers beyond 2^53") from None
+        raise BadRequest("malformed", "the body is not valid JSON") from None
     if not isinstance(data, dict):
         raise Invalid("invalid", "the body must be a JSON object", [FieldError("", "must be an object")])
     if _depth(data) > _DEEPEST:
@@ -201,23 +208,32 @@ def _depth(data: Any) -> int:
 
 
 def _int(digits: str) -> int:
-    """Numbers that other readers of JSON would change are none (RFC 8259 section 6)."""
-    number = int(digits)
-    if abs(number) > LARGEST:
-        raise ValueError("too large")
-    return number
+    """Longer numbers are refused as one that is too large, without being read digit by digit."""
+    if len(digits) > _MOST_DIGITS:
+        return -_BEYOND if digits.startswith("-") else _BEYOND
+    return int(digits)
 
 
 def _float(text: str) -> int | float:
     """1.0 is the same number as 1, so it is an integer where one is wanted."""
     number = float(text)
-    if not abs(number) <= LARGEST:
-        raise ValueError("too large")
+    if abs(number) > _BEYOND:
+        return -_BEYOND if number < 0 else _BEYOND
     return int(number) if number.is_integer() else number
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _large_numbers(data: Any, loc: str = "") -> Iterator[str]:
+    """Where numbers are that other readers of JSON would change (RFC 8259 section 6)."""
+    if isinstance(data, (int, float)):
+        if abs(data) > LARGEST:
+            yield loc
+    elif isinstance(data, (list, dict)):
+        for name, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _large_numbers(value, f"{loc}.{name}" if loc else str(name))
 
 
 def _half_characters(data: Any, loc: str = "") -> Iterator[str]:

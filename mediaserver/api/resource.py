@@ -19,7 +19,7 @@ from mediaserver.api.shapes import FilterBy, brief, derived_model, narrowed, pat
 from mediaserver.base.errors import NotFound, PreconditionFailed
 from mediaserver.base.nouns import plural, singular, with_article, words
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.document import Document
+from mediaserver.domain.document import Document, to_stored
 from mediaserver.domain.policy import Filter, Policy, Rule
 from mediaserver.domain.shown_uploads import holds_uploads
 from mediaserver.domain.users import User
@@ -272,10 +272,12 @@ class _Acts(Generic[D]):
         r, before = self._r, await self._find(call)
         await viewing.require(call.context, call.actor, r.rules.update, before)
         changes = patched(self._update_body, before, call.body)
+        if not differs(before, changes):
+            # Nothing is edited: no new revision, nothing to tell anybody. `If-Match` holds all the same.
+            require_revision(call, before)
+            return await self._answer(call, before)
         await claim(call, before)
-        if not changes:
-            after = before
-        elif r.updates is not None:
+        if r.updates is not None:
             after = await r.updates(call.context, call.actor, before, changes)
         else:
             after = await settling.change(call.context, before, changes)
@@ -307,16 +309,30 @@ class _Acts(Generic[D]):
         return await (self._r.describes or describe)(call.context, call.actor, found)
 
 
+def differs(before: Document, changes: Fields) -> bool:
+    """Whether any of these fields would get another value than it has."""
+    return any(to_stored(value) != to_stored(getattr(before, name)) for name, value in changes.items())
+
+
+def _changed() -> PreconditionFailed:
+    return PreconditionFailed("changed", "somebody changed this meanwhile: read it again")
+
+
+def require_revision(call: Call, before: Document) -> None:
+    """Raises `PreconditionFailed` when `If-Match` names other revisions."""
+    if call.if_match is not None and not call.if_match.fits(before.revision):
+        raise _changed()
+
+
 async def claim(call: Call, before: Document) -> None:
     """Under `If-Match`: of several who edit the same revision, one does."""
     if call.if_match is None:
         return
-    if call.if_match.fits(before.revision):
-        # What was stored before there were revisions has none.
-        same = {"$in": [0, None]} if before.revision == 0 else before.revision
-        if await call.context.of(type(before)).update_one({"_id": before.id, "revision": same}):
-            return
-    raise PreconditionFailed("changed", "somebody changed this meanwhile: read it again")
+    require_revision(call, before)
+    # What was stored before there were revisions has none.
+    same = {"$in": [0, None]} if before.revision == 0 else before.revision
+    if not await call.context.of(type(before)).update_one({"_id": before.id, "revision": same}):
+        raise _changed()
 
 
 async def _judged(call: Call, rule: Rule) -> Actor:

@@ -72,7 +72,7 @@ PARAMETERS: Schema = {
 }
 
 _CODES = {
-    400: ("malformed", "the body is not valid JSON, or has numbers beyond 2^53", "The request cannot be read."),
+    400: ("malformed", "the body is not valid JSON", "The request cannot be read."),
     401: ("unauthenticated", "the access token is not valid", "No access token, or one that does not hold."),
     403: ("forbidden", "you may not do that", "Not allowed for this person."),
     404: ("not_found", "there is nothing with this id", "There is no such thing."),

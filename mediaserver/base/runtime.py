@@ -6,14 +6,14 @@ from typing import IO
 
 from mediaserver.base.errors import StartError
 from mediaserver.base.ids import new_id
-from mediaserver.base.secrets import write_once
+from mediaserver.base.secrets import keep_others_out, write_once
 
 
 def lock_data(data_dir: Path) -> IO[str]:
     """Hold the data directory; raises `StartError` when another server does. Close the file to let it go."""
     try:
-        # One that is there already may be others' too; what must be private in it has directories of its own.
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_others_out(data_dir)
         file = (data_dir / "lock").open("a+")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

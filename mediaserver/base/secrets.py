@@ -44,6 +44,24 @@ def private_directory(path: Path) -> Path:
     return path
 
 
+def is_open_to_others(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def keep_others_out(path: Path) -> None:
+    """Give a directory of ours mode 0700.
+
+    One of somebody else's, or that is meant for all (such as `/tmp`), stays as it is: what must be private in it
+    has directories of its own. `mediaserver doctor` tells of it.
+    """
+    found = path.stat()
+    if found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX and is_open_to_others(path):
+        path.chmod(0o700)
+        log.warning(
+            "%s had mode %04o and could be read by others; it is now 0700", path, stat.S_IMODE(found.st_mode)
+        )
+
+
 def write_once(path: Path, content: bytes) -> bytes:
     """Put `content` at `path` with mode 0600 unless something is there; answers what stands there afterwards.
 

@@ -23,6 +23,19 @@ from pydantic_settings import (
 from mediaserver.base.domains import is_domain
 from mediaserver.base.errors import StartError
 from mediaserver.base.faults import in_words
+from mediaserver.base.setting_forms import (
+    Address,
+    Language,
+    MongoUri,
+    Network,
+    Origin,
+    RedisUrl,
+    SecurityContact,
+    StunUrl,
+    Token,
+    TurnUrl,
+    WebUrl,
+)
 
 ENV_PREFIX = "MEDIASERVER_"
 _MIB = 1 << 20
@@ -37,12 +50,15 @@ class Http(Section):
     """Address to listen on."""
     port: int = Field(8080, ge=0, le=65535)
     """TCP port for pages, REST and Socket.IO; 0 takes a free one."""
-    public_url: str = ""
+    public_url: WebUrl = ""
     """The URL that people use, such as `https://media.example.org`; empty: that of the request."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     """Web origins that may use REST and Socket.IO beside the server's own; `["*"]` allows all."""
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks whose X-Forwarded-For, -Proto and -Host are believed."""
+    hsts_max_age_s: int = Field(31_536_000, ge=0)
+    """How long browsers refuse to open this host without HTTPS (HSTS); 0: not told. It is only told over HTTPS
+    with a certificate that is not self-signed, or behind a trusted proxy when `public_url` begins with `https://`."""
     max_connections: int = Field(10_000, ge=1)
     """TCP connections at once. Each may need two file descriptors and 256 are kept in reserve: a lower limit of
     open files (`ulimit -Hn`) lowers this."""
@@ -84,7 +100,7 @@ class Data(Section):
 
 
 class MongoDB(Section):
-    uri: str = "embedded"
+    uri: MongoUri = "embedded"
     """A MongoDB connection string, or `embedded` for the document server that comes with us."""
     database: str = "mediaserver"
     """Name of the database."""
@@ -93,7 +109,7 @@ class MongoDB(Section):
 
 
 class Redis(Section):
-    url: str = ""
+    url: RedisUrl = ""
     """`redis://…` for counters (rate limits) and events that several servers share; empty: kept here."""
 
 
@@ -104,9 +120,9 @@ class Objects(Section):
     """S3 bucket; it must exist."""
     prefix: str = ""
     """Put before every object key in the bucket."""
-    endpoint_url: str = ""
+    endpoint_url: WebUrl = ""
     """S3 endpoint other than Amazon's, such as `http://minio:9000`."""
-    public_endpoint_url: str = ""
+    public_endpoint_url: WebUrl = ""
     """That endpoint as clients reach it, for redirects and uploads straight to S3; empty: the same."""
     region: str = "us-east-1"
     """S3 region."""
@@ -320,13 +336,13 @@ class Media(Section):
     """Address that the workers' UDP sockets are bound to."""
     port: int = Field(0, ge=0, le=65535)
     """UDP port of the first worker, the next ones follow; 0 takes free ones."""
-    announced_ips: tuple[str, ...] = ()
+    announced_ips: tuple[Address, ...] = ()
     """Addresses told to clients; empty: those of all interfaces. Behind NAT: the public one."""
     video_codec: Literal["VP8", "H264"] = "VP8"
     """The one video codec of every room."""
-    stun_urls: tuple[str, ...] = ()
+    stun_urls: tuple[StunUrl, ...] = ()
     """STUN servers told to clients."""
-    turn_urls: tuple[str, ...] = ()
+    turn_urls: tuple[TurnUrl, ...] = ()
     """TURN servers told to clients, with credentials made from `turn_secret`."""
     turn_secret: str = Field("", repr=False)
     """coturn's `static-auth-secret`."""
@@ -365,6 +381,26 @@ class RecordingSettings(Section):
     """Keep the captured packets after the recording was composed and stored."""
 
 
+class Monitoring(Section):
+    host: str = "127.0.0.1"
+    """Address for `/metrics`, `/readyz` and `/healthz` alone; used with `port`."""
+    port: int = Field(0, ge=0, le=65535)
+    """TCP port for them, without TLS, for a network that only those who run the server reach; 0: none."""
+    token: Token = Field("", repr=False)
+    """Opens `/metrics` and `/readyz` of the public port with `Authorization: Bearer`. Without `port`, `token` and
+    `http.public_url`, only programs on this machine get them."""
+
+
+class Security(Section):
+    contacts: tuple[SecurityContact, ...] = ()
+    """Whom to tell of a vulnerability, for `/.well-known/security.txt`: email addresses or URLs of a form;
+    empty: there is no such file."""
+    policy_url: WebUrl = ""
+    """Page with your rules for such reports."""
+    languages: tuple[Language, ...] = ()
+    """Languages in which you read them, such as `en`."""
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important records shown."""
@@ -394,6 +430,8 @@ class Settings(BaseSettings):
     notifications: Notifications = Notifications()
     media: Media = Media()
     recording: RecordingSettings = RecordingSettings()
+    monitoring: Monitoring = Monitoring()
+    security: Security = Security()
     log: Log = Log()
 
     @classmethod

@@ -92,6 +92,15 @@ def ensure_self_signed(data_dir: Path, names: Sequence[str] = ()) -> tuple[Path,
     return cert_path, key_path
 
 
+def is_self_signed(cert: Path | None) -> bool:
+    """Whether a certificate vouches for itself: browsers trust it only when somebody told them to."""
+    try:
+        certificate = x509.load_pem_x509_certificate(cert.read_bytes()) if cert else None
+    except (OSError, ValueError):
+        return False
+    return certificate is not None and certificate.issuer == certificate.subject
+
+
 def machine_names() -> set[str]:
     """This machine's host name and the addresses by which others reach it."""
     name = socket.gethostname()

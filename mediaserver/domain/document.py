@@ -3,10 +3,9 @@
 Documents are not changed in place: `model_copy(update=…)` makes the next version, a repository stores it.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Final, Literal, LiteralString, Self, get_origin
 
@@ -24,38 +23,14 @@ from pydantic_core import PydanticCustomError
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.faults import form
 from mediaserver.base.ids import ID_PATTERN, ID_WORDS
+from mediaserver.domain.moments import MOMENT_PATTERN, moment
 from mediaserver.domain.policy import Policy
 from mediaserver.domain.search_terms import terms
 from mediaserver.domain.text import STORED
 
-MOMENT_PATTERN = (
-    r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-)
-"""RFC 3339, from 1900 to 2999, without leap seconds."""
-_MOMENT = re.compile(MOMENT_PATTERN)
-
-
-def _moment(value: Any) -> datetime:
-    """UTC, cut to what MongoDB keeps, so that a document equals its stored self. One function does it all:
-    it runs for each time of each document that is read."""
-    if isinstance(value, str):
-        # Only so: pydantic takes other spellings as well, such as seconds since 1970.
-        if not _MOMENT.search(value):
-            raise ValueError("must be a time such as 2026-03-02T09:00:00Z (RFC 3339)")
-        value = datetime.fromisoformat(value)
-    elif not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("must be a time with a zone")
-    moment: datetime = value if value.tzinfo is UTC else value.astimezone(UTC)
-    if not 1900 <= moment.year <= 2999:
-        raise ValueError("must be a time between the years 1900 and 2999")
-    beyond = moment.microsecond % 1000
-    return moment.replace(microsecond=moment.microsecond - beyond) if beyond else moment
-
-
 Moment = Annotated[
     datetime,
-    PlainValidator(_moment),
+    PlainValidator(moment),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": MOMENT_PATTERN}),
 ]

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web, web_response
 
 from mediaserver.base.errors import StartError
 from mediaserver.base.minimum_rate import MinimumRate
@@ -42,6 +42,10 @@ _REQUEST_TIMEOUT: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
+
+
+_PRODUCT: Final = "mediaserver"
+"""All that answers say of what serves them: no library and no version."""
 
 
 class BodyTooSlow(TimeoutError):
@@ -281,6 +285,11 @@ def signed_in(request: web.BaseRequest, user_id: str, *, streams: bool) -> None:
         connection.signed_in(user_id, streams=streams)
 
 
+def hide_versions() -> None:
+    """Say nothing of aiohttp and Python in any answer, those to malformed requests and WebSockets included."""
+    web_response.SERVER_SOFTWARE = _PRODUCT  # type: ignore[attr-defined]
+
+
 def self_test() -> None:
     """Raise `StartError` when aiohttp does not have the private names that this module relies on."""
     slots = {name for kind in web.RequestHandler.__mro__ for name in getattr(kind, "__slots__", ())}
@@ -289,6 +298,8 @@ def self_test() -> None:
         "_request_count", "_request_in_progress",
     }  # fmt: skip
     parameters = list(inspect.signature(web.RequestHandler._handle_request).parameters)
+    if not hasattr(web_response, "SERVER_SOFTWARE"):
+        raise StartError("aiohttp is not as expected: its answers name their server differently")
     if "_buffer" not in StreamReader.__slots__:
         raise StartError("aiohttp is not as expected: its StreamReader has no _buffer")
     if missing := needed - slots:

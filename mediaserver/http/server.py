@@ -12,7 +12,7 @@ from aiohttp import web
 from mediaserver.base.proxies import TrustedProxies
 from mediaserver.base.settings import Http
 from mediaserver.base.supervision import periodic
-from mediaserver.http.connection import HttpConnection
+from mediaserver.http.connection import HttpConnection, hide_versions
 from mediaserver.http.guard import Guard, make_guard
 from mediaserver.http.listener import Listener
 
@@ -26,6 +26,7 @@ class WebServer:
     def __init__(
         self, app: web.Application, http: Http, descriptors: int, tls: ssl.SSLContext | None = None
     ) -> None:
+        hide_versions()
         self._http = http
         self._dropped = 0
         self.guard: Guard[HttpConnection] = make_guard(http, descriptors)

@@ -17,6 +17,7 @@ MAX_MESSAGE_BYTES = 512 * 1024
 
 Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -31,9 +32,9 @@ class ClientMessage(Part):
 
 
 class SeenBefore(Part):
-    chat: Annotated[int, Field(ge=0)] | None = None
+    chat: Count | None = None
     epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
-    n: Annotated[int, Field(ge=0)] | None = None
+    n: Count | None = None
 
 
 class SessionJoin(ClientMessage):

@@ -94,8 +94,12 @@ class Database:
                 serverSelectionTimeoutMS=int(timeout_s * 1000),
                 connectTimeoutMS=5000,
             )
-        except (InvalidURI, ConfigurationError, ValueError) as error:
-            raise StartError(f"mongodb.uri is not usable: {error}") from error
+        except (InvalidURI, ConfigurationError, TypeError, ValueError) as error:
+            # The driver's words may repeat a part of the URI, and with that of the password.
+            raise StartError(
+                f"mongodb.uri is no valid connection string ({type(error).__name__}); write special characters "
+                "of a password as %XX, and see the driver's documentation for options"
+            ) from None
         database = cls(client, name, timeout_s)
         try:
             with database.limited():

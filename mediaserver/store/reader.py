@@ -66,8 +66,7 @@ class Reader(Generic[D]):
 
         Fields in `without` are not read: they are there with their defaults.
         """
-        hidden = dict.fromkeys(without, 0) or None
-        stored = await self._stored(self._present(filter), hidden, sort, limit, skip)
+        stored = await self._stored(self._present(filter), self._hiding(without), sort, limit, skip)
         return [self._document.from_mongo(item) for item in stored]
 
     async def each(self, filter: Filter, batch: int = 200) -> AsyncIterator[D]:
@@ -100,7 +99,7 @@ class Reader(Generic[D]):
         if cursor is not None:
             values = paging.decode_cursor(cursor, self._document.collection, order)
             query = {"$and": [query, *paging.after(order, values, self._document)]}
-        stored = await self._stored(query, dict.fromkeys(without, 0) or None, order, limit + 1)
+        stored = await self._stored(query, self._hiding(without), order, limit + 1)
         items = [self._document.from_mongo(item) for item in stored[:limit]]
         more = len(stored) > limit
         following = paging.encode_cursor(stored[limit - 1], self._document.collection, order) if more else None
@@ -162,6 +161,13 @@ class Reader(Generic[D]):
         if self._hides_gone and "gone" not in filter:
             return {**self._checked(filter), "gone": {"$ne": True}}
         return self._checked(filter)
+
+    def _hiding(self, without: Iterable[str]) -> Mapping[str, int] | None:
+        """The projection that leaves these fields out, and with them the terms, of which long texts have many."""
+        hidden = dict.fromkeys(without, 0)
+        return (
+            hidden | dict.fromkeys((SEARCH_TERMS,), 0) if hidden and self._document.searched else hidden or None
+        )
 
     async def _stored(
         self,

@@ -39,9 +39,13 @@ async def put(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStat
 
 
 async def _change(ctx: Context, actor: Actor, lesson_id: str, status: CompletionStatus) -> StudentProgress | None:
+    """None when there is none yet. Saying the same again changes nothing."""
     its = {"userId": actor.user_id, "lessonId": lesson_id, "gone": {"$ne": True}}
     changes = {"completionStatus": status, "timestamp": ctx.clock()}
-    return await ctx.of(StudentProgress).update_one(its, set=changes)
+    stored = ctx.of(StudentProgress)
+    if changed := await stored.update_one({**its, "completionStatus": {"$ne": status}}, set=changes):
+        return changed
+    return await stored.find_one(its)
 
 
 async def reached(ctx: Context, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Wire]:

@@ -82,6 +82,14 @@ async def grade(
         raise _replaced() from None
 
 
+def has_mark(submission: Submission, actor: Actor, mark: Mark, handed_in: datetime | None) -> bool:
+    """Whether it has this grade by `actor` already, so that giving it again changes nothing."""
+    grade = submission.grade
+    if grade is None or handed_in not in (None, submission.timestamp):
+        return False
+    return grade.graded_by_user_id == actor.user_id and Mark(score=grade.score, feedback=grade.feedback) == mark
+
+
 async def require_teaching(ctx: Context, actor: Actor, submission: Submission) -> None:
     """Forbidden."""
     await viewing.require(ctx, actor, TEACHING, submission)

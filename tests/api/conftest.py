@@ -7,6 +7,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api import build_api
+from mediaserver.api.monitoring import MonitoringAccess
+from mediaserver.api.routes import health
 from mediaserver.api.services import Services
 from mediaserver.base.settings import Http
 from mediaserver.rooms.host import Surroundings
@@ -63,6 +65,7 @@ def parts() -> dict[str, Any]:
 async def client(world: World, rooms: Rooms, parts: dict[str, Any]) -> AsyncIterator[Client]:
     app = web.Application()
     build_api(app, Services(world.ctx, rooms, parts))
+    app[health.ACCESS] = MonitoringAccess(world.ctx.settings, open=True)  # the client is a trusted proxy here
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as `app.py` does
     async with TestClient(server) as client:

@@ -90,6 +90,33 @@ async def test_create_read_change_delete(
         assert (await client.get(case.path(one), headers=other)).status == 404
 
 
+async def test_a_patch_with_identical_values_changes_nothing(
+    client: Client, world: World, changer: dict[str, str], case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not case.change:
+        assert not case.resource.update
+        return
+    (one,) = await case.make(world, 1)
+    edited = await client.patch(case.path(one), json=case.change, headers=changer)
+    assert edited.status == 200, await edited.text()
+    wire, before, told = await edited.json(), await _everything(world), list[object]()
+    monkeypatch.setattr(type(world.ctx.events), "publish", lambda _, event: told.append(event))
+    same = _cut(wire, case.change)
+    for headers in ({}, {"If-Match": edited.headers["ETag"]}):
+        again = await client.patch(case.path(one), json=same, headers={**changer, **headers})
+        assert again.status == 200, await again.text()
+        assert again.headers["ETag"] == edited.headers["ETag"] and await again.json() == wire
+    assert await _everything(world) == before and told == []
+    stale = await client.patch(case.path(one), json=same, headers={**changer, "If-Match": '"9999.hash"'})
+    assert stale.status == 412
+
+
+async def _everything(world: World) -> dict[str, Any]:
+    """All documents as they are stored."""
+    raw = world.ctx.repositories.database.raw
+    return {name: await raw[name].find({}).to_list() for name in sorted(await raw.list_collection_names())}
+
+
 def _cut(wire: Any, like: Any) -> Any:
     """`wire` with only what `like` has."""
     return {name: _cut(wire[name], value) for name, value in like.items()} if isinstance(like, dict) else wire

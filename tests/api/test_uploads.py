@@ -46,6 +46,22 @@ def form(content: bytes, field: str = "file", name: str = "a.png", content_type:
     return made
 
 
+async def test_names_are_decoded_as_browsers_write_them(ctx: Context, anna: Actor, client: Client) -> None:
+    me = {**signed_in(ctx, anna), "Content-Type": "multipart/form-data; boundary=b"}
+    for written, name in (
+        ('filename="say %22hi%22%0D%0A.png"', 'say "hi".png'),
+        (r'filename="C:\photos\a.png"', "a.png"),
+        ("filename*=UTF-8''%E2%82%AC%22.png", '€".png'),
+    ):
+        head = f'--b\r\nContent-Disposition: form-data; name="file"; {written}\r\n\r\n'.encode()
+        async with client.post(UPLOADS, data=head + PNG + b"\r\n--b--\r\n", headers=me) as answer:
+            assert answer.status == 201, await answer.text()
+            made = await answer.json()
+        assert made["name"] == name
+        async with client.get(made["url"], headers=signed_in(ctx, anna)) as file:
+            assert file.status == 200
+
+
 async def test_upload_look_fetch_and_delete(ctx: Context, anna: Actor, client: Client) -> None:
     me = signed_in(ctx, anna)
     async with client.post(UPLOADS, data=form(PNG, name="Bär.html"), headers=me) as answer:

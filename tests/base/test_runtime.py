@@ -1,4 +1,3 @@
-import stat
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,6 @@ def test_one_server_a_data_directory(tmp_path: Path) -> None:
     with lock_data(tmp_path / "data"), pytest.raises(StartError, match="another server is running"):
         lock_data(tmp_path / "data")
     lock_data(tmp_path / "data").close()
-
-
-def test_a_directory_that_was_there_keeps_its_mode_and_a_new_one_is_private(tmp_path: Path) -> None:
-    shared = tmp_path / "shared"
-    shared.mkdir(mode=0o755)
-    lock_data(shared).close()
-    lock_data(tmp_path / "new").close()
-    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
 def test_a_data_directory_keeps_its_name(tmp_path: Path) -> None:

@@ -1,11 +1,33 @@
 """Mentions and hashtags, as people write them."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from mediaserver.domain.markup import Hashtag, hashtags, mentioned_names
+
+EXAMPLES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "web" / "markup_examples.json").read_text("utf-8")
+)
+"""Shared with the web client, which has to find the same (tests/web/test_markup.py)."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: ascii(example["text"]))
+def test_examples(example: dict[str, Any]) -> None:
+    assert [list(names) for names in mentioned_names(example["text"])] == example["mentions"]
+    assert hashtags(example["text"]) == example["hashtags"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: ascii(example["text"]))
+def test_what_is_found_is_found_again_by_its_name(example: dict[str, Any]) -> None:
+    check: TypeAdapter[str] = TypeAdapter(Hashtag)
+    for tag in example["hashtags"]:
+        assert check.validate_python(tag) == check.validate_python(f"＃{tag}") == tag
 
 
 @pytest.mark.parametrize(

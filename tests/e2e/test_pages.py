@@ -112,7 +112,10 @@ async def test_on_a_phone_nothing_is_wider_than_the_page(visit: Visit) -> None:
     await fits(phone, "people")
     await phone.button("Leave").tap()
     await fits(phone, "leave")
-    await phone.page.get_by_role("dialog").get_by_role("button", name="Leave", exact=True).tap()
+    async with phone.page.expect_response(lambda answer: answer.request.method == "PATCH") as patched:
+        await phone.page.get_by_role("switch", name="End by itself when everyone has left").tap()
+        await phone.page.get_by_role("dialog").get_by_role("button", name="Leave", exact=True).tap()
+    assert (await (await patched.value).json())["endsWhenEmpty"] is False
     await phone.page.get_by_role("link", name=f"Join: {LONG}").wait_for()
     await fits(phone, "sessions")
     for name in ("recordings", "profile"):

@@ -302,6 +302,31 @@ async def no_spinner(visitor: Visitor) -> bool:
     return await visitor.page.locator("#main .spinner:visible").count() == 0
 
 
+async def test_a_search_finds_while_one_types(visit: Visit, server: Server, http: aiohttp.ClientSession) -> None:
+    nora = await Person.register(http, server.url, "nora.search")
+    for text in ("还有可能是定期检修", "Two versions of the proof", "Crème brûlée"):
+        await nora.post("/tweets", {"content": {"text": text}})
+    visitor = await visit()
+    await visitor.arrive(nora)
+    await visitor.go("/search/tweets")
+    page = visitor.page
+    field = page.get_by_role("searchbox", name="Search")
+    for typed, found in (
+        ("可能", "还有可能"),
+        ("vers", "versions"),
+        ("version", "versions"),
+        ("creme br", "brûlée"),
+    ):
+        await field.fill("")
+        await field.press_sequentially(typed)
+        await page.locator(".tweet:only-child", has_text=found).wait_for()
+    await field.fill("versions nonsense")
+    await page.get_by_text("Try fewer words").wait_for()
+    await field.fill(" ".join("abcdefghijklmnopqrstuvwxyz"))
+    await page.get_by_text("A search may have at most 20 words.").wait_for()
+    visitor.complaints.clear()  # the browser writes about the 422
+
+
 @pytest.mark.keyboard
 async def test_without_a_mouse_one_speaks_likes_and_learns(
     visit: Visit, server: Server, http: aiohttp.ClientSession, teacher: Person

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.endpoint import Answer, Call, Endpoint
-from mediaserver.api.resource import claim
+from mediaserver.api.resource import claim, require_revision
 from mediaserver.api.resources.assignments import SUBMISSION_VIEW
 from mediaserver.domain.document import Moment
 from mediaserver.domain.submissions import Mark
@@ -29,9 +29,13 @@ async def _grade(call: Call) -> Answer:
     """
     before = await submissions.find(call.context, call.actor, call.id())
     await submissions.require_teaching(call.context, call.actor, before)
-    await claim(call, before)
     mark = Mark(score=call.body.score, feedback=call.body.feedback)
-    graded = await submissions.grade(call.context, call.actor, before, mark, call.body.timestamp)
+    if submissions.has_mark(before, call.actor, mark, call.body.timestamp):
+        require_revision(call, before)
+        graded = before
+    else:
+        await claim(call, before)
+        graded = await submissions.grade(call.context, call.actor, before, mark, call.body.timestamp)
     (wire,) = await describe(call.context, call.actor, [graded])
     return Answer(wire, revision=graded.revision)
 

@@ -13,7 +13,11 @@ _WEB = Path(mediaserver.__file__).parent / "web"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
+    "Permissions-Policy": (
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=(), "
+        "serial=(), bluetooth=(), hid=(), midi=()"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
     # Files carry no version in their names: browsers ask each time and get 304.
     hdrs.CACHE_CONTROL: "no-cache",
 }
@@ -45,6 +49,7 @@ def policy(settings: Settings) -> str:
             "connect-src 'self'",
             "object-src 'none'",
             "base-uri 'none'",
+            "form-action 'self'",
             "frame-ancestors 'none'",
         )
     )

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, hdrs, web
 from pydantic import Field, StringConstraints
 
 from mediaserver.api.bodies import Body
 from mediaserver.api.encoded_bodies import require_plain_part
 from mediaserver.api.endpoint import Answer, Call, Endpoint
+from mediaserver.api.file_names import file_name
 from mediaserver.api.places import Places
 from mediaserver.api.views import PresignedView, UploadView
 from mediaserver.base.clock import rfc3339
@@ -60,8 +61,8 @@ class UploadDesk:
         async with self._place(call) as transfer:
             await asyncio.to_thread(call.context.disk.require, request.content_length or 0)
             source = _Source(request, transfer, limits)
-            part = await source.file_part()
-            upload = await uploads.create(call.context, call.actor, part.filename or "file", source.chunks(part))
+            part, name = await source.file_part()
+            upload = await uploads.create(call.context, call.actor, name or "file", source.chunks(part))
         data = uploads.describe(call.context, call.actor.user_id, upload)
         return Answer(data, location=f"/uploads/{upload.id}", status=201)
 
@@ -115,8 +116,8 @@ class _Source:
         self._request, self._transfer, self._limits = request, transfer, limits
         self._rate = MinimumRate(limits.min_bytes_per_s, limits.slow_grace_s)
 
-    async def file_part(self) -> BodyPartReader:
-        """The form's first part, which must be the file."""
+    async def file_part(self) -> tuple[BodyPartReader, str]:
+        """The form's first part, which must be the file, and its name."""
         try:
             async with asyncio.timeout(self._rate.patience_s):
                 part = await (await self._request.multipart()).next()
@@ -126,10 +127,11 @@ class _Source:
             raise _BROKEN from None
         if part is None or not isinstance(part, BodyPartReader) or part.name != "file":
             raise Invalid("invalid", "the form has one field, `file`", [FieldError("file", "is required")])
-        if part.filename is None:
+        name = file_name(part.headers.get(hdrs.CONTENT_DISPOSITION, ""))
+        if name is None:
             raise Invalid("invalid", "the field `file` is no file", [FieldError("file", "must be a file")])
         require_plain_part(part.headers)
-        return part
+        return part, name
 
     async def chunks(self, part: BodyPartReader) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()

@@ -70,7 +70,7 @@ export function sentence(error) {
 }
 
 /** Fields whose names are several words. */
-const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline' };
+const NAMES = { followingUserId: 'This person', currentPassword: 'This', newPassword: 'The new password', courseCode: 'The code', deadline: 'The deadline', q: 'A search' };
 
 /** What is wrong with one field: the server's words go on after its name. */
 export function fieldSentence(loc, msg) {

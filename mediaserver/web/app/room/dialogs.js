@@ -27,7 +27,7 @@ export function leaveDialog(endsWhenEmpty) {
     const ends = h('input', { type: 'checkbox', role: 'switch', checked: endsWhenEmpty });
     const dialog = open('Leave this session?', h('p', { text: 'The others can go on without you, or you end it for everyone.' }),
       h('label', { class: 'switch' }, h('span', { class: 'grow', text: 'End by itself when everyone has left' }), ends),
-      h('div', { class: 'row end wrap' }, h('button', { class: 'button', value: '', text: 'Cancel' }), h('button', { class: 'button', value: 'leave', text: 'Leave' }),
+      h('div', { class: 'row end wrap' }, h('button', { class: 'button', value: '', autofocus: true, text: 'Cancel' }), h('button', { class: 'button', value: 'leave', text: 'Leave' }),
         h('button', { class: 'button danger', value: 'end', text: 'End for everyone' })));
     dialog.addEventListener('close', () => resolve({ choice: dialog.returnValue, endsWhenEmpty: ends.checked }));
   });
