@@ -241,6 +241,7 @@ async def _start(
     signalling.attach(app)
     readiness = _readiness(database, context, bus, signalling, workers, recorder)
     services = Services(context, rooms, readiness, metrics)
+    await stack.enter_async_context(running("file transfers", services.transfers.run))
     build_api(app, services)
     pages.setup(app, settings)
     await workers.ready()

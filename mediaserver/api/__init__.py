@@ -44,8 +44,6 @@ from mediaserver.api.routes import (
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.api.timing import timing
 from mediaserver.base.origins import Origins
-from mediaserver.usecases import recordings as recording_acts
-from mediaserver.usecases import uploads as upload_acts
 
 __all__ = ["Services", "build_api", "build_monitoring", "declared"]
 
@@ -53,21 +51,23 @@ RESOURCES: tuple[Resource[Any], ...] = (
     USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING, SKILLS, FOLLOWS, TWEETS, COMMENTS,
     BLOCKS, REPORTS,
 )  # fmt: skip
-READERS = {"uploads": upload_acts.may_read, "recordings": recording_acts.may_read}
-"""Who may read which objects, by the first part of their keys."""
 
 
 class SignedQuery(Body):
-    """What the server signed; altering any of it makes the link worthless."""
+    """What the server signed; altering any of it voids the link."""
 
     person: str
-    """Whom the link was made for."""
+    """Id of the user that the link was made for, or `anyone`."""
+    login: str | None = None
+    """Id of the login that the link was made for: it ends with that."""
+    epoch: int | None = None
+    """Epoch of that login: the link ends when all logins of the user are ended, or the password is changed."""
     expires: int
-    """Until when it works, in seconds since 1970."""
+    """Until when it works, in seconds since 1970; the link to a recording, until when playback may be started."""
     name: str | None = None
-    """What the file is called when it is saved."""
+    """File name for saving it."""
     signature: str
-    """The server's, over all the rest."""
+    """The server's signature over all the rest."""
 
 
 async def _serve_file(call: Call) -> web.StreamResponse:
@@ -77,7 +77,7 @@ async def _serve_file(call: Call) -> web.StreamResponse:
     return await _SERVE(call.request)
 
 
-_SERVE = files.file_handler(READERS)
+_SERVE = files.file_handler()
 _FILES = Endpoint(
     "GET",
     "/files/{key:.+}",

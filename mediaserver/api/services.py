@@ -12,6 +12,7 @@ from mediaserver.api.scrapes import Scrapes
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.sessions import SessionKind
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.file_transfers import FileTransfers
 
 
 class RunningRooms(Protocol):
@@ -35,9 +36,12 @@ class Services:
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     readings: Readings = field(default_factory=Readings)
     scrapes: Scrapes = field(init=False)
+    transfers: FileTransfers = field(init=False)
+    """Files that are being sent; its `run` must be running."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scrapes", Scrapes(self.metrics))
+        object.__setattr__(self, "transfers", FileTransfers(self.context))
 
 
 SERVICES = web.AppKey("services", Services)

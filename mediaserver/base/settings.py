@@ -136,7 +136,15 @@ class Objects(Section):
     redirect_ttl_s: int = Field(60, ge=1, le=60)
     """How long such a presigned URL lives."""
     url_ttl_s: int = Field(3600, ge=1)
-    """How long a signed URL of ours lives."""
+    """How long the signed URL of an upload works."""
+    recording_url_ttl_s: int = Field(900, ge=1)
+    """How long playback may be started with the signed URL of a recording."""
+    playback_max_s: int = Field(4 * 3600, ge=1)
+    """How long that URL goes on working once playback has started."""
+    playback_idle_s: int = Field(1800, ge=1)
+    """How long such playback may pause before a new URL is needed."""
+    playbacks_per_login: int = Field(20, ge=1)
+    """How many such playbacks one login may have; another one ends the one that was used least recently."""
 
 
 def _email_domain(text: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mediaserver.base.signing import LinkHolder
+
 Role = Literal["student", "instructor", "admin"]
 
 
@@ -15,10 +17,17 @@ class Actor:
     """The refresh-token family that the access token belongs to: revoking it ends this actor."""
     verified: bool = True
     """Whether the email address is confirmed, or does not have to be."""
+    login_epoch: int = 0
+    """The epoch of that login: file URLs end with it."""
 
     @property
     def is_admin(self) -> bool:
         return self.role == "admin"
+
+    @property
+    def link_holder(self) -> LinkHolder:
+        """Who file URLs are made for."""
+        return LinkHolder(self.user_id, self.login_id, self.login_epoch)
 
 
 Fact = Literal["courses", "published", "blocks"]

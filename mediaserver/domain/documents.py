@@ -19,6 +19,7 @@ from mediaserver.domain.likes import CommentLike, TweetLike
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.notifications import Notification
 from mediaserver.domain.participants import Participant
+from mediaserver.domain.playback import PlaybackGrant
 from mediaserver.domain.progress import StudentProgress
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.reports import Report
@@ -30,7 +31,8 @@ from mediaserver.domain.uploads import Upload
 from mediaserver.domain.users import Login, User
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
-    User, Login, KnownDevice, Session, Participant, ChatMessage, Recording, Upload, IdempotentRequest,
+    User, Login, KnownDevice, Session, Participant, ChatMessage, Recording, PlaybackGrant, Upload,
+    IdempotentRequest,
     Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
     VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
     Follow, Tweet, Comment, TweetLike, CommentLike, Report,

@@ -7,7 +7,6 @@ import contextlib
 import contextvars
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -288,7 +287,7 @@ class Rooms:
         for host in self._where(event.user_id):
             for participant, actor in host.actors.items():
                 if actor.user_id == event.user_id:
-                    host.actors[participant] = replace(actor, role=event.role)
+                    host.actors[participant] = event.applied_to(actor)
             host.tell(lambda now, host=host: host.room.role_changed(event.user_id, is_admin, now))  # type: ignore[misc]
             if not is_admin and host.room.session.course_id:
                 host.chat.lane.put(lambda host=host: self._turn_out_strangers(host))  # type: ignore[misc]

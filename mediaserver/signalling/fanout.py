@@ -16,7 +16,7 @@ from socketio import packet
 
 from mediaserver.base.settings import SignallingSettings
 from mediaserver.signalling.connections import Abuse, Connection
-from mediaserver.signalling.pushes import RedisPushes
+from mediaserver.signalling.pushes import PERSONAL, USER, RedisPushes
 from mediaserver.signalling.socket_server import ClientEvent, SocketServer
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Fanout:
     """The sockets of this process by room; fits the port `Audience`. `on_detach` hears who was put out.
 
     With `redis`, the URL of one and a channel's name, pushes reach the sockets of other nodes; `run` must be
-    running then."""
+    running then. `personalise(socket, data)` returns what one socket gets of a push to a `PERSONAL` room."""
 
     def __init__(
         self,
@@ -49,13 +49,14 @@ class Fanout:
         network: Callable[[web.Request], str],
         settings: SignallingSettings,
         redis: tuple[str, str] | None = None,
+        personalise: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda socket, data: data,
         **options: Any,
     ) -> None:
         self.pushes = RedisPushes(*redis, self._deliver_to) if redis else None
         if self.pushes is not None:
             options["client_manager"] = self.pushes
         self.server = SocketServer(on_event, self._acknowledged, self._abused, network, settings, **options)
-        self._on_detach = on_detach
+        self._on_detach, self._personalise = on_detach, personalise
         self._peers: dict[str, _Peer] = {}
         self._rooms: dict[str, dict[str, _Peer]] = {}
         self._ack_ids = itertools.count(1)
@@ -184,9 +185,13 @@ class Fanout:
                 del self._rooms[room]
 
     def _deliver_to(self, rooms: Sequence[str], event: str, data: dict[str, Any]) -> None:
-        """One frame for all of this node."""
+        """One frame for all of this node, but for the rooms in which each socket gets its own."""
         shared = None
         for room in rooms:
+            if room.startswith(PERSONAL):
+                for socket, peer in tuple(self._rooms.get(USER + room.removeprefix(PERSONAL), {}).items()):
+                    self._deliver(peer, _Shared(event, self._personalise(socket, data), None))
+                continue
             for peer in tuple(self._rooms.get(room, {}).values()):
                 shared = shared or _Shared(event, data, None)
                 self._deliver(peer, shared)

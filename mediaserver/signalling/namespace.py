@@ -7,7 +7,6 @@ import contextlib
 import logging
 import math
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import engineio.payload
@@ -35,9 +34,9 @@ from mediaserver.signalling.messages import (
     ClientMessage,
     SessionJoin,
 )
-from mediaserver.signalling.pushes import USER
+from mediaserver.signalling.pushes import PERSONAL, USER
 from mediaserver.signalling.socket_server import Answer
-from mediaserver.usecases import identity
+from mediaserver.usecases import file_links, identity
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.email_verification import require_verified
 from mediaserver.usecases.events import LoginRevoked, Pushed, RoleChanged, UserDeactivated
@@ -69,7 +68,7 @@ class Signalling:
             self._event, self._detached, _network(TrustedProxies(ctx.settings.http.trusted_proxies)),
             ctx.settings.signalling, cors_allowed_origins=_origin_check(origins),
             max_http_buffer_size=MAX_MESSAGE_BYTES, http_compression=False,
-            ping_interval=10, ping_timeout=10, redis=_redis(ctx),
+            ping_interval=10, ping_timeout=10, redis=_redis(ctx), personalise=self._personalise,
         )  # fmt: skip
         self.audience.server.on("connect", self._connect)
         self.audience.server.on("disconnect", self._disconnect)
@@ -157,7 +156,7 @@ class Signalling:
 
     def _role_changed(self, event: RoleChanged) -> None:
         for client in self._sockets_of(event.user_id):
-            client.actor = replace(client.actor, role=event.role)
+            client.actor = event.applied_to(client.actor)
 
     def _sockets_of(self, user_id: str) -> list[Client]:
         return [self._clients[socket] for socket in self.audience.sockets(USER + user_id)]
@@ -165,7 +164,13 @@ class Signalling:
     def _push(self, event: Pushed) -> None:
         if event.name not in SERVER_EVENTS:
             raise ValueError(f"{event.name} is not an event of the protocol")
-        self.audience.push([USER + user_id for user_id in dict.fromkeys(event.user_ids)], event.name, event.data)
+        room = PERSONAL if event.unsigned_links else USER
+        self.audience.push([room + user_id for user_id in dict.fromkeys(event.user_ids)], event.name, event.data)
+
+    def _personalise(self, socket: str, data: dict[str, Any]) -> dict[str, Any]:
+        """What one socket gets of a push with links: they are signed for its login."""
+        signed: dict[str, Any] = file_links.sign_links(self._ctx, self._clients[socket].actor, data)
+        return signed
 
     # --------------------------------------------------------------- events
 

@@ -20,7 +20,9 @@ Deliver = Callable[[list[str], str, dict[str, Any]], None]
 """Takes rooms, an event and its data."""
 
 USER = "user:"
-"""Before a user's id: the room of all their sockets. Nothing else is pushed to."""
+"""Before a user's id: the room of all their sockets."""
+PERSONAL = "personal:"
+"""Before a user's id: the same sockets, each of which gets the data with the links signed for its own login."""
 
 
 class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio has no types
@@ -76,4 +78,4 @@ class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio
             raise ValueError("a push needs rooms and a name")
         if not (isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict)):
             raise ValueError("a push takes one object")
-        self._deliver([room for room in rooms if room.startswith(USER)], name, data[0])
+        self._deliver([room for room in rooms if room.startswith((USER, PERSONAL))], name, data[0])

@@ -146,7 +146,7 @@ def _wire(ctx: Context, reader: Actor, message: ChatMessage, sender: str, upload
     wire = message.to_wire() | {"senderName": sender}
     if message.content_type != "Text":
         # An upload that was deleted since leaves the message without content.
-        wire["content"] = uploads.describe(ctx, reader.user_id, upload) if upload else None
+        wire["content"] = uploads.describe(ctx, reader, upload) if upload else None
     return wire
 
 

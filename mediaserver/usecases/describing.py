@@ -87,7 +87,7 @@ async def _show_uploads(
     for wire, shown in zip(wires, places, strict=True):
         for loc, id in shown:
             upload = found.get(id)
-            _put(wire, loc, uploads.describe(ctx, reader.user_id, upload) if upload else None)
+            _put(wire, loc, uploads.describe(ctx, reader, upload) if upload else None)
 
 
 def _put(wire: Any, loc: Loc, value: Any) -> None:

@@ -7,11 +7,11 @@ Events that are `shared` are also told to the other nodes, where a bus joins the
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from mediaserver.domain.actor import Role
+from mediaserver.domain.actor import Actor, Role
 from mediaserver.domain.messages import ChatMessage
 from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session
@@ -102,6 +102,12 @@ class RoleChanged(Event):
     shared: ClassVar[bool] = True
     user_id: str
     role: Role
+    login_epoch: int = 0
+    """Logins of earlier epochs have ended."""
+
+    def applied_to(self, actor: Actor) -> Actor:
+        """The same person's actor with the new role, and with the epoch that its login is in if it goes on."""
+        return replace(actor, role=self.role, login_epoch=max(actor.login_epoch, self.login_epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,8 @@ class Pushed(Event):
     user_ids: tuple[str, ...]
     name: str
     data: dict[str, Any]
+    unsigned_links: bool = False
+    """Whether `data` has links that are yet to be signed, for the login of each socket (`file_links`)."""
 
 
 @dataclass(frozen=True, slots=True)

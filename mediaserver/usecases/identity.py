@@ -303,7 +303,7 @@ def _signed_in(
 
 def _actor(ctx: Context, user: User, login: Login) -> Actor:
     verified = user.email_verified or not ctx.settings.auth.require_verified_email
-    return Actor(user.id, user.username, user.role, login.id, verified)
+    return Actor(user.id, user.username, user.role, login.id, verified, login.epoch)
 
 
 async def _refuse_taken(ctx: Context, names: Mapping[str, str]) -> None:

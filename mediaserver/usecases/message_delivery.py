@@ -26,12 +26,10 @@ async def _removed(ctx: Context, message: DirectMessage) -> None:
 
 
 async def _push(ctx: Context, message: DirectMessage) -> None:
-    """To both; apart from each other only where there are links, which are signed for one person."""
-    groups = [message.people] if message.upload_id is None else [(one,) for one in message.people]
-    for people in groups:
-        reader = Actor(people[0], username="", role="student", login_id="")
-        (wire,) = await direct_messages.describe(ctx, reader, [message])
-        ctx.events.publish(Pushed(people, "message", wire))
+    """To all devices of both. Links in it are signed for the login of each."""
+    reader = Actor(message.people[0], username="", role="student", login_id="")
+    (wire,) = await direct_messages.describe(ctx, reader, [message])
+    ctx.events.publish(Pushed(message.people, "message", wire, unsigned_links=message.upload_id is not None))
 
 
 def _about(message: DirectMessage) -> dict[str, str]:

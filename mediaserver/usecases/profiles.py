@@ -29,7 +29,7 @@ async def describe(ctx: Context, reader: Actor, found: Sequence[User]) -> list[W
 def _wire(ctx: Context, reader: Actor, user: User, images: Mapping[str, Upload]) -> Wire:
     wire = user.to_wire()
     image = images.get(user.profile_image or "")
-    wire["profileImage"] = uploads.describe(ctx, reader.user_id, image) if image else None
+    wire["profileImage"] = uploads.describe(ctx, reader, image) if image else None
     if not (reader.is_admin or reader.user_id == user.id):
         for name in ("email", "emailVerified", "pendingEmail"):
             del wire[name]

@@ -38,7 +38,7 @@ async def rights_changed(ctx: Context, user: User, tell: Tell | None = None) -> 
     ctx.tokens.forget_user(user.id)
     if not user.active:
         tell(UserDeactivated(user.id))
-    tell(RoleChanged(user.id, user.role))
+    tell(RoleChanged(user.id, user.role, user.login_epoch))
     # `$not`, because a login from before there were epochs has none.
     over = {"userId": user.id, "revokedAt": None, "epoch": {"$not": {"$gte": user.login_epoch}}}
     if ended := await ctx.logins.find(over):

@@ -5,26 +5,24 @@ A use is marked before the document that shows the upload is stored: nothing eve
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
+from mediaserver.base.signing import ANYONE
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.direct_messages import DirectMessage
 from mediaserver.domain.document import to_stored
 from mediaserver.domain.uploads import METADATA_STUCK, Upload, Use, display_name
 from mediaserver.usecases import reading, walls
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.file_links import face_link, upload_link
 from mediaserver.usecases.intake import receive
 from mediaserver.usecases.keeping import discard, incoming, room, store
 
 Reader = Callable[[Context, str, str], Awaitable[bool]]
 """`(context, user id, id in the use)`: whether that active person may read what shows the upload."""
-
-ANYONE = "anyone"
-"""In the place of a person in URLs that are not made for one."""
-_FACE_TTL_S = 7 * 86400
 
 
 async def create(ctx: Context, actor: Actor, name: str, chunks: AsyncIterator[bytes]) -> Upload:
@@ -61,20 +59,22 @@ async def delete(ctx: Context, actor: Actor, upload_id: str) -> None:
         raise Conflict("in_use", "something shows this upload; delete that first")
 
 
-async def may_read(ctx: Context, user_id: str, upload_id: str) -> bool:
-    """Whether an active person may have the bytes; asked anew at each request. `ANYONE` may have faces."""
-    upload = await ctx.uploads.find_one({"_id": upload_id})
-    if user_id == ANYONE:
-        return upload is not None and upload.status == "ready" and _is_face(upload)
-    user = await ctx.users.find_one({"_id": user_id})
-    if user is None or not user.active or upload is None or upload.status != "ready":
-        return False
-    return await readable(ctx, Actor(user.id, user.username, user.role, login_id=""), upload)
+async def who_may_read(ctx: Context, user_ids: Collection[str], upload_id: str) -> set[str]:
+    """Those of these people who may have the bytes now. `ANYONE` may have profile pictures."""
+    upload = await ctx.uploads.find_one({"_id": upload_id, "status": "ready"})
+    if upload is None:
+        return set()
+    allowed = {ANYONE.person} & set(user_ids) if _is_face(upload) else set[str]()
+    for user in (await ctx.users.by_ids(user_ids)).values():
+        actor = Actor(user.id, user.username, user.role, login_id="")
+        if user.active and await readable(ctx, actor, upload):
+            allowed.add(user.id)
+    return allowed
 
 
-def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
-    """An upload as the wire has it, its URLs signed for the user `person`."""
-    ttl_s, thumbnail = ctx.settings.objects.url_ttl_s, upload.thumbnail
+def describe(ctx: Context, reader: Actor, upload: Upload) -> dict[str, Any]:
+    """An upload as the wire has it, its URLs signed for the login of `reader`."""
+    thumbnail = upload.thumbnail
     return {
         "id": upload.id,
         "contentType": upload.content_type,
@@ -83,10 +83,10 @@ def describe(ctx: Context, person: str, upload: Upload) -> dict[str, Any]:
         "width": upload.width,
         "height": upload.height,
         "duration": upload.duration_s,
-        "url": ctx.signer.url(upload.object_key, person, ctx.clock(), ttl_s, upload.name),
+        "url": upload_link(ctx, reader, upload.object_key, upload.name),
         "thumbnail": thumbnail
         and {
-            "url": ctx.signer.url(upload.thumbnail_key, person, ctx.clock(), ttl_s),
+            "url": upload_link(ctx, reader, upload.thumbnail_key),
             "width": thumbnail.width,
             "height": thumbnail.height,
         },
@@ -99,7 +99,7 @@ def face_url(ctx: Context, upload: Upload) -> str:
     It is small, and works for days, but only as long as the picture is somebody's: that is asked at each request.
     """
     key, name = (upload.thumbnail_key, None) if upload.thumbnail else (upload.object_key, upload.name)
-    return ctx.signer.url(key, ANYONE, ctx.clock(), _FACE_TTL_S, name)
+    return face_link(ctx, key, name)
 
 
 # ---------------------------------------------------------------------------------------------- uses

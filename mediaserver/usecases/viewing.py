@@ -30,7 +30,7 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
     if "blocks" in needs:
         hidden = await ctx.circles.hidden(ctx, actor.user_id)
     return Viewer(
-        actor.user_id, actor.username, actor.role, actor.login_id,
+        actor.user_id, actor.username, actor.role, actor.login_id, login_epoch=actor.login_epoch,
         enrolled=enrolled, teaches=teaches, published=published, hidden=hidden,
     )  # fmt: skip
 

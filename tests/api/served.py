@@ -15,7 +15,6 @@ from mediaserver.api.routes.uploads import endpoints
 from mediaserver.api.services import SERVICES, Services
 from mediaserver.domain.actor import Actor
 from mediaserver.store.counters import MemoryCounters
-from mediaserver.usecases import uploads
 from mediaserver.usecases.context import Context
 
 Client = TestClient[web.Request, web.Application]
@@ -27,7 +26,7 @@ async def served(ctx: Context, *more: Endpoint) -> AsyncIterator[Client]:
     app[SERVICES] = Services(ctx, rooms=None)  # type: ignore[arg-type]
     app[PROXIES] = TrustedProxies(())
     RateLimits(MemoryCounters(), ctx.settings.limits, PREFIX).install(app)
-    app.router.add_routes(file_routes({"uploads": uploads.may_read}))
+    app.router.add_routes(file_routes())
     for endpoint in (*endpoints(), *more):
         app.router.add_route(endpoint.method, endpoint.prefix + endpoint.path, endpoint.__call__)
     async with TestClient(TestServer(app)) as client:

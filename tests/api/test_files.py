@@ -57,7 +57,7 @@ async def keep(ctx: Context, who: Actor, content: bytes, name: str = "a.png") ->
 
 
 def url_for(ctx: Context, who: Actor, upload: Upload) -> URL:
-    return URL(uploads.describe(ctx, who.user_id, upload)["url"])
+    return URL(uploads.describe(ctx, who, upload)["url"])
 
 
 async def refusal(client: Client, url: URL, **headers: str) -> tuple[int, str]:
@@ -169,7 +169,7 @@ async def test_a_right_that_ended_ends_the_url(ctx: Context, anna: Actor, client
     async with client.get(url) as answer:
         assert answer.status == 200
     await ctx.users.update(bert.user_id, set={"active": False})
-    assert await refusal(client, url) == (403, "forbidden")
+    assert await refusal(client, url) == (403, "login_over")
 
 
 async def test_a_face_is_served_to_everyone_who_has_its_url_while_it_is_one(
@@ -193,7 +193,7 @@ async def test_a_thumbnail_is_for_those_who_may_read_its_upload(
 ) -> None:
     bert = await add_person(ctx, "bert")
     session, upload = await add_session(ctx, anna), await keep(ctx, anna, PNG)
-    url = URL(uploads.describe(ctx, bert.user_id, upload)["thumbnail"]["url"])
+    url = URL(uploads.describe(ctx, bert, upload)["thumbnail"]["url"])
     assert await refusal(client, url) == (403, "forbidden")
     await uploads.mark_used(ctx, upload.id, Use(kind="session", id=session.id))
     await add_participant(ctx, session, bert)
@@ -205,7 +205,7 @@ async def test_a_thumbnail_is_for_those_who_may_read_its_upload(
 
 async def test_keys_that_nobody_judges_are_refused(ctx: Context, anna: Actor, client: Client) -> None:
     await ctx.objects.put_bytes("secret/1/x", b"x", "text/plain")
-    url = URL(ctx.signer.url("secret/1/x", anna.user_id, ctx.clock(), 60))
+    url = URL(ctx.signer.url("secret/1/x", anna.link_holder, ctx.clock(), 60))
     assert await refusal(client, url) == (403, "forbidden")
 
 

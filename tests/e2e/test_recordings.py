@@ -1,6 +1,7 @@
 """What was said and shown in a session plays from a URL, for those who may, from a directory or from S3."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from mediaserver.base.clock import utc_now
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.signing import UrlSigner
+from mediaserver.base.signing import LinkHolder, UrlSigner
 from tests.e2e.conftest import Enter
 from tests.e2e.media_file import Recording, read_code, tone_of
 from tests.e2e.recordings import check_program, download, ready, record
@@ -135,8 +136,9 @@ def _altered(server: Server, url: str, stranger: Person) -> list[str]:
     ]
     signer = UrlSigner(Secrets.load(server.data).url_key)
     now = utc_now()
-    unentitled = signer.url(key, str(stranger.user["id"]), now, 600)
-    expired = signer.url(key, query["person"], now - timedelta(hours=2), 600)
+    holder = LinkHolder(query["person"], query["login"], int(query["epoch"]))
+    unentitled = signer.url(key, replace(holder, person=str(stranger.user["id"])), now, 600)
+    expired = signer.url(key, holder, now - timedelta(hours=2), 600)
     return [*altered, server.url + unentitled, server.url + expired]
 
 

@@ -5,14 +5,19 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 import redis.asyncio
 import socketio
 
+from mediaserver.domain.actor import Actor
+from mediaserver.domain.uploads import Upload
 from mediaserver.signalling import fanout
 from mediaserver.signalling.socket_server import packet
+from mediaserver.usecases import direct_messages, identity, new_passwords, uploads
+from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Pushed
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
@@ -30,6 +35,25 @@ def push(live: Live, *people: Someone, n: int = 0, name: str = "notification") -
 
 def numbers(someone: Someone) -> list[int]:
     return [data["n"] for data in someone.events("notification")]
+
+
+def links_of(url: str) -> dict[str, list[str]]:
+    """What a link says, but for when it ends: the clock runs."""
+    return {
+        name: value
+        for name, value in parse_qs(urlsplit(url).query).items()
+        if name in ("person", "login", "epoch")
+    }
+
+
+async def an_upload(ctx: Context, owner: Actor) -> Upload:
+    stamp = ctx.stamp()
+    return await ctx.uploads.add(
+        Upload(
+            **stamp, owner_user_id=owner.user_id, content_type="image/png", size=3, name="a.png",
+            object_key=f"uploads/{stamp['id']}/a.png", status="ready",
+        )
+    )  # fmt: skip
 
 
 async def quiet(live: Live, *people: Someone) -> None:
@@ -80,6 +104,22 @@ class TestOneNode:
         assert live.signalling.audience.sockets(room) == () and room not in live.signalling.audience._rooms
         push(live, ada)
 
+    async def test_after_a_new_password_the_device_that_set_it_gets_links_of_the_new_epoch(
+        self, live: Live
+    ) -> None:
+        ada, eve = await live.connected("ada"), await live.connected("eve")
+        session = await live.session(ada)
+        await ada.join(session)
+        await eve.join(session)
+        await new_passwords.change(live.ctx, ada.actor, "password-1", "a better one")
+        picture = await an_upload(live.ctx, eve.actor)
+        await direct_messages.send(live.ctx, eve.actor, "1", ada.actor.user_id, "Image", picture.id)
+        shared = {"clientId": "1", "contentType": "Image", "content": picture.id}
+        assert (await eve.ask("chat.send", shared))["ok"]
+        for name in ("message", "chat.message"):
+            assert links_of((await ada.hears(name))["content"]["url"])["epoch"] == ["1"]
+            assert links_of((await eve.hears(name))["content"]["url"])["epoch"] == ["0"]
+
     async def test_only_events_of_the_protocol_are_pushed(
         self, live: Live, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -106,6 +146,24 @@ class TestNodes:
         push(there, twin, n=300)
         await quiet(there, ada, twin)
         assert numbers(ada) == numbers(twin) == list(range(301))
+
+    async def test_links_in_a_push_are_signed_for_the_login_of_each_socket(
+        self, nodes: tuple[Live, Live]
+    ) -> None:
+        here, there = nodes
+        ada, eve = await here.connected("ada"), await here.connected("eve")
+        signed_in = await identity.login(here.ctx, "ada", "password-1", "::1")
+        tablet = Someone("ada", signed_in.actor, signed_in.access_token, signed_in.refresh_token, there.url)
+        there.people.append(tablet)
+        await tablet.connect()
+        picture = await an_upload(here.ctx, eve.actor)
+        await direct_messages.send(here.ctx, eve.actor, "1", ada.actor.user_id, "Image", picture.id)
+        for one in (ada, eve, tablet):
+            content = (await one.hears("message"))["content"]
+            expected = uploads.describe(here.ctx, one.actor, picture)
+            assert (content["id"], links_of(content["url"])) == (picture.id, links_of(expected["url"]))
+            assert links_of(content["url"])["login"] == [one.actor.login_id]
+        assert ada.actor.login_id != tablet.actor.login_id
 
     async def test_who_does_not_keep_up_is_closed_on_the_other_node_too(
         self, nodes: tuple[Live, Live], monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import socketio
 from socketio.exceptions import ConnectionError as Refused
 
 from mediaserver.base.errors import Unavailable
+from mediaserver.base.signing import ANYONE
 from mediaserver.domain.uploads import Upload
 from mediaserver.media import messages as m
 from mediaserver.signalling import messages
@@ -344,16 +345,16 @@ async def test_a_new_picture_is_shown_to_all_and_an_old_one_is_no_longer_served(
             object_key=f"uploads/{stamp['id']}/ben.png", status="ready",
         )
     )  # fmt: skip
-    assert not await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
+    assert ANYONE.person not in await uploads.who_may_read(live.ctx, [ANYONE.person], picture.id)
     user = await live.ctx.users.get(ben.actor.user_id)
     user = await users.update(live.ctx, ben.actor, user, {"profile_image": picture.id})
     await ben.join(session)
     shown = (await mia.hears("participant.joined"))["participant"]["profileImageUrl"]
     assert f"/files/{picture.object_key}?person=anyone" in shown
-    assert await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
+    assert ANYONE.person in await uploads.who_may_read(live.ctx, [ANYONE.person], picture.id)
     await users.update(live.ctx, ben.actor, user, {"profile_image": None})
     assert (await mia.hears("participant.updated"))["participant"]["profileImageUrl"] is None
-    assert not await uploads.may_read(live.ctx, uploads.ANYONE, picture.id)
+    assert ANYONE.person not in await uploads.who_may_read(live.ctx, [ANYONE.person], picture.id)
 
 
 # ------------------------------------------------------------------- chat

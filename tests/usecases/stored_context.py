@@ -19,7 +19,7 @@ from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.participants import Participant
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import User
+from mediaserver.domain.users import Login, User
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases import uploads
@@ -55,7 +55,7 @@ async def stored_context(
     stack = AsyncExitStack()
     database = await stack.enter_async_context(empty_database(uri))
     chosen = Settings(data=Data(dir=data_dir), **settings)
-    clock = HandClock()
+    clock, events = HandClock(), Events()
     store = await open_objects(chosen.objects, data_dir)
     given = {
         "settings": chosen,
@@ -63,7 +63,8 @@ async def stored_context(
         "objects": store,
         "signer": UrlSigner(b"k" * 32),
         "tokens": AccessTokens(b"t" * 32, 900),
-        "circles": Circles(Events()),
+        "events": events,
+        "circles": Circles(events),
         "disk": disk or DiskReserve(data_dir, 0),
         "repositories": Repositories(database, DOCUMENTS, clock),
     }
@@ -90,7 +91,25 @@ async def add_person(ctx: Context, name: str, role: Role = "student", active: bo
         settled=True,
     )
     await ctx.users.add(user)
-    return Actor(user.id, name, role, new_id())
+    return await add_login(ctx, user)
+
+
+async def add_login(ctx: Context, user: User) -> Actor:
+    """The person on one more device."""
+    now = ctx.clock()
+    login = Login(
+        id=new_id(),
+        created_at=now,
+        updated_at=now,
+        user_id=user.id,
+        token_hash="-",
+        last_used_at=now,
+        # Far ahead: the database sweeps by its own clock.
+        expires_at=now + timedelta(days=36500),
+        epoch=user.login_epoch,
+    )
+    await ctx.logins.add(login)
+    return Actor(user.id, user.username, user.role, login.id, login_epoch=login.epoch)
 
 
 async def add_session(ctx: Context, moderator: Actor) -> Session:

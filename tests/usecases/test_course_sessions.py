@@ -80,7 +80,7 @@ async def test_recordings_and_files_of_a_lecture_are_not_for_who_left_the_course
 
     async def open_to(who: Actor) -> list[bool]:
         may_play = await recordings.may_play(world.ctx, who, recording)
-        return [may_play, await uploads.may_read(world.ctx, who.user_id, picture.id)]
+        return [may_play, (who.user_id in await uploads.who_may_read(world.ctx, [who.user_id], picture.id))]
 
     assert await open_to(bob) == [True, True]
     await settling.remove(world.ctx, enrollment)

@@ -22,6 +22,7 @@ from mediaserver.usecases import (
     uploads,
 )
 from mediaserver.usecases.events import Pushed
+from mediaserver.usecases.file_links import sign_links
 from tests.usecases.cut import cut_after
 from tests.usecases.world import World
 
@@ -131,12 +132,17 @@ async def test_an_upload_is_for_the_two_alone_and_let_go_with_its_message(world:
     ada, eve, bob = [await world.person(name) for name in ("ada", "eve", "bob")]
     picture = await world.upload(ada)
     message = await say(world, ada, eve, picture.id, content_type="Image")
-    (for_ada,), (for_eve,) = pushed(world, ada, "message"), pushed(world, eve, "message")
-    assert f"person={ada.user_id}" in for_ada["content"]["url"]
-    assert f"person={eve.user_id}" in for_eve["content"]["url"] and "uploadId" not in for_eve
+    (for_both,) = [event for event in world.happened(Pushed) if event.name == "message"]
+    assert set(for_both.user_ids) == {ada.user_id, eve.user_id} and for_both.unsigned_links
+    assert "uploadId" not in for_both.data
+    url = sign_links(world.ctx, eve, for_both.data)["content"]["url"]
+    assert f"person={eve.user_id}&login={eve.login_id}" in url
 
     async def readers() -> list[bool]:
-        return [await uploads.may_read(world.ctx, one.user_id, picture.id) for one in (ada, eve, bob)]
+        return [
+            (one.user_id in await uploads.who_may_read(world.ctx, [one.user_id], picture.id))
+            for one in (ada, eve, bob)
+        ]
 
     assert await readers() == [True, True, False]
     await settling.remove(world.ctx, message)

@@ -161,11 +161,11 @@ async def test_uploads_of_a_lesson_are_for_its_readers_while_it_shows_them(world
     lesson = await school.lesson(world, ada, level, content=[block("image", picture.id), block("text", "x")])
     (wire,) = await lessons.describe(world.ctx, bob, [lesson])
     assert wire["content"][0]["value"]["id"] == picture.id and wire["content"][1]["value"] == "x"
-    assert await uploads.may_read(world.ctx, bob.user_id, picture.id)
-    assert not await uploads.may_read(world.ctx, eve.user_id, picture.id)
+    assert bob.user_id in await uploads.who_may_read(world.ctx, [bob.user_id], picture.id)
+    assert eve.user_id not in await uploads.who_may_read(world.ctx, [eve.user_id], picture.id)
     await lessons.update(world.ctx, ada, lesson, {"content": []})
     assert not (await world.ctx.uploads.get(picture.id)).used
-    assert not await uploads.may_read(world.ctx, bob.user_id, picture.id)
+    assert bob.user_id not in await uploads.who_may_read(world.ctx, [bob.user_id], picture.id)
 
 
 async def test_an_admin_may_edit_a_lesson_that_shows_the_instructors_uploads(world: World) -> None:

@@ -121,7 +121,7 @@ async def test_one_that_expires_meanwhile_undoes_the_others(ctx: Context, ada: A
 async def test_what_is_not_there_shows_its_uploads_to_nobody(ctx: Context, ada: Actor) -> None:
     eve, made = await add_person(ctx, "eve"), await upload(ctx, ada)
     await uploads.mark_used(ctx, made.id, TWEET)
-    assert not await uploads.may_read(ctx, eve.user_id, made.id)
+    assert eve.user_id not in await uploads.who_may_read(ctx, [eve.user_id], made.id)
 
 
 async def test_the_use_of_what_is_gone_is_not_found(ctx: Context, ada: Actor) -> None:

@@ -1,9 +1,10 @@
-"""`/files/{key}`: bytes of uploads and recordings for whoever a signed URL names.
+"""`/files/{key}`: bytes of uploads and recordings for the holder of a signed URL.
 
-The signature says for whom the URL was made; whether that person still has the right is asked at every request.
+The signature says who the URL was made for. Whether their login still stands and they still have the right is
+checked at each request, and while a response is under way.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from urllib.parse import quote
 
@@ -11,15 +12,14 @@ from aiohttp import web
 
 from mediaserver.api import ranges
 from mediaserver.api.errors import problem_response
-from mediaserver.api.services import SERVICES
-from mediaserver.base.errors import Forbidden, PreconditionFailed, Problem
+from mediaserver.api.services import SERVICES, Services
+from mediaserver.base.errors import PreconditionFailed, Problem
 from mediaserver.base.signing import SignedFile
 from mediaserver.domain.media_types import TEXT, shown_inline
 from mediaserver.store.objects import ObjectInfo
+from mediaserver.usecases import file_access
 from mediaserver.usecases.context import Context
-
-MayRead = Callable[[Context, str, str], Awaitable[bool]]
-"""`(context, user id, id in the key)`: whether that active person may have the bytes now."""
+from mediaserver.usecases.file_access import FileAccess
 
 _POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
 
@@ -28,31 +28,24 @@ class RangeNotSatisfiable(Problem):
     status, title = 416, "Range not satisfiable"
 
 
-def file_handler(readers: Mapping[str, MayRead]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """GET and HEAD. The reader named by a key's first part judges: `readers["uploads"]` of `uploads/{id}/…`."""
+def file_handler() -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """GET and HEAD."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        context = request.app[SERVICES].context
-        key = request.match_info["key"]
-        signed = context.signer.verify(key, request.query, context.clock())
-        await _check_right(context, readers, signed)
-        info = await context.objects.stat(key)
+        services = request.app[SERVICES]
+        context = services.context
+        signed = context.signer.verify(request.match_info["key"], request.query)
+        access = await file_access.require(context, signed)
+        info = await context.objects.stat(signed.key)
         if request.method == "GET" and (response := await _redirect(context, signed, info)):
             return response
-        return await _answer(request, context, signed, info)
+        return await _answer(request, services, access, info)
 
     return serve
 
 
-def file_routes(readers: Mapping[str, MayRead]) -> list[web.RouteDef]:
-    return [web.get("/files/{key:.+}", file_handler(readers))]
-
-
-async def _check_right(context: Context, readers: Mapping[str, MayRead], signed: SignedFile) -> None:
-    kind, _, rest = signed.key.partition("/")
-    reader = readers.get(kind)
-    if reader is None or not await reader(context, signed.person, rest.partition("/")[0]):
-        raise Forbidden("forbidden", "this file is not, or no longer, for the person whom the link names")
+def file_routes() -> list[web.RouteDef]:
+    return [web.get("/files/{key:.+}", file_handler())]
 
 
 async def _redirect(context: Context, signed: SignedFile, info: ObjectInfo) -> web.Response | None:
@@ -69,9 +62,9 @@ async def _redirect(context: Context, signed: SignedFile, info: ObjectInfo) -> w
 
 
 async def _answer(
-    request: web.Request, context: Context, signed: SignedFile, info: ObjectInfo
+    request: web.Request, services: Services, access: FileAccess, info: ObjectInfo
 ) -> web.StreamResponse:
-    headers = _headers(signed, info)
+    headers = _headers(access.signed, info)
     match ranges.judge(request.headers, info.etag, info.modified):
         case "failed":
             raise PreconditionFailed("precondition_failed", "the file is not the one that the request expects")
@@ -90,22 +83,32 @@ async def _answer(
     response = web.StreamResponse(status=status, headers=headers)
     await response.prepare(request)
     if request.method == "GET" and start < end:
-        await _carry(request, response, context, signed.key, start, end)
+        await _carry(request, response, services, access, start, end)
     return response
 
 
 async def _carry(
-    request: web.Request, response: web.StreamResponse, context: Context, key: str, start: int, end: int
+    request: web.Request,
+    response: web.StreamResponse,
+    services: Services,
+    access: FileAccess,
+    start: int,
+    end: int,
 ) -> None:
+    def cut() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
     try:
-        async with aclosing(context.objects.read(key, start, end)) as chunks:
-            async for chunk in chunks:
-                await response.write(chunk)  # waits while the client does not read
+        with services.transfers.running(access, cut) as transfer:
+            async with aclosing(services.context.objects.read(access.signed.key, start, end)) as chunks:
+                async for chunk in chunks:
+                    await response.write(chunk)  # waits while the client does not read
+                    transfer.sent = True
         await response.write_eof()
     except (Problem, ConnectionError):
         # The head is out: the only honest end is a cut connection, not a second answer inside the first.
-        if request.transport is not None:
-            request.transport.abort()
+        cut()
 
 
 def _headers(signed: SignedFile, info: ObjectInfo) -> dict[str, str]:
@@ -119,6 +122,8 @@ def _headers(signed: SignedFile, info: ObjectInfo) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": _POLICY,
         "Referrer-Policy": "no-referrer",
+        # A proxy that reads ahead would go on sending after we have cut the connection.
+        "X-Accel-Buffering": "no",
     }
 
 

@@ -63,7 +63,7 @@ class UploadDesk:
             source = _Source(request, transfer, limits)
             part, name = await source.file_part()
             upload = await uploads.create(call.context, call.actor, name or "file", source.chunks(part))
-        data = uploads.describe(call.context, call.actor.user_id, upload)
+        data = uploads.describe(call.context, call.actor, upload)
         return Answer(data, location=f"/uploads/{upload.id}", status=201)
 
     async def announce(self, call: Call) -> Answer:
@@ -87,12 +87,12 @@ class UploadDesk:
         """
         async with self._place(call):
             upload = await presigned.complete(call.context, call.actor, call.id())
-        return Answer(uploads.describe(call.context, call.actor.user_id, upload))
+        return Answer(uploads.describe(call.context, call.actor, upload))
 
     async def show(self, call: Call) -> Answer:
         """Return an upload of your own, or one that is used in something you may read."""
         upload = await uploads.get(call.context, call.actor, call.id())
-        return Answer(uploads.describe(call.context, call.actor.user_id, upload))
+        return Answer(uploads.describe(call.context, call.actor, upload))
 
     async def delete(self, call: Call) -> Answer:
         """Delete an upload that nothing uses. Only its owner and admins may do this."""

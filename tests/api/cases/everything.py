@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mediaserver.api.resource import Resource
+from mediaserver.base.signing import SignedFile
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.clips import VideoClip
 from mediaserver.domain.comments import Comment
@@ -12,7 +13,7 @@ from mediaserver.domain.idempotency import IdempotentRequest
 from mediaserver.domain.messages import ContentType
 from mediaserver.domain.sessions import Session
 from mediaserver.domain.tweets import Tweet
-from mediaserver.usecases import chat, clips, likes, participants, recordings
+from mediaserver.usecases import chat, clips, likes, participants, playback, recordings
 from tests.api.cases import Ids, ada
 from tests.api.cases.catalogue import CASES
 from tests.api.ids import last_word
@@ -101,11 +102,14 @@ async def _clips_shown(world: World, owner: Actor, ids: dict[str, Ids]) -> None:
 
 
 async def _room(world: World, owner: Actor) -> None:
-    """With somebody in it, who says something and is recorded."""
+    """With somebody in it, who says something, is recorded and plays the recording."""
     session = await world.live_session(owner)
     await participants.enter(world.ctx, owner, session, "moderator", world.clock.now)
     await chat.send(world.ctx, owner, session.kind, session.id, "c1", "Text", "Good morning!")
-    await recordings.begin(world.ctx, owner, session, world.clock.now)
+    recording = await recordings.begin(world.ctx, owner, session, world.clock.now)
+    expires = int(world.clock.now.timestamp()) + 900
+    film = SignedFile(f"recordings/{recording.id}/program.mp4", owner.link_holder, expires)
+    await playback.admit(world.ctx, film, recording.id)
 
 
 def _turn(place: Place) -> int:
