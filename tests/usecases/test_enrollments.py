@@ -153,5 +153,20 @@ async def test_of_fifty_statuses_at_once_one_is_stored(world: World) -> None:
     assert (await world.ctx.of(StudentProgress).get(last.id)).completion_status == "completed"
 
 
+async def test_the_same_status_again_is_no_activity(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    lesson = await school.lesson(world, ada, await school.level(world, ada, course))
+    await school.enroll(world, bob, course)
+    first = await progress.put(world.ctx, bob, lesson.id, "completed")
+    world.clock.pass_s(60)
+    assert await progress.put(world.ctx, bob, lesson.id, "completed") == await world.ctx.of(StudentProgress).get(
+        first.id
+    )
+    assert (await world.ctx.of(StudentProgress).get(first.id)).timestamp == first.timestamp
+    other = await progress.put(world.ctx, bob, lesson.id, "in-progress")
+    assert (other.timestamp - first.timestamp).total_seconds() == 60
+
+
 def test_a_hundred_percent_means_all_of_them() -> None:
     assert [percent(199, 200), percent(200, 200), percent(3, 2), percent(0, 0)] == [99, 100, 100, 0]

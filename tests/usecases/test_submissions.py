@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -186,6 +186,29 @@ async def test_the_instructor_grades_and_the_student_is_told(world: World, taugh
     await submissions.grade(world.ctx, taught.ada, graded, Mark(score=90))
     assert await told(world, taught.bob) == ["graded", "graded"]
     assert await told(world, taught.ada) == ["submitted"]
+
+
+async def test_the_same_grade_again_is_no_new_one(world: World, taught: Class) -> None:
+    made = await school.assignment(world, taught.ada, taught.lesson)
+    handed_in = await school.submit(world, taught.bob, made)
+    mark = Mark(score=90, feedback="Good.")
+    graded = await submissions.grade(world.ctx, taught.ada, handed_in, mark)
+    assert submissions.has_mark(graded, taught.ada, mark, None)
+    assert submissions.has_mark(graded, taught.ada, mark, graded.timestamp)
+    for other in (Mark(score=91, feedback="Good."), Mark(score=90, feedback="Good!")):
+        assert not submissions.has_mark(graded, taught.ada, other, None)
+    assert not submissions.has_mark(graded, taught.bob, mark, None)
+    assert not submissions.has_mark(graded, taught.ada, mark, graded.timestamp - timedelta(seconds=1))
+    assert not submissions.has_mark(handed_in, taught.ada, mark, None)
+
+
+async def test_a_deadline_in_the_year_9999_is_never_missed(world: World, taught: Class) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    made = await school.assignment(world, taught.ada, taught.lesson)
+    moved = await assignments.update(world.ctx, taught.ada, made, {"deadline": last})
+    handed_in = await school.submit(world, taught.bob, moved)
+    stored = await world.ctx.of(Submission).get(handed_in.id)
+    assert (moved.deadline, stored.deadline, stored.late) == (last, last, False)
 
 
 async def test_what_was_graded_may_be_replaced_until_the_deadline_and_its_grade_goes(
