@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestServer
 
 from mediaserver.base.settings import ENV_PREFIX, Settings, load_settings, names
 from mediaserver.base.tls import ServerTls, ensure_self_signed
+from mediaserver.store.embedded.commands import TABLE
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION = ROOT / "config" / "production.toml"
@@ -28,6 +29,8 @@ GIVEN = {
     "MONGODB_PASSWORD": "m0ng0pw",
     "REDIS_PASSWORD": "r3dispw",
     "MINIO_PASSWORD": "mini0password",
+    "MONGODB_ROOT_PASSWORD": "r00tmongo",
+    "MINIO_ROOT_PASSWORD": "r00tminio",
     "TURN_SECRET": "turns3cret",
     "MAIL_HOST": "smtp.example.org",
     "MAIL_USERNAME": "media",
@@ -88,7 +91,7 @@ def published(service: Mapping[str, Any], protocol: str) -> set[int]:
     for port in service.get("ports", ()):
         mapping, _, kind = port.partition("/")
         if kind == protocol:
-            found |= set(ports(mapping.split(":")[0]))
+            found |= set(ports(mapping.split(":")[-2]))
     return found
 
 
@@ -141,7 +144,13 @@ def test_services_refer_to_what_exists(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         assert set(service.get("depends_on", ())) <= set(compose["services"])
         for volume in service.get("volumes", ()):
-            assert volume.split(":")[0] in compose["volumes"]
+            source, _, rest = volume.partition(":")
+            if source.startswith("./"):
+                assert (ROOT / source).exists()
+                assert rest.endswith(":ro")
+            else:
+                assert source in compose["volumes"]
+        assert set(service["networks"]) <= set(compose["networks"])
         for other, how in service.get("depends_on", {}).items():
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in compose["services"][other]
@@ -154,7 +163,7 @@ def test_the_servers_environment_is_made_of_its_settings(compose: dict[str, Any]
     assert settings.auth.require_verified_email and settings.mail.backend == "smtp"
     assert settings.mail.host == "smtp.example.org" and settings.mail.password == "m4ilpw"
     assert settings.media.announced_ips == ("203.0.113.7",)
-    assert settings.mongodb.uri == "mongodb://mediaserver:m0ng0pw@mongodb:27017/?authSource=admin"
+    assert settings.mongodb.uri == "mongodb://mediaserver:m0ng0pw@mongodb:27017/?authSource=mediaserver"
 
 
 def test_the_media_ports_are_published_under_their_own_numbers(
@@ -165,7 +174,7 @@ def test_the_media_ports_are_published_under_their_own_numbers(
     assert published(server, "udp") == wanted
     for service in compose["services"].values():
         for port in service.get("ports", ()):
-            outside, inside = port.partition("/")[0].split(":")
+            outside, inside = port.partition("/")[0].split(":")[-2:]
             assert outside == inside
 
 
@@ -180,16 +189,125 @@ def test_the_parts_share_their_secrets_and_addresses(compose: dict[str, Any], se
     assert f"--static-auth-secret={settings.media.turn_secret}" in turn
     assert f"--external-ip={settings.media.announced_ips[0]}" in turn
     assert f"--allowed-peer-ip={settings.media.announced_ips[0]}" in turn
-    assert {"--no-tcp-relay", "--no-multicast-peers"} < set(turn)
+    relay = turnserver()
     everyone = {"0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
-    assert {one.partition("=")[2] for one in turn if one.startswith("--denied-peer-ip")} == everyone
-    relayed = {int(one.partition("=")[2]) for one in turn if one.startswith(("--min-port", "--max-port"))}
-    assert published(services["coturn"], "udp") == {3478, *range(min(relayed), max(relayed) + 1)}
-    assert services["minio"]["environment"]["MINIO_ROOT_USER"] == settings.objects.access_key
-    assert services["minio"]["environment"]["MINIO_ROOT_PASSWORD"] == settings.objects.secret_key
-    assert services["bucket"]["command"][-1] == f"objects/{settings.objects.bucket}"
-    assert services["mongodb"]["environment"]["MONGO_INITDB_ROOT_PASSWORD"] in settings.mongodb.uri
-    assert f":{services['redis']['environment']['REDISCLI_AUTH']}@redis:" in settings.redis.url
+    assert set(relay["denied-peer-ip"]) == everyone
+    assert {"no-tcp-relay", "no-multicast-peers", "no-cli", "use-auth-secret"} < set(relay)
+    first, last = int(relay["min-port"][0]), int(relay["max-port"][0])
+    assert published(services["coturn"], "udp") == {3478, *range(first, last + 1)}
+    assert 0 < int(relay["user-quota"][0]) < int(relay["total-quota"][0]) <= last + 1 - first
+    assert 0 < int(relay["max-bps"][0]) < int(relay["bps-capacity"][0])
+    assert services["bucket"]["environment"]["MEDIASERVER_PASSWORD"] == settings.objects.secret_key
+    made = (ROOT / "config" / "minio" / "create-user.sh").read_text()
+    assert f"mc mb --ignore-existing objects/{settings.objects.bucket}\n" in made
+    assert f"user add objects {settings.objects.access_key} " in made
+    assert f":{services['mongodb']['environment']['MEDIASERVER_PASSWORD']}@" in settings.mongodb.uri
+    assert f"mediaserver:{services['redis']['environment']['MEDIASERVER_PASSWORD']}@redis:" in settings.redis.url
+
+
+def turnserver() -> dict[str, list[str]]:
+    """The options of the relay's file, each with its values."""
+    found: dict[str, list[str]] = {}
+    for line in (ROOT / "config" / "coturn" / "turnserver.conf").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_the_server_knows_no_password_of_an_administrator(settings: Settings, compose: dict[str, Any]) -> None:
+    environment = json.dumps(compose["services"]["server"]["environment"])
+    for name in GIVEN:
+        assert (GIVEN[name] in environment) == ("ROOT" not in name), name
+
+
+def test_databases_are_reached_by_the_server_only(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["backend"]["internal"] is True
+    for name, service in compose["services"].items():
+        if name in ("mongodb", "redis", "minio", "bucket"):
+            assert service["networks"] == ["backend"]
+            assert "ports" not in service
+    assert compose["services"]["coturn"]["networks"] == ["frontend"]
+
+
+def test_only_the_gateway_of_the_network_is_a_trusted_proxy(compose: dict[str, Any], settings: Settings) -> None:
+    """Safe because no stranger reaches the port, except through a proxy on this machine."""
+    (network,) = compose["networks"]["frontend"]["ipam"]["config"]
+    assert settings.http.trusted_proxies == (network["gateway"],)
+    assert [port for port in compose["services"]["server"]["ports"] if "tcp" in port] == [
+        "127.0.0.1:8080:8080/tcp"
+    ]
+
+
+def test_metrics_are_not_published(compose: dict[str, Any], settings: Settings) -> None:
+    assert settings.monitoring.port == 9090
+    for service in compose["services"].values():
+        assert not any("9090" in port for port in service.get("ports", ()))
+
+
+@pytest.mark.parametrize("name", ["server", "mongodb", "redis", "minio", "bucket", "coturn"])
+def test_containers_have_no_more_privileges_than_they_need(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] and service["mem_limit"]
+    assert service.get("read_only") or name == "mongodb"
+    needed = {"mongodb": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}, "coturn": {"NET_BIND_SERVICE"}}
+    assert set(service.get("cap_add", ())) == needed.get(name, set())
+    assert "healthcheck" in service or name in ("server", "bucket")  # the server's is in its image
+    assert "privileged" not in service and "network_mode" not in service
+
+
+# What each role or policy allows, from the manuals of MongoDB (built-in roles) and S3 (actions by operation).
+READ_WRITE = frozenset(
+    (
+        "aggregate", "bulkWrite", "collMod", "collStats", "count", "create", "createIndexes", "dbStats", "delete",
+        "distinct", "drop", "dropIndexes", "find", "findAndModify", "getMore", "insert", "killCursors",
+        "listCollections", "listIndexes", "update",
+    )
+)  # fmt: skip
+WITHOUT_RIGHTS = frozenset(
+    (
+        "abortTransaction", "buildInfo", "buildinfo", "commitTransaction", "endSessions", "explain", "hello",
+        "ismaster", "isMaster", "killSessions", "ping",
+    )
+)  # fmt: skip
+"""Asked of the connection, or with the rights of what they are about."""
+S3_ACTIONS = {
+    "upload_file": {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
+    "put_object": {"s3:PutObject"}, "get_object": {"s3:GetObject"}, "head_object": {"s3:GetObject"},
+    "delete_object": {"s3:DeleteObject"}, "list_objects_v2": {"s3:ListBucket"}, "head_bucket": {"s3:ListBucket"},
+}  # fmt: skip
+
+
+def test_the_role_of_the_database_user_covers_every_command() -> None:
+    """The embedded document server refuses what it does not know: its commands are all that the server uses."""
+    script = (ROOT / "config" / "mongodb" / "create-user.js").read_text()
+    assert re.findall(r"role: \"(\w+)\", db: \"(\w+)\"", script) == [("readWrite", "mediaserver")]
+    assert "process.env.MEDIASERVER_PASSWORD" in script
+    for_maintenance = {
+        name for name in TABLE if name in ("dropDatabase", "listDatabases", "dbStats", "connectionStatus")
+    }
+    assert set(TABLE) - for_maintenance <= READ_WRITE | WITHOUT_RIGHTS
+    source = "\n".join(
+        path.read_text() for path in (ROOT / "mediaserver").rglob("*.py") if "embedded" not in path.parts
+    )
+    assert not re.search(r"drop_database|list_database_names|list_databases|dropDatabase", source)
+
+
+def test_the_policy_of_the_bucket_covers_every_call_and_no_other_bucket(settings: Settings) -> None:
+    policy = json.loads((ROOT / "config" / "minio" / "policy.json").read_text())
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    bucket = f"arn:aws:s3:::{settings.objects.bucket}"
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert set(statement["Resource"]) <= {bucket, f"{bucket}/*"}
+        about_bucket = {"s3:ListBucket", "s3:GetBucketLocation"}
+        assert set(statement["Action"]) <= about_bucket if statement["Resource"] == [bucket] else True
+    source = (ROOT / "mediaserver" / "store" / "objects" / "s3.py").read_text()
+    used = set(re.findall(r"_(?:client|prober)\.(\w+)[,)]", source)) | set(re.findall(r'"(\w+_object)"', source))
+    assert used == set(S3_ACTIONS)
+    assert allowed == {action for name in used for action in S3_ACTIONS[name]} | {"s3:GetBucketLocation"}
 
 
 def test_the_data_directory_is_on_a_volume(compose: dict[str, Any], settings: Settings) -> None:

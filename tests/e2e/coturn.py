@@ -22,7 +22,7 @@ class Coturn:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls, directory: Path) -> AsyncIterator["Coturn"]:
-        port, secret = _free_port(), secrets.token_hex(16)
+        port, secret = free_port(), secrets.token_hex(16)
         process = await asyncio.create_subprocess_exec(
             "turnserver", "-n", "--listening-ip=127.0.0.1", f"--listening-port={port}", "--relay-ip=127.0.0.1",
             "--allow-loopback-peers", "--no-cli", "--no-tls", "--no-dtls", "--no-tcp", "--no-tcp-relay",
@@ -51,7 +51,7 @@ def _answers(port: int) -> bool:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
