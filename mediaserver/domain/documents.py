@@ -6,6 +6,7 @@ from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping, VideoClip
 from mediaserver.domain.comments import Comment
+from mediaserver.domain.course_removals import CourseRemoval
 from mediaserver.domain.courses import Course
 from mediaserver.domain.devices import KnownDevice
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
@@ -33,7 +34,7 @@ from mediaserver.domain.users import Login, User
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
     User, Login, KnownDevice, Session, Participant, ChatMessage, Recording, PlaybackGrant, Upload,
     IdempotentRequest,
-    Block, Skill, Course, Level, Lesson, Enrollment, StudentProgress, Assignment, Submission,
+    Block, Skill, Course, Level, Lesson, Enrollment, CourseRemoval, StudentProgress, Assignment, Submission,
     VideoClip, CourseVideoClipMapping, Notification, DirectMessage, Conversation,
     Follow, Tweet, Comment, TweetLike, CommentLike, Report,
 )  # fmt: skip

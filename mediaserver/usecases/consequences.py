@@ -7,6 +7,7 @@ from mediaserver.domain.assignments import Assignment
 from mediaserver.domain.blocks import Block
 from mediaserver.domain.clips import CourseVideoClipMapping
 from mediaserver.domain.comments import Comment
+from mediaserver.domain.course_removals import CourseRemoval
 from mediaserver.domain.courses import Course
 from mediaserver.domain.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.document import Document
@@ -46,6 +47,7 @@ CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     Level: lessons.LEVEL_CONSEQUENCES,
     Lesson: lessons.CONSEQUENCES,
     Enrollment: enrollments.CONSEQUENCES,
+    CourseRemoval: enrollments.REMOVAL_CONSEQUENCES,
     Session: deletion.CONSEQUENCES,
     Recording: recordings.CONSEQUENCES,
     DirectMessage: message_delivery.CONSEQUENCES,

@@ -259,6 +259,24 @@ async def test_a_course_page_takes_as_many_queries_however_much_it_shows(
     assert await queries(small) == await queries(large)
 
 
+async def test_the_instructor_sees_whom_they_removed_and_readmits_them(
+    client: Client, world: World, ada: Headers, bob: Headers
+) -> None:
+    made = await course(client, ada)
+    enrolled = await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", ada, 204)
+    refused = await send(client, "POST", "/enrollments", bob, 403, courseId=made["id"])
+    assert refused["code"] == "removed_from_course"
+    await send(client, "GET", f"/courses/{made['id']}/removals", bob, 403)
+    (removal,) = (await send(client, "GET", f"/courses/{made['id']}/removals", ada, 200))["items"]
+    assert (removal["user"]["username"], removal["removedBy"]["username"]) == ("bob", "ada")
+    await send(client, "DELETE", f"/course-removals/{removal['id']}", bob, 403)
+    await send(client, "DELETE", f"/course-removals/{removal['id']}", bearer(await world.token("eve")), 403)
+    await send(client, "DELETE", f"/course-removals/{removal['id']}", ada, 204)
+    assert (await send(client, "GET", f"/courses/{made['id']}/removals", ada, 200))["items"] == []
+    await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
+
+
 async def test_enrollments_are_ones_own_and_the_instructors_to_see(
     client: Client, world: World, ada: Headers, bob: Headers
 ) -> None:
@@ -275,7 +293,7 @@ async def test_enrollments_are_ones_own_and_the_instructors_to_see(
     for who, path in ((bob, "/enrollments"), (ada, "/enrollments"), (ada, f"/courses/{made['id']}/enrollments")):
         assert [one["id"] for one in (await send(client, "GET", path, who, 200))["items"]] == [enrolled["id"]]
     await send(client, "DELETE", f"/enrollments/{enrolled['id']}", eve, 403)
-    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", ada, 204)
+    await send(client, "DELETE", f"/enrollments/{enrolled['id']}", bob, 204)
     await send(client, "POST", "/enrollments", bob, 201, courseId=made["id"])
 
 

@@ -1,14 +1,19 @@
 """Taking a course: open ones, once, not one's own; counted exactly."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from mediaserver.base.ids import new_id
+from mediaserver.domain.actor import Actor, Role
+from mediaserver.domain.course_removals import CourseRemoval
+from mediaserver.domain.courses import Course
 from mediaserver.domain.enrollments import Enrollment
 from mediaserver.domain.progress import StudentProgress, percent
-from mediaserver.usecases import courses, enrollments, lessons, progress, settling
+from mediaserver.domain.users import User
+from mediaserver.usecases import courses, enrollments, erasure, lessons, progress, settling
 from mediaserver.usecases.events import Unenrolled
 from tests.usecases import school
 from tests.usecases.cut import cut_after
@@ -170,3 +175,100 @@ async def test_the_same_status_again_is_no_activity(world: World) -> None:
 
 def test_a_hundred_percent_means_all_of_them() -> None:
     assert [percent(199, 200), percent(200, 200), percent(3, 2), percent(0, 0)] == [99, 100, 100, 0]
+
+
+async def removed(world: World, who: Actor, course: Course) -> bool:
+    """Whether the student is out of the course and cannot come back."""
+    try:
+        await school.enroll(world, who, course)
+    except Forbidden as refused:
+        assert refused.code == "removed_from_course" and "readmit" in refused.detail
+        return True
+    return False
+
+
+@pytest.mark.parametrize("role", ["instructor", "admin"])
+async def test_whom_the_instructor_removes_stays_out_until_readmitted(world: World, role: Role) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    remover = ada if role == "instructor" else await world.person("root", "admin")
+    course = await school.course(world, ada)
+    await enrollments.remove(world.ctx, remover, await school.enroll(world, bob, course))
+    assert world.happened(Unenrolled) == [Unenrolled(bob.user_id, course.id)]
+    assert (await school.read(world, course)).enrolled_count == 0
+    assert await removed(world, bob, course)
+    (removal,) = await world.ctx.of(CourseRemoval).find({"courseId": course.id})
+    assert (removal.user_id, removal.removed_by_user_id) == (bob.user_id, remover.user_id)
+    await settling.remove(world.ctx, removal)
+    assert not await removed(world, bob, course)
+    assert (await school.read(world, course)).enrolled_count == 1
+
+
+async def test_who_leaves_may_come_back(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    root = await world.person("root", "admin")
+    course = await school.course(world, ada)
+    for who in (bob, root, bob):
+        await enrollments.remove(world.ctx, who, await school.enroll(world, who, course))
+    assert not await removed(world, bob, course) and await world.ctx.of(CourseRemoval).count({}) == 0
+
+
+async def test_a_removal_concerns_one_student_and_one_course(world: World) -> None:
+    ada, bob, eve = await world.person("ada", "instructor"), await world.person("bob"), await world.person("eve")
+    course, other = await school.course(world, ada), await school.course(world, ada, "ALG-2")
+    await enrollments.remove(world.ctx, ada, await school.enroll(world, bob, course))
+    assert not await removed(world, bob, other) and not await removed(world, eve, course)
+
+
+async def test_removals_go_with_the_student_and_with_the_course(world: World) -> None:
+    ada, root = await world.person("ada", "instructor"), await world.person("root", "admin")
+    for n, kind in enumerate((Course, User)):
+        bob, course = await world.person(f"bob{n}"), await school.course(world, ada, f"C{n}")
+        await enrollments.remove(world.ctx, ada, await school.enroll(world, bob, course))
+        if kind is Course:
+            await settling.remove(world.ctx, course)
+        else:
+            await erasure.erase(world.ctx, root, await world.ctx.users.get(bob.user_id))
+        assert await world.ctx.of(CourseRemoval).count({}) == 0
+
+
+async def test_a_student_who_leaves_and_comes_back_meanwhile_is_removed_all_the_same(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    course = await school.course(world, ada)
+    first = await school.enroll(world, bob, course)
+    await enrollments.remove(world.ctx, bob, first)
+    await school.enroll(world, bob, course)
+    await enrollments.remove(world.ctx, ada, first)  # as the instructor saw it
+    assert await world.ctx.of(Enrollment).count({"courseId": course.id}) == 0
+    assert await removed(world, bob, course)
+
+
+async def test_of_removing_and_enrolling_at_once_nobody_stays_in_a_course(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    for n in range(5):
+        course = await school.course(world, ada, f"C{n}")
+        seen = await school.enroll(world, bob, course)
+
+        async def comes_back(seen: Enrollment = seen, course: Course = course) -> None:
+            await enrollments.remove(world.ctx, bob, seen)
+            await school.enroll(world, bob, course)
+
+        await asyncio.gather(enrollments.remove(world.ctx, ada, seen), comes_back(), return_exceptions=True)
+        assert await world.ctx.of(CourseRemoval).count({"courseId": course.id}) == 1
+        assert await world.ctx.of(Enrollment).count({"courseId": course.id}) == 0
+        assert (await school.read(world, course)).enrolled_count == 0
+
+
+async def test_a_removal_cut_off_anywhere_is_finished_or_did_not_happen(world: World) -> None:
+    ada, bob = await world.person("ada", "instructor"), await world.person("bob")
+    for operations in range(40):
+        course = await school.course(world, ada, f"C{operations}")
+        enrollment = await school.enroll(world, bob, course)
+        with cut_after(world.ctx, operations) as cut, contextlib.suppress(Unavailable):
+            await enrollments.remove(world.ctx, ada, enrollment)
+        world.clock.pass_s(60)
+        await settling.resume(world.ctx)
+        out = await world.ctx.of(CourseRemoval).count({"courseId": course.id})
+        assert out + await world.ctx.of(Enrollment).count({"courseId": course.id}) == 1
+        if not cut.happened:
+            return
+    pytest.fail("a removal never came to its end")

@@ -9,6 +9,7 @@ from mediaserver.api.resource import Resource, Within
 from mediaserver.api.shapes import shown, summary_of, view_of
 from mediaserver.domain.clips import VideoClip
 from mediaserver.domain.content_blocks import Block, ClipBlock
+from mediaserver.domain.course_removals import CourseRemoval
 from mediaserver.domain.courses import INSTRUCTOR, Course
 from mediaserver.domain.document import Value
 from mediaserver.domain.enrollments import Enrollment
@@ -100,7 +101,25 @@ ENROLLMENTS = Resource(
     filters=("course_id", "user_id"),
     deletable=True,
     creates=enrollments.enroll,
+    deletes=enrollments.remove,
     describes=enrollments.describe,
+)
+
+COURSE_REMOVALS = Resource(
+    path="/course-removals",
+    document=CourseRemoval,
+    listed=False,
+    within=(
+        Within(
+            path="/courses/{id}/removals",
+            parent=Course,
+            field="course_id",
+            summary="List the students whom the instructor removed from a course",
+            asks=INSTRUCTOR,
+            filters=("user_id",),
+        ),
+    ),
+    deletable=True,
 )
 
 PROGRESS_VIEW = view_of(StudentProgress)

@@ -2,15 +2,16 @@ from datetime import timedelta
 
 from mediaserver.api.resources.assignments import ASSIGNMENTS, SUBMISSIONS
 from mediaserver.api.resources.clips import CLIPS
-from mediaserver.api.resources.courses import COURSES, ENROLLMENTS, LESSONS, LEVELS, PROGRESS
+from mediaserver.api.resources.courses import COURSE_REMOVALS, COURSES, ENROLLMENTS, LESSONS, LEVELS, PROGRESS
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import new_id
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.assignments import Assignment
+from mediaserver.domain.course_removals import CourseRemoval
 from mediaserver.domain.courses import Course
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.levels import Level
-from mediaserver.usecases import clips, progress
+from mediaserver.usecases import clips, enrollments, progress
 from tests.api.cases import Case, Fields, Ids, ada
 from tests.usecases import school
 from tests.usecases.world import World
@@ -71,6 +72,19 @@ async def _enrollments(world: World, n: int) -> Ids:
 
 async def _new_enrollment(world: World) -> Fields:
     return {"courseId": (await _foreign_course(world))[1].id}
+
+
+async def _removals(world: World, n: int) -> Ids:
+    owner, course = await ada(world), await _course(world)
+    for _ in range(n):
+        student = await world.person(f"s{new_id().lower()}")
+        await enrollments.remove(world.ctx, owner, await school.enroll(world, student, course))
+    found = await world.ctx.of(CourseRemoval).find({"courseId": course.id}, sort=[("_id", 1)])
+    return [one.id for one in found[-n:]]
+
+
+async def _removals_path(world: World) -> str:
+    return f"/courses/{(await _course(world)).id}/removals"
 
 
 async def _progress(world: World, n: int) -> Ids:
@@ -134,6 +148,9 @@ CASES = {
         place=_lessons_path, role="instructor", private=True, refusal="not_enrolled",
     ),
     "/enrollments": Case(ENROLLMENTS, _enrollments, body=_new_enrollment, private=True),
+    "/course-removals": Case(
+        COURSE_REMOVALS, _removals, place=_removals_path, role="instructor", private=True
+    ),
     "/progress": Case(PROGRESS, _progress, private=True),
     "/assignments": Case(
         ASSIGNMENTS, _assignments, _TITLE, body=_new_assignment,
