@@ -44,6 +44,10 @@ NEVER_GOOD = {
     "POST /api/v1/auth/password-reset/confirm": "needs a token from a mail",
     "POST /api/v1/auth/login-link/confirm": "needs a token from a mail",
     "POST /api/v1/auth/email/verify": "needs a token from a mail",
+    **dict.fromkeys(
+        ("GET /api/v1/course-removals/{id}", "DELETE /api/v1/course-removals/{id}"),
+        "needs a student who was removed from a course",
+    ),
     "POST /api/v1/auth/email/resend": "needs a server that requires confirmed addresses",
     "POST /api/v1/uploads/presign": "needs a bucket",
     "POST /api/v1/uploads/{id}/complete": "needs a bucket",

@@ -303,12 +303,12 @@ async def test_letters_that_an_account_asks_for_are_limited(world: World) -> Non
 
 
 async def test_strangers_fill_no_mailbox_and_keep_no_link_from_its_owner(world: World) -> None:
-    for n in range(8):
+    for n in range(6):
         await register(world, f"eve{n}")
     assert len(await world.letters()) == AUTH.verification_mails_per_hour
     owner = await confirmed(world, address=ELSEWHERE)
     assert owner.user.email_verified
-    for n in range(40):
+    for n in range(17):
         await register(world, f"mob{n}", address=f"203.0.113.{n}")
     assert len(await world.letters()) == 4 * AUTH.verification_mails_per_hour
 
