@@ -26,9 +26,9 @@ _IN_ASCII: Final = {"L": string.ascii_letters, "N": string.digits, "M": "", "Z":
 @cache
 def portable(pattern: str) -> str:
     """`pattern` itself where every engine understands it, otherwise one that accepts all that it accepts."""
-    if not (_PROPERTY.search(pattern) or _BEYOND.search(pattern)):
-        return pattern
-    return _CLASS.sub(_portable_part, pattern)
+    if _PROPERTY.search(pattern) or _BEYOND.search(pattern):
+        pattern = _CLASS.sub(_portable_part, pattern)
+    return "".join(one if one.isascii() else f"\\u{ord(one):04x}" for one in pattern)
 
 
 def _portable_part(found: re.Match[str]) -> str:

@@ -245,6 +245,7 @@ def test_portable_patterns_still_refuse_what_ascii_rules_out(text: str) -> None:
         (r"^[\p{Lu}\p{Nd}_.-]+$", ["A.B-1_", "Ж"], ["A B", "a!"]),
         ("^[a\U0001f600]+$", ["a\U0001f600"], ["b", "a "]),
         (r"^\p{L}\.\d{1,2}$", ["é.12"], ["éx12", "é.123"]),
+        ("^[#＃]?é+$", ["＃é", "éé"], ["+é", "#"]),
     ],
 )
 def test_any_pattern_becomes_portable(pattern: str, accepted: list[str], refused: list[str]) -> None:
