@@ -171,7 +171,12 @@ async def test_a_large_audience_is_told_in_batches(world: World) -> None:
     template = await world.ctx.users.get(people[0].user_id)
     crowd = [
         template.model_copy(
-            update={"id": new_id(), "username_folded": f"crowd{i}", "email_folded": f"crowd{i}@example.org"}
+            update={
+                "id": new_id(),
+                "username_folded": f"crowd{i}",
+                "username_skeleton": f"crowd{i}",
+                "email_folded": f"crowd{i}@example.org",
+            }
         )
         for i in range(1200)
     ]
