@@ -51,8 +51,6 @@ NEVER_GOOD = {
     "POST /api/v1/auth/email/resend": "needs a server that requires confirmed addresses",
     "POST /api/v1/uploads/presign": "needs a bucket",
     "POST /api/v1/uploads/{id}/complete": "needs a bucket",
-    "GET /api/v1/course-removals/{id}": "needs a student whom the instructor removed",
-    "DELETE /api/v1/course-removals/{id}": "needs a student whom the instructor removed",
     "GET /api/v1/recordings/{id}": "needs a recording",
     "DELETE /api/v1/recordings/{id}": "needs a recording",
     "DELETE /api/v1/messages/{id}": "needs a message that the same person sent",
