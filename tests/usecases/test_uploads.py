@@ -95,7 +95,7 @@ async def test_sound_and_video_have_a_duration(
 
 async def test_video_that_cannot_be_read_is_a_plain_file(ctx: Context, anna: Actor) -> None:
     empty = b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1aE\xdf\xa3\x88\x42\x82\x84webm"
-    for content in (*empty, b"OggS" + bytes(22) + b"\1\xff" + bytes(255), b"fLaC"):
+    for content in (*empty, b"OggS\0\2" + bytes(20) + b"\1\xff" + bytes(255), b"fLaC"):
         assert (await upload(ctx, anna, content)).content_type == "application/octet-stream"
 
 
@@ -103,7 +103,7 @@ async def test_video_that_cannot_be_followed_is_refused(ctx: Context, anna: Acto
     """Nobody knows what it tells of its place."""
     for start in (b"\x1aE\xdf\xa3\x9fB\x82\x84webm", b"\0\0\0\x20ftypisom", b"OggS"):
         with pytest.raises(Invalid) as refused:
-            await upload(ctx, anna, start + bytes(range(40)) + b"\0" * 500)
+            await upload(ctx, anna, start + bytes(500))
         assert refused.value.code == "metadata_not_removable"
 
 

@@ -49,7 +49,9 @@ def edits(source: Source) -> list[Edit]:
         serial = head[14:18]
         if head[5] & _BEGINS:
             streams[serial] = _Stream(source.read(body, min(8, end - body)))
-        elif (stream := streams.get(serial)) is not None and not stream.done:
+        elif (stream := streams.get(serial)) is None:
+            raise Damaged("a page belongs to no stream", at)
+        elif not stream.done:
             result += _page(source, stream, at, table, body, end)
         at = end
     if at < source.size:
