@@ -16,6 +16,7 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.keeping import incoming
 from mediaserver.usecases.upload_expiry import expire_unused
 from tests.api.served import Client, served, signed_in
+from tests.domain.metadata import files, movies
 from tests.store.conftest import engine, shared_server, uri
 from tests.store.objects.conftest import s3_admin, s3_endpoint, s3_settings
 from tests.usecases.pictures import corners, decoded, encoded, quarters, video
@@ -114,6 +115,32 @@ async def test_a_video_has_a_poster(me: Person, tmp_path: Path) -> None:
     status, made = await me.complete(await me.place(video(tmp_path / "v", "webm", "libvpx", quarters(320, 180))))
     assert (status, made["contentType"], made["thumbnail"]["width"]) == (200, "video/webm", 320)
     assert made["duration"] == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.slow
+async def test_what_is_put_straight_to_the_bucket_loses_its_metadata(
+    ctx: Context, me: Person, client: Client, tmp_path: Path
+) -> None:
+    photo = files.jpeg()
+    film = movies.of_a_phone(movies.recorded(tmp_path / "made", "mp4", "libx264"))
+    for content, content_type in ((photo, "image/jpeg"), (film, "video/mp4"), (files.webp(), "image/webp")):
+        assert files.secrets_in(content)
+        status, made = await me.complete(await me.place(content))
+        assert (status, made["contentType"]) == (200, content_type)
+        for url in filter(None, (made["url"], (made["thumbnail"] or {}).get("url"))):
+            async with client.get(url) as answer:
+                assert files.secrets_in(await answer.read()) == []
+        # Nobody finds the original either, by whatever key.
+        for key in await keys(ctx):
+            stored = b"".join([chunk async for chunk in ctx.objects.read(key)])
+            assert files.secrets_in(stored) == [], key
+
+
+async def test_what_cannot_be_cleaned_is_refused_and_gone(ctx: Context, me: Person) -> None:
+    upload_id = await me.place(files.png()[:60] + bytes(500))
+    status, problem = await me.complete(upload_id)
+    assert (status, problem["code"]) == (422, "metadata_not_removable")
+    assert (await keys(ctx), await ctx.uploads.count({})) == ([], 0)
 
 
 async def test_what_is_put_after_it_was_looked_at_changes_nothing(
