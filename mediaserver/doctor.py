@@ -27,6 +27,7 @@ from mediaserver.base.secrets import is_open_to_others
 from mediaserver.base.settings import Settings
 from mediaserver.base.tls import ServerTls
 from mediaserver.domain.documents import DOCUMENTS
+from mediaserver.domain.uploads import Upload
 from mediaserver.media import srtp
 from mediaserver.media.addresses import announced
 from mediaserver.media.port import Port
@@ -37,7 +38,9 @@ from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.opening import opened
+from mediaserver.store.reader import Reader
 from mediaserver.usecases.media_probe import probe_picture
+from mediaserver.usecases.stored_metadata import FROM_BEFORE, STUCK
 
 Level = Literal["ok", "note", "problem"]
 
@@ -79,7 +82,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     documents = await _documents(settings)
     yield documents
     if documents.level == "ok":
-        for finding in await _migrations(settings):
+        for finding in await _stored(settings):
             yield finding
     for ask in (_objects, _redis, _mail):
         yield await ask(settings)
@@ -300,22 +303,39 @@ async def _documents(settings: Settings) -> Finding:
     return await _answer("documents", where, "see mongodb.uri", ask())
 
 
-async def _migrations(settings: Settings) -> Findings:
-    """What the next start would change, and what migrations have to say."""
+async def _stored(settings: Settings) -> Findings:
+    """What the next start would change, what migrations have to say, and which files may tell places."""
     file = settings.data.dir / "documents" / "documents.sqlite"
     if settings.mongodb.uri == EMBEDDED and not file.exists():
         return [Finding("ok", "migrations", "none are pending: the database is new")]
     try:
         async with opened(settings) as database:
-            migrator = Migrator(database, DOCUMENTS)
-            pending = [one for one in await migrator.status() if one.pending or one.finished_at is None]
-            reports = await migrator.reports()
+            return await _migrations(database) + await _metadata(database)
     except (StartError, Problem) as error:
         return [Finding("problem", "migrations", str(error))]
+
+
+async def _migrations(database: Database) -> Findings:
+    migrator = Migrator(database, DOCUMENTS)
+    pending = [one for one in await migrator.status() if one.pending or one.finished_at is None]
     advice = "back up, then start the server or run `mediaserver migrate`"
     found = [Finding("note", "migrations", one.line(), advice) for one in pending]
-    found += [Finding("note", migration.name, sentence) for migration, sentence in reports]
+    found += [Finding("note", migration.name, sentence) for migration, sentence in await migrator.reports()]
     return found or [Finding("ok", "migrations", "none are pending")]
+
+
+async def _metadata(database: Database) -> Findings:
+    uploads = Reader(database, Upload)
+    waiting, stuck = await uploads.count(FROM_BEFORE), await uploads.count(STUCK)
+    found: Findings = []
+    if waiting:
+        said = f"files from before their metadata was removed: {waiting:,}"
+        advice = "the server cleans them; `mediaserver strip-metadata` does it at once"
+        found.append(Finding("note", "metadata", said, advice))
+    if stuck:
+        said = f"files whose metadata cannot be removed, for their owners only: {stuck:,}"
+        found.append(Finding("note", "metadata", said))
+    return found or [Finding("ok", "metadata", "all stored files are without metadata")]
 
 
 async def _objects(settings: Settings) -> Finding:

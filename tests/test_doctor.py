@@ -12,7 +12,10 @@ from mediaserver.base.settings import Settings, load_settings
 from mediaserver.base.tls import ensure_self_signed
 from mediaserver.cli import main
 from mediaserver.doctor import Finding, examine
+from mediaserver.domain.uploads import METADATA_REMOVED, METADATA_STUCK
+from mediaserver.store.opening import opened
 from tests.store.mail.mailserver import mail_server
+from tests.upgrade import fixture
 
 
 def given(data: Path, **overrides: str) -> Settings:
@@ -51,6 +54,24 @@ async def test_pictures_of_which_no_thumbnail_can_be_made(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     wrong = await problems(given(tmp_path))
     assert "Pillow" in wrong["pictures"].advice
+
+
+@pytest.mark.slow
+async def test_files_whose_metadata_was_not_removed_are_counted(tmp_path: Path) -> None:
+    fixture.unpack(tmp_path)
+    settings = given(tmp_path)
+    matters = [one async for one in examine(settings) if one.matter == "metadata"]
+    assert [(one.level, one.detail) for one in matters] == [
+        ("note", f"files from before their metadata was removed: {len(fixture.documents('uploads'))}")
+    ]
+    assert "mediaserver strip-metadata" in matters[0].advice
+    async with opened(settings) as database:
+        uploads = database.raw["uploads"]
+        await uploads.update_many({}, {"$set": {"metadata": METADATA_REMOVED}})
+        assert [one.level async for one in examine(settings) if one.matter == "metadata"] == ["ok"]
+        await uploads.update_one({}, {"$set": {"metadata": METADATA_STUCK}})
+    (stuck,) = [one async for one in examine(settings) if one.matter == "metadata"]
+    assert (stuck.level, stuck.detail.endswith("for their owners only: 1")) == ("note", True)
 
 
 async def test_taken_ports_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from mediaserver.base.errors import Forbidden
 from mediaserver.base.signing import ANYONE, LinkHolder, SignedFile
 from mediaserver.domain.playback import PlaybackGrant
-from mediaserver.usecases import playback, recordings, uploads
+from mediaserver.usecases import playback, recordings, stored_metadata, uploads
 from mediaserver.usecases.context import Context
 
 WhoMayRead = Callable[[Context, Collection[str], str], Awaitable[set[str]]]
@@ -40,16 +40,19 @@ class FileAccess:
 async def require(ctx: Context, signed: SignedFile) -> FileAccess:
     """Return the access that a link with a valid signature gives now.
 
-    Raises: Forbidden("expired" | "login_over" | "forbidden").
+    A file from before metadata was removed is cleaned first.
+
+    Raises: Forbidden("expired" | "login_over" | "forbidden"); Unavailable and InsufficientStorage when such a
+    file cannot be cleaned now.
     """
     kind, _, rest = signed.key.partition("/")
     access = FileAccess(signed, kind, rest.partition("/")[0])
     if kind != "recordings" and signed.expired(ctx.clock()):
         raise Forbidden("expired", "This link has expired. Ask for it again.")
     await _require_login(ctx, signed.holder)
-    reader, person = READERS.get(kind), signed.holder.person
-    if reader is None or person not in await reader(ctx, [person], access.id):
-        raise Forbidden("forbidden", "This file is not, or no longer, for the person whom the link was made for.")
+    await _require_right(ctx, access)
+    if kind == "uploads" and await stored_metadata.strip_before_serving(ctx, access.id, signed.key):
+        await _require_right(ctx, access)  # what cannot be cleaned is for its owner only
     if kind != "recordings":
         return access
     return FileAccess(signed, kind, access.id, await playback.admit(ctx, signed, access.id))
@@ -65,6 +68,12 @@ async def standing(ctx: Context, holders: Collection[LinkHolder]) -> set[LinkHol
         if user and login and login.alive(user, now) and holder.epoch >= user.login_epoch:
             found.add(holder)
     return found
+
+
+async def _require_right(ctx: Context, access: FileAccess) -> None:
+    reader, person = READERS.get(access.kind), access.holder.person
+    if reader is None or person not in await reader(ctx, [person], access.id):
+        raise Forbidden("forbidden", "This file is not, or no longer, for the person whom the link was made for.")
 
 
 async def _require_login(ctx: Context, holder: LinkHolder) -> None:

@@ -1,7 +1,8 @@
 """Take the metadata out of files that were stored before uploads were cleaned at once.
 
-Each upload's document says whether that was done, so the work may be cut off anywhere, and several servers may do
-it at the same time.
+It is done in the background, and for a file that somebody asks for before the file is served. Each upload's
+document says whether it was done, so the work may be cut off anywhere, and several servers may do it at the same
+time.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import logging
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
 
 from mediaserver.base.errors import NotFound
 from mediaserver.domain import media_types, metadata
@@ -20,7 +23,12 @@ from mediaserver.usecases.context import Context
 log = logging.getLogger(__name__)
 
 _BATCH = 50
-_FROM_BEFORE = {"status": "ready", "metadata": None}
+FROM_BEFORE: Final = {"status": "ready", "metadata": None}
+"""The filter of uploads whose files may still have metadata."""
+STUCK: Final = {"status": "ready", "metadata": METADATA_STUCK}
+"""The filter of those where it cannot be taken out."""
+_LOCKS: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+"""By the ids of the uploads that this process is working on."""
 
 
 @dataclass(slots=True)
@@ -34,15 +42,35 @@ class Done:
 async def strip_stored(ctx: Context) -> Done:
     """Do it for all files that need it, the newest first. Raises `Unavailable`; call it again then."""
     done = Done()
-    while uploads := await ctx.uploads.find(_FROM_BEFORE, sort=[("createdAt", -1)], limit=_BATCH):
+    while uploads := await ctx.uploads.find(FROM_BEFORE, sort=[("createdAt", -1)], limit=_BATCH):
         for upload in uploads:
-            await _strip(ctx, upload, done)
+            await _strip_once(ctx, upload, done)
     if done.examined:
         log.info(
             "metadata was taken out of files from before",
             extra={"examined": done.examined, "changed": done.changed, "stuck": len(done.stuck)},
         )
     return done
+
+
+async def strip_before_serving(ctx: Context, upload_id: str, key: str) -> bool:
+    """Clean the file of an upload now if that was not done yet; return whether it was looked at.
+
+    `key` names what is served: thumbnails never had metadata, so they do not wait. Raises `Unavailable`,
+    `InsufficientStorage`.
+    """
+    upload = await ctx.uploads.find_one({"_id": upload_id, "objectKey": key, **FROM_BEFORE})
+    if upload is None:
+        return False
+    await _strip_once(ctx, upload, Done())
+    return True
+
+
+async def _strip_once(ctx: Context, upload: Upload, done: Done) -> None:
+    """Clean a file unless that has been done since `upload` was read."""
+    async with _LOCKS.setdefault(upload.id, asyncio.Lock()):
+        if await ctx.uploads.exists({"_id": upload.id, **FROM_BEFORE}):
+            await _strip(ctx, upload, done)
 
 
 async def _strip(ctx: Context, upload: Upload, done: Done) -> None:

@@ -1,5 +1,6 @@
 """Files lose their metadata on each way in, and those that were stored before that was done lose it later."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import Forbidden, Unavailable
-from mediaserver.base.signing import ANYONE
+from mediaserver.base.signing import ANYONE, SignedFile
 from mediaserver.domain.actor import Actor
 from mediaserver.domain.uploads import METADATA_STUCK, Upload, Use
 from mediaserver.store.objects.local import LocalObjects
-from mediaserver.usecases import uploads
+from mediaserver.usecases import file_access, uploads
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.stored_metadata import strip_stored
 from tests.domain.metadata import files, movies
@@ -98,6 +99,40 @@ async def test_files_from_before_are_cleaned_once(ctx: Context, anna: Actor) -> 
     assert (info.content_type, info.etag != etag) == ("image/jpeg", True)
     assert await content_of(ctx, plain.object_key) == b"The free world"
     assert (await strip_stored(ctx)).examined == 0
+
+
+def signed_for(ctx: Context, who: Actor, key: str) -> SignedFile:
+    return SignedFile(key, who.link_holder, int(ctx.clock().timestamp()) + 60)
+
+
+async def test_a_file_from_before_is_cleaned_before_it_is_served(ctx: Context, anna: Actor) -> None:
+    photo = await from_before(ctx, anna, files.jpeg(), "image/jpeg")
+    await uploads.mark_used(ctx, photo.id, Use(kind="profile", id=anna.user_id))
+    link = signed_for(ctx, await add_person(ctx, "ben"), photo.object_key)
+    await asyncio.gather(*(file_access.require(ctx, link) for _ in range(3)))
+    stored = await content_of(ctx, photo.object_key)
+    assert files.secrets_in(stored) == []
+    assert (await ctx.uploads.get(photo.id)).size == len(stored)
+    modified = (await ctx.objects.stat(photo.object_key)).modified
+    await file_access.require(ctx, link)
+    assert (await ctx.objects.stat(photo.object_key)).modified == modified
+    assert (await strip_stored(ctx)).examined == 0
+
+
+async def test_a_thumbnail_from_before_does_not_wait(ctx: Context, anna: Actor) -> None:
+    photo = await from_before(ctx, anna, files.jpeg(), "image/jpeg")
+    await file_access.require(ctx, signed_for(ctx, anna, photo.thumbnail_key))
+    assert (await ctx.uploads.get(photo.id)).metadata is None
+
+
+async def test_a_file_from_before_that_cannot_be_cleaned_is_not_served_to_others(
+    ctx: Context, anna: Actor
+) -> None:
+    damaged = await from_before(ctx, anna, files.png()[:60] + bytes(500), "application/octet-stream")
+    await uploads.mark_used(ctx, damaged.id, Use(kind="profile", id=anna.user_id))
+    with pytest.raises(Forbidden):
+        await file_access.require(ctx, signed_for(ctx, await add_person(ctx, "ben"), damaged.object_key))
+    await file_access.require(ctx, signed_for(ctx, anna, damaged.object_key))
 
 
 async def test_it_goes_on_where_it_was_cut_off(ctx: Context, anna: Actor) -> None:
