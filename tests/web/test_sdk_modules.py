@@ -38,6 +38,7 @@ RUN = """async (file) => {
         ("inbox.js", 9),
         ("switches.js", 16),
         ("devices.js", 5),
+        ("links.js", 3),
     ],
 )
 async def test_the_checks_of_a_file_hold(page: Page, file: str, least: int) -> None:

@@ -2,6 +2,7 @@
 import { Client } from '../sdk/index.js';
 import { fill, h } from './dom.js';
 import { frame } from './frame.js';
+import { keepLinksFresh } from './freshlinks.js';
 import { notice, noticeText } from './notices.js';
 import { Router } from './router.js';
 import { setTitle, setUnread } from './title.js';
@@ -139,6 +140,7 @@ client.on('user', (user) => {
   if (!user && !ROUTES.some(({ path, open }) => open && path.test(location.hash.slice(1)))) app.go('/signin');
 });
 who = client.user?.id;
+keepLinksFresh(client);
 // The address is the route: the skip link must not change it.
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();

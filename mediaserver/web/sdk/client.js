@@ -2,6 +2,7 @@
 import { DeviceTokens } from './devicetokens.js';
 import { Emitter } from './emitter.js';
 import { SdkError } from './errors.js';
+import { linkIn, parseLink } from './filelinks.js';
 import { Inbox } from './inbox.js';
 import { Learning } from './learning.js';
 import { Live } from './live.js';
@@ -212,6 +213,16 @@ export class Client extends Emitter {
     const session = new Session({ url: this.url, token: this.token });
     await session.join({ kind, sessionId });
     return session;
+  }
+
+  /**
+   * A fresh signed link to the same file, for one that has expired or was refused.
+   * @param {string} url @returns {Promise<string | null>} null: the file is not there any more, or the link is no signed one
+   */
+  async freshLink(url) {
+    const link = parseLink(url, this.url);
+    if (!link) return null;
+    return linkIn(await this.rest.request('GET', `/${link.collection}/${seg(link.id)}`), link.path, this.url);
   }
 
   /**

@@ -60,27 +60,19 @@ function card(app, recording, player, reload) {
       may && recording.status !== 'recording' && h('button', { class: 'icon-button', 'aria-label': `Delete the recording of ${session.title}`, onclick: remove }, icon('trash'))));
 }
 
-/** The URL is signed and expires: it is asked for when somebody wants to watch, and again when it ran out. */
+/** The link is signed and expires: it is asked for when somebody wants to watch, and renewed by `freshlinks.js`. */
 async function play(app, { id }, session, player) {
   const video = h('video', { controls: true, playsInline: true, preload: 'metadata' });
   const tracks = h('div', { class: 'track-list', role: 'group', 'aria-label': 'Downloads' });
   player.hidden = false;
   fill(player, h('h2', { text: session.title }), video, tracks);
-  let renewed = false;
   const start = async () => {
-    const at = video.currentTime;
     const recording = await app.client.recording(id);
     video.src = recording.videoFileUrl;
-    if (at) video.currentTime = at;
     fill(tracks, ...downloads(recording));
     await video.play().catch(() => {});
   };
-  video.addEventListener('error', () => {
-    if (renewed) return void toast('The recording cannot be played.', { error: true });
-    renewed = true;
-    start().catch((error) => toast(sentence(error), { error: true }));
-  });
-  video.addEventListener('playing', () => { renewed = false; });
+  video.addEventListener('linkfailed', () => toast('The recording cannot be played.', { error: true }));
   player.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
   await start().catch((error) => toast(sentence(error), { error: true }));
 }
