@@ -26,12 +26,15 @@ _POLL_S = 0.02
 
 async def reorder(ctx: Context, parent: Course | Level, ids: Sequence[str], field: str) -> None:
     """Number the children of `parent` from 0 as `ids` has them. Invalid unless that names each once:
-    it tells which of `ids` are too many, or else that some are missing."""
+    it tells which of `ids` are too many, or else that some are missing. The order that is there already changes
+    nothing."""
     kind, of = _CHILDREN[type(parent)]
     present: list[str] = await ctx.of(kind).values({of: parent.id}, "_id")
     if sorted(present) != sorted(ids):
         raise Invalid("invalid", "this is not an order of what is there", _faults(present, ids, field))
-    if ids:
+    stored = await ctx.of(kind).fields_of(ids, ["position"])
+    positions = [stored[id].get("position") if id in stored else None for id in ids]
+    if parent.pending_order or positions != list(range(len(ids))):
         await settling.settle(ctx, await _begin(ctx, parent, ids))
 
 

@@ -74,6 +74,23 @@ async def test_lessons_are_ordered_within_their_level(world: World) -> None:
     assert [(await world.ctx.of(Lesson).get(id)).position for id in made] == [1, 0]
 
 
+async def test_the_order_that_is_there_already_changes_nothing(world: World) -> None:
+    ada = await world.person("ada", "instructor")
+    course = await school.course(world, ada)
+    level = await school.level(world, ada, course)
+    levels = [level.id, (await school.level(world, ada, course)).id]
+    lessons = [(await school.lesson(world, ada, level, title)).id for title in "abc"]
+    await ordering.reorder(world.ctx, course, levels[::-1], "levelIds")
+    await ordering.reorder(world.ctx, level, lessons[::-1], "lessonIds")
+    raw = world.ctx.repositories.database.raw
+    stored = {name: await raw[name].find({}).to_list() for name in ("courses", "levels", "lessons")}
+    course, level = await school.read(world, course), await world.ctx.of(Level).get(level.id)
+    world.clock.pass_s(60)
+    await ordering.reorder(world.ctx, course, levels[::-1], "levelIds")
+    await ordering.reorder(world.ctx, level, lessons[::-1], "lessonIds")
+    assert {name: await raw[name].find({}).to_list() for name in stored} == stored
+
+
 async def test_of_several_orders_at_once_one_is_the_last(world: World) -> None:
     ada = await world.person("ada", "instructor")
     course = await school.course(world, ada)
