@@ -6,6 +6,7 @@ mix. The language of a text is not known: the script decides which stemmer is us
 spaces gives its overlapping bigrams and its last character, so that every single character begins some term.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -34,6 +35,8 @@ _STEMMERS: Final = (
     ("\u0b80", "\u0bff", "tamil"),
 )
 """By the script of a word's first letter: from, to, Snowball algorithm."""
+_ARABIC_ARTICLE: Final = re.compile("^(?:[وف]?[بك]?ال|[وف]?لل)(?=...)")
+"""`ال` with the conjunctions and prepositions that are written together with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,12 @@ def _whole(word: str) -> tuple[str, ...]:
 def stemmed(word: str) -> str:
     """The stem of a folded word; the word itself where no stemmer knows its script, and of numbers."""
     algorithm = _stemmer_of(word)
-    return _stemmer(algorithm).stemWord(word)[:LONGEST_WORD] or word if algorithm else word
+    if algorithm is None:
+        return word
+    if algorithm == "arabic":
+        # Snowball cuts other endings off a word with the article than off the same word without it.
+        word = _ARABIC_ARTICLE.sub("", word)
+    return _stemmer(algorithm).stemWord(word)[:LONGEST_WORD] or word
 
 
 def _stemmer_of(word: str) -> str | None:

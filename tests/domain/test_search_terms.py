@@ -39,6 +39,14 @@ def test_terms_of_texts(text: str, expected: str) -> None:
     assert terms([text]) == expected.split()
 
 
+@pytest.mark.parametrize("word", ["قرآن", "رياضيات", "برنامج", "مدرسة", "امتحان", "كتاب"])
+@pytest.mark.parametrize("article", ["ال", "وال", "بال", "فبال", "كال", "لل"])
+def test_arabic_words_are_found_with_and_without_the_article(word: str, article: str) -> None:
+    for typed, written in ((word, article + word), (article + word, word)):
+        first, _ = query(f"{typed} 1")
+        assert set(first.terms) & set(terms([written]))
+
+
 def test_of_a_link_only_the_first_words_count() -> None:
     found = terms(["https://example.org/" + "/".join(f"part{n}" for n in range(50)) + " after"])
     assert found[0] == "example.org" and "part5" in found and "part20" not in found and found[-1] == "after"
