@@ -32,6 +32,8 @@ from tests.usecases.pictures import encoded, quarters
 from tests.usecases.test_recordings import recorded, recorded_in
 from tests.usecases.world import PASSWORD, World, open_world
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["engine", "shared_server", "uri"]
 
 LARGE = 24 << 20

@@ -22,7 +22,10 @@ from tests.usecases.stored_context import add_person, stored_context, upload
 
 __all__ = ["engine", "shared_server", "uri"]
 
-pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file"),
+]
 
 
 @pytest.fixture
