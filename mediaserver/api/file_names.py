@@ -31,7 +31,15 @@ def file_name(disposition: str) -> str | None:
     plain = found.get("filename")
     if plain is None:
         return "" if "filename*" in found else None
-    return _BROWSER.sub(lambda match: chr(int(match[1], 16)), plain)
+    return _BROWSER.sub(lambda match: chr(int(match[1], 16)), _decoded(plain))
+
+
+def _decoded(text: str) -> str:
+    """The text of a header that is not UTF-8, which aiohttp reads with surrogate escapes, as Latin-1."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeDecodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _extended(value: str) -> str | None:

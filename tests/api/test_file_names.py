@@ -21,6 +21,7 @@ FILE = 'form-data; name="file"'
         (r'filename="a\\b.png"', r"a\b.png"),
         ('filename="a;b=c, d.png"', "a;b=c, d.png"),
         ('filename="Bär 写真.png"', "Bär 写真.png"),
+        ('filename="B\udce4r.png"', "Bär.png"),  # Latin-1, which aiohttp reads with surrogate escapes
         ("filename*=UTF-8''say%20%22hi%22%E2%82%AC.png", 'say "hi"€.png'),
         ("filename*=utf-8'en'a%0Ab.png", "a\nb.png"),
         ("filename*=ISO-8859-1''%e9.png", "é.png"),
