@@ -25,6 +25,7 @@ from tests.e2e.server import Person, Server, wait_until
 from tests.store.conftest import embedded_server
 from tests.upgrade import fixture
 
+SLOW_SERVER = "tests.upgrade.slow_server"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
 
 
@@ -172,20 +173,61 @@ async def everything_is_there(http: aiohttp.ClientSession, server: Server) -> No
         assert answer.status == 200 and await answer.read()
 
 
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
 async def test_a_migration_that_was_killed_goes_on(place: Place, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     changed.touch()
-    server = place.server("tests.upgrade.slow_server", CHANGED=str(changed))
+    server = place.server(SLOW_SERVER, CHANGED=str(changed))
     starting = asyncio.create_task(server.start())
-    await wait_until(lambda: len(changed.read_text().split()) >= 5, 60, "some documents are changed")
+    before = await some_changed(changed)
     await server.kill()
     with pytest.raises(RuntimeError, match="the server does not start"):
         await starting
-    before = changed.read_text().split()
-    tweets = {one["_id"] for one in fixture.documents("tweets")}
-    assert len(set(before)) < len(tweets)
     async with started(server):
         assert any("taking over" in line for line in server.log)
+    all_changed_once(changed, before)
+
+
+@pytest.mark.parametrize("place", ["mongodb"], indirect=True)
+async def test_of_servers_that_start_together_one_takes_over_from_the_one_that_is_killed(
+    place: Place, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed"
+    changed.touch()
+    other = Place(tmp_path / "other", place.uri, place.name)
+    shutil.copytree(place.data, other.data)
+    servers = [each.server(SLOW_SERVER, CHANGED=str(changed)) for each in (place, other)]
+    starts = {server: asyncio.create_task(server.start()) for server in servers}
+
+    def waiting() -> list[Server]:
+        return [server for server in servers if any("waiting for a server" in line for line in server.log)]
+
+    await wait_until(waiting, 60, "one server waits for the other")
+    (survivor,) = waiting()
+    (victim,) = (server for server in servers if server is not survivor)
+    before = await some_changed(changed)
+    await victim.kill()
+    with pytest.raises(RuntimeError, match="the server does not start"):
+        await starts[victim]
+    await starts[survivor]
+    try:
+        assert any("taking over" in line for line in survivor.log)
+        all_changed_once(changed, before)
+        assert "pending," not in await place.command("migrate", "--dry-run")
+        async with started(victim):  # both run on the migrated database
+            assert not any("taking over" in line for line in list(victim.log)[-50:])
+    finally:
+        await survivor.stop()
+
+
+async def some_changed(changed: Path) -> list[str]:
+    """Wait until the slow migration is at work; the ids of the documents that it has changed, but not of all."""
+    await wait_until(lambda: len(changed.read_text().split()) >= 3, 60, "some documents are changed")
+    return changed.read_text().split()
+
+
+def all_changed_once(changed: Path, before: list[str]) -> None:
     after = changed.read_text().split()
-    assert set(after) == tweets
+    tweets = {one["_id"] for one in fixture.documents("tweets")}
+    assert len(set(before)) < len(tweets) and set(after) == tweets
     assert len(after) <= len(tweets) + 2, "all but the batch that was cut off is done once"
