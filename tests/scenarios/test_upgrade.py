@@ -134,21 +134,22 @@ async def test_the_previous_version_is_upgraded_backed_up_and_restored(
             "PATCH", f"/tweets/{tweet['id']}", json={"content": {"text": "edited"}}
         )
         assert (status, edited["content"]["text"]) == (200, "edited")
-    after = await place.command("migrate", "--dry-run")
-    assert after.count("applied") == len(MIGRATIONS) and "pending," not in after, after
+    assert migrated(server) == len(MIGRATIONS)
     await place.back_up(tmp_path / "backup")
-    async with started(server):
-        later = await ada.post("/tweets", {"content": {"text": "after the backup"}})
-        assert (await ada.request("DELETE", f"/tweets/{tweet['id']}"))[0] == 204
 
     await place.restore(tmp_path / "backup")
     async with started(server):
         # Also with the token from before: the keys have been restored.
         assert (await ada.get(f"/tweets/{tweet['id']}"))["content"]["text"] == "edited"
-        assert (await ada.request("GET", f"/tweets/{later['id']}"))[0] == 404
+    assert migrated(server) == len(MIGRATIONS), "a restored database is not migrated again"
     # The fixture leaves out two large files; nothing else is missing, and nothing is there without its document.
     checked = await place.command("check-uploads")
     assert checked.count("missing:") == 2 and "2 to look after" in checked, checked
+
+
+def migrated(server: Server) -> int:
+    """How many migrations this server has finished since the first of its starts."""
+    return sum("migrated [" in line for line in server.log)
 
 
 async def everything_is_there(http: aiohttp.ClientSession, server: Server) -> None:
