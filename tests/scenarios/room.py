@@ -20,7 +20,7 @@ class Room:
     """Use: `open`, then `enter` for each further person."""
 
     def __init__(self, http: aiohttp.ClientSession, certificate: RTCCertificate) -> None:
-        self._http, self._certificate = http, certificate
+        self.http, self._certificate = http, certificate
         self.url = ""
         self.session_id = ""
         self.bots: list[Bot] = []
@@ -37,7 +37,7 @@ class Room:
     async def person(self, url: str | None = None, name: str | None = None) -> Bot:
         """Somebody who is signed in and nowhere yet."""
         name = name or f"bot-{secrets.token_hex(3)}-{next(_serial)}"
-        bot = Bot(self._http, url or self.url, name)
+        bot = Bot(self.http, url or self.url, name)
         self.bots.append(bot)
         await bot.sign_in()
         return bot
@@ -51,7 +51,7 @@ class Room:
         """The same person with a new connection, as a client does after a lost one."""
         await former.close()
         self.bots.remove(former)
-        bot = Bot(self._http, self.url, former.name)
+        bot = Bot(self.http, self.url, former.name)
         self.bots.append(bot)
         bot.token = former.token
         await bot.join("video", self.session_id)
