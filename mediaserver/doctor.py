@@ -28,6 +28,8 @@ from mediaserver.base.settings import Settings
 from mediaserver.base.tls import ServerTls
 from mediaserver.domain.documents import DOCUMENTS
 from mediaserver.domain.uploads import Upload
+from mediaserver.domain.usernames import ReservedNames
+from mediaserver.domain.users import User
 from mediaserver.media import srtp
 from mediaserver.media.addresses import announced
 from mediaserver.media.port import Port
@@ -52,6 +54,8 @@ _RECEIVE_BUFFER: Final = 1 << 20
 """About 0.1 s of 80 Mbit/s: what comes while the worker is busy must not be lost."""
 _FILES: Final = 4096
 _CERTIFICATE_DAYS: Final = 14
+_LISTED: Final = 50
+"""Usernames in a finding at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,13 +308,17 @@ async def _documents(settings: Settings) -> Finding:
 
 
 async def _stored(settings: Settings) -> Findings:
-    """What the next start would change, what migrations have to say, and which files may tell places."""
+    """What the next start would change, what migrations have to say, and what stored data needs attention."""
     file = settings.data.dir / "documents" / "documents.sqlite"
     if settings.mongodb.uri == EMBEDDED and not file.exists():
         return [Finding("ok", "migrations", "none are pending: the database is new")]
     try:
         async with opened(settings) as database:
-            return await _migrations(database) + await _metadata(database)
+            return [
+                *await _migrations(database),
+                *await _reserved_names(database, settings),
+                *await _metadata(database),
+            ]
     except (StartError, Problem) as error:
         return [Finding("problem", "migrations", str(error))]
 
@@ -322,6 +330,18 @@ async def _migrations(database: Database) -> Findings:
     found = [Finding("note", "migrations", one.line(), advice) for one in pending]
     found += [Finding("note", migration.name, sentence) for migration, sentence in await migrator.reports()]
     return found or [Finding("ok", "migrations", "none are pending")]
+
+
+async def _reserved_names(database: Database, settings: Settings) -> Findings:
+    """Accounts from before a name was reserved. The command line gives such names to admins on purpose."""
+    reserved = ReservedNames(settings.auth.reserved_usernames)
+    names = await Reader(database, User).values({"role": {"$ne": "admin"}}, "username")
+    held = sorted(name for name in names if name in reserved)
+    if not held:
+        return []
+    listed = ", ".join(f"{name!a}" for name in held[:_LISTED]) + (" and more" if len(held) > _LISTED else "")
+    said = f"reserved usernames stay valid for accounts that are not admins ({len(held):,}): {listed}"
+    return [Finding("note", "reserved usernames", said, "make sure that you know these people")]
 
 
 async def _metadata(database: Database) -> Findings:

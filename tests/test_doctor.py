@@ -74,6 +74,17 @@ async def test_files_whose_metadata_was_not_removed_are_counted(tmp_path: Path) 
     assert (stuck.level, stuck.detail.endswith("for their owners only: 1")) == ("note", True)
 
 
+@pytest.mark.slow
+async def test_accounts_with_reserved_names_are_reported(tmp_path: Path) -> None:
+    fixture.unpack(tmp_path)
+    settings = given(tmp_path)
+    noted = (await found(settings))["reserved usernames"]
+    assert (noted.level, "(1): 'admin'" in noted.detail) == ("note", True)
+    async with opened(settings) as database:
+        await database.raw["users"].update_one({"username": "admin"}, {"$set": {"role": "admin"}})
+    assert "reserved usernames" not in await found(settings)
+
+
 async def test_taken_ports_are_named(tmp_path: Path) -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
