@@ -50,6 +50,8 @@ def _faults(name: str) -> Iterator[str]:
         yield f"must have {LENGTH.start} to {LENGTH.stop - 1} characters"
     if has_ignorable(name):
         yield "must not have invisible characters"
+    if name.endswith((".", "-")):  # a mention ends before these (`markup.py`)
+        yield "must not end with `.` or `-`"
     name = name.translate(_SARA_AM)
     scripts = [_scripts_of(character) for character in name]
     if strange := next((character for character, found in zip(name, scripts, strict=True) if not found), None):

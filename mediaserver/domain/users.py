@@ -19,7 +19,7 @@ Username = Annotated[
     str,
     form(
         rf"^[{WORD}][{WORD}.-]*$",
-        "may have letters, digits, `_`, `.` and `-`, and begins with none of the last two",
+        "may have letters, digits, `_`, `.` and `-`, and must not begin with `.` or `-`",
         min_length=3,
         max_length=32,
     ),

@@ -62,7 +62,7 @@ async def test_a_password_that_is_too_short_is_told_in_characters(client: Client
     body = {"username": "a b", "email": "x", "password": "x"}
     told = await fault(client, "POST", "/auth/register", {}, body)
     assert {one["loc"]: one["msg"] for one in told["errors"]} == {
-        "username": "may have letters, digits, `_`, `.` and `-`, and begins with none of the last two",
+        "username": "may have letters, digits, `_`, `.` and `-`, and must not begin with `.` or `-`",
         "email": "must be an email address such as ada@example.org",
         "password": "must have at least 8 characters",
     }

@@ -54,6 +54,7 @@ def test_names_as_people_have_them_are_fine(name: str) -> None:
         ("i\u0307nfo", "must not have a dot on i, which nobody can see"),
         ("\u0301abc", "must not have accents without a letter"),
         ("a_\u0301bc", "must not have accents without a letter"),
+        *[(name, "must not end with `.` or `-`") for name in ("ada.", "ada-", "ada...", "Жанна.-")],
         ("___", "must have a letter or a digit"),
         ("ab", "must have 3 to 32 characters"),
         ("ae\u0301", "must have 3 to 32 characters"),

@@ -91,7 +91,7 @@ async def test_a_name_is_stored_composed(world: World) -> None:
         assert (await identity.login(world.ctx, typed, PASSWORD, HOME)).user.username == "José"
 
 
-@pytest.mark.parametrize("name", ["adm\u3164", "\u0430dm", "admin", "ｆｕｌｌ", "___"])
+@pytest.mark.parametrize("name", ["adm\u3164", "\u0430dm", "admin", "ｆｕｌｌ", "___", "ada."])
 async def test_a_name_from_before_stays_valid(world: World, name: str) -> None:
     old = await from_before(world, name)
     assert (await identity.login(world.ctx, name, PASSWORD, HOME)).user.id == old.user.id
