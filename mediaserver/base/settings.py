@@ -57,8 +57,9 @@ class Http(Section):
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks whose X-Forwarded-For, -Proto and -Host are believed."""
     hsts_max_age_s: int = Field(31_536_000, ge=0)
-    """How long browsers refuse to open this host without HTTPS (HSTS); 0: not told. It is only told over HTTPS
-    with a certificate that is not self-signed, or behind a trusted proxy when `public_url` begins with `https://`."""
+    """How long browsers refuse to open this host without HTTPS (HSTS); 0: the header is not sent. It is
+    sent only over HTTPS with a certificate that is not self-signed, or behind a trusted proxy when `public_url`
+    begins with `https://`."""
     max_connections: int = Field(10_000, ge=1)
     """TCP connections at once. Each may need two file descriptors and 256 are kept in reserve: a lower limit of
     open files (`ulimit -Hn`) lowers this."""
@@ -144,7 +145,7 @@ class Objects(Section):
     playback_idle_s: int = Field(1800, ge=1)
     """How long such playback may pause before a new URL is needed."""
     playbacks_per_login: int = Field(20, ge=1)
-    """How many such playbacks one login may have; another one ends the one that was used least recently."""
+    """How many such playbacks one login may have; another one ends the least recently used."""
 
 
 def _email_domain(text: str) -> str:
@@ -197,8 +198,8 @@ class Auth(Section):
     verification_ttl_s: int = Field(86400, ge=60)
     """How long a mailed link that confirms an address works."""
     verification_mails_per_hour: int = Field(5, ge=1)
-    """Letters with such a link that one account may ask for in an hour, and that one mailbox gets in an hour on
-    account of one address of the network; four times as many on account of all."""
+    """Mails with such a link that one account may ask for in an hour, and that one mailbox gets in an hour at the
+    request of one network address; four times as many at the request of all addresses."""
     unverified_ttl_s: int = Field(7 * 86400, ge=3600)
     """An account whose address is not confirmed is deleted after this time; its username is free again."""
     reserved_usernames: tuple[str, ...] = (
@@ -401,10 +402,10 @@ class Monitoring(Section):
 
 class Security(Section):
     contacts: tuple[SecurityContact, ...] = ()
-    """Whom to tell of a vulnerability, for `/.well-known/security.txt`: email addresses or URLs of a form;
-    empty: there is no such file."""
+    """Contacts for reports of vulnerabilities in `/.well-known/security.txt`: email addresses, or URLs of forms.
+    Empty: the file is not served."""
     policy_url: WebUrl = ""
-    """Page with your rules for such reports."""
+    """URL of your rules for such reports."""
     languages: tuple[Language, ...] = ()
     """Languages in which you read them, such as `en`."""
 

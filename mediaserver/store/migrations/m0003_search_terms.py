@@ -1,7 +1,6 @@
 """Stores the terms by which documents are found; text indexes found them before.
 
-One migration for each searched collection. The text indexes stay for servers of the previous release that run
-beside; an edit that such a server makes leaves old terms behind, which `mediaserver migrate --again` corrects.
+One migration for each searched collection. The text indexes stay for one release, because migrations only add.
 """
 
 from collections.abc import Sequence
