@@ -79,7 +79,11 @@ async def test_a_course_shows_a_clip_once_in_its_order(world: World) -> None:
     assert len({one.id for one in made}) == 1
     await clips.show(world.ctx, ada, course, second.id, None)
     assert await shown_in(world, course) == [first.id, second.id]
-    await clips.show(world.ctx, ada, course, first.id, 7)
+    moved = await clips.show(world.ctx, ada, course, first.id, 7)
+    world.clock.pass_s(60)
+    for position in (7, None):
+        assert await clips.show(world.ctx, ada, course, first.id, position) == moved
+    assert await world.ctx.of(CourseVideoClipMapping).get(moved.id) == moved
     assert await shown_in(world, course) == [second.id, first.id]
     with pytest.raises(NotFound):
         await clips.show(world.ctx, ada, course, new_id(), None)
