@@ -20,8 +20,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server on which `ADMIN` can sign in."""
+    """The URL of a server on which `ADMIN` can sign in. Modules use accounts and course codes of their own."""
     with running(tmp_path_factory.mktemp("school") / "data", ADMIN, {}) as url:
         yield url
