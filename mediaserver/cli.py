@@ -155,7 +155,7 @@ def _strip_metadata(arguments: argparse.Namespace, settings: Settings) -> int:
 
     async def strip() -> int:
         async with documents(settings) as context:
-            done = await strip_stored(context)
+            done = await strip_stored(context, retry_stuck=True)
         for upload_id in done.stuck:
             print(f"cannot be read, now for its owner only: upload {upload_id}")
         print(f"{done.changed} of {done.examined} files had metadata")

@@ -354,7 +354,7 @@ async def _metadata(database: Database) -> Findings:
         found.append(Finding("note", "metadata", said, advice))
     if stuck:
         said = f"files whose metadata cannot be removed, for their owners only: {stuck:,}"
-        found.append(Finding("note", "metadata", said))
+        found.append(Finding("note", "metadata", said, "`mediaserver strip-metadata` tries again"))
     return found or [Finding("ok", "metadata", "all stored files are without metadata")]
 
 

@@ -39,8 +39,14 @@ class Done:
     """Ids of uploads whose files cannot be followed: from now on they are for their owners only."""
 
 
-async def strip_stored(ctx: Context) -> Done:
-    """Do it for all files that need it, the newest first. Raises `Unavailable`; call it again then."""
+async def strip_stored(ctx: Context, retry_stuck: bool = False) -> Done:
+    """Do it for all files that need it, the newest first. Raises `Unavailable`; call it again then.
+
+    `retry_stuck`: also for those that could not be followed, which may have had another cause, such as a machine
+    without memory.
+    """
+    if retry_stuck:
+        await ctx.uploads.update_many(STUCK, set={"metadata": None}, edits=False)
     done = Done()
     while uploads := await ctx.uploads.find(FROM_BEFORE, sort=[("createdAt", -1)], limit=_BATCH):
         for upload in uploads:

@@ -11,7 +11,7 @@ import pytest
 from mediaserver.base.errors import Forbidden, Unavailable
 from mediaserver.base.signing import ANYONE, SignedFile
 from mediaserver.domain.actor import Actor
-from mediaserver.domain.uploads import METADATA_STUCK, Upload, Use
+from mediaserver.domain.uploads import METADATA_REMOVED, METADATA_STUCK, Upload, Use
 from mediaserver.store.objects.local import LocalObjects
 from mediaserver.usecases import file_access, uploads
 from mediaserver.usecases.context import Context
@@ -162,6 +162,15 @@ async def test_what_cannot_be_cleaned_is_for_its_owner_only(ctx: Context, anna: 
     asking = [ben.user_id, ANYONE.person, anna.user_id]
     assert await uploads.who_may_read(ctx, asking, damaged.id) == {anna.user_id}
     assert (await strip_stored(ctx)).examined == 0
+
+
+async def test_what_could_not_be_cleaned_is_tried_again_on_request(ctx: Context, anna: Actor) -> None:
+    photo = await from_before(ctx, anna, files.jpeg(), "image/jpeg")
+    await ctx.uploads.update(photo.id, set={"metadata": METADATA_STUCK})
+    assert (await strip_stored(ctx)).examined == 0
+    assert (await strip_stored(ctx, retry_stuck=True)).changed == 1
+    assert files.secrets_in(await content_of(ctx, photo.object_key)) == []
+    assert (await ctx.uploads.get(photo.id)).metadata == METADATA_REMOVED
 
 
 async def test_one_whose_file_is_gone_is_passed_over(ctx: Context, anna: Actor) -> None:
