@@ -47,10 +47,6 @@ class Filter:
         """What is left to ask when the conditions of these identities are known to hold."""
         return [test for asked, test in self._tests if id(asked) not in answered]
 
-    @property
-    def matches_all(self) -> bool:
-        return not self._tests
-
     def _add(self, name: str, operand: Any) -> None:
         if name == "$and" or (name == "$or" and isinstance(operand, list) and len(operand) == 1):
             for item in _filters(name, operand):
