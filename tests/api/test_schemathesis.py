@@ -128,7 +128,7 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
-    options = {"auth.access_ttl_s": "3600"}
+    options = {"auth.access_ttl_s": "3600", "security.contacts": "security@example.org"}
     with running(tmp_path_factory.mktemp("school") / "data", "root", options) as url:
         yield Caller(School(url, description()))
 
