@@ -15,6 +15,7 @@ from mediaserver.domain.recordings import Recording
 from mediaserver.domain.sessions import Session
 from mediaserver.usecases import (
     email_verification,
+    enrollments,
     erasure,
     identity,
     logins,
@@ -28,7 +29,9 @@ from mediaserver.usecases.file_transfers import FileTransfers
 from mediaserver.usecases.revocations import Watch
 from tests.api.served import Client, served
 from tests.store.conftest import engine, shared_server, uri
+from tests.usecases import school
 from tests.usecases.pictures import encoded, quarters
+from tests.usecases.stored_context import upload
 from tests.usecases.test_recordings import recorded, recorded_in
 from tests.usecases.world import PASSWORD, World, open_world
 
@@ -330,6 +333,35 @@ async def test_losing_the_right_ends_requests_and_running_responses(
         assert await site.works(phone) == [True, False]
         await site.transfers.check()
         assert await is_cut(answer)
+
+
+async def test_removal_from_a_course_ends_its_running_files_and_recordings(site: Site) -> None:
+    world, anna = site.world, (await site.device()).actor
+    nora = await world.person("nora", "instructor")
+    course = await school.course(world, nora)
+    enrollment = await school.enroll(world, anna, course)
+    session = await world.live_session(nora, course_id=course.id)
+    film = await recorded_in(world, session, nora, anna)
+    paper = await upload(site.ctx, nora)
+    level = await school.level(world, nora, course)
+    await school.lesson(world, nora, level, content=[school.block(paper.id, "file")])
+    await site.ctx.objects.put_bytes(film.object_key or "", bytes(LARGE), "video/mp4")
+    await site.ctx.objects.put_bytes(paper.object_key, bytes(LARGE), "image/png")
+    (wire,) = await recordings.describe(site.ctx, anna, [film])
+    urls = [str(wire["videoFileUrl"]), str(uploads.describe(site.ctx, anna, paper)["url"])]
+    part = {"Range": "bytes=5-"}
+    async with (
+        site.client.get(urls[0], headers=part) as played,
+        site.client.get(urls[1], headers=part) as saved,
+    ):
+        for answer in (played, saved):
+            assert answer.status == 206
+            await answer.content.readexactly(1000)
+        await site.transfers.check()
+        await enrollments.remove(site.ctx, nora, enrollment)
+        await site.transfers.check()
+        assert [await is_cut(played), await is_cut(saved)] == [True, True]
+    assert [await site.status(url) for url in urls] == [403, 403]
 
 
 async def test_a_response_whose_right_stands_is_sent_to_its_end(site: Site) -> None:
