@@ -274,7 +274,7 @@ def _media_workers(settings: Settings) -> MediaWorkers:
 
 
 async def _monitor(monitoring: Monitoring, services: Services, stack: contextlib.AsyncExitStack) -> None:
-    """Listen for those who run the server alone, where that is set."""
+    """Start the separate listener for operators, if one is configured."""
     if not monitoring.port:
         return
     app = web.Application()

@@ -177,7 +177,7 @@ def build_api(app: web.Application, services: Services, resources: Sequence[Reso
 
 
 def build_monitoring(app: web.Application, services: Services) -> None:
-    """Add what those who run the server ask for, for a listener of its own."""
+    """Add the routes for operators, for a separate listener."""
     app[SERVICES] = services
     app[PROXIES] = TrustedProxies(())
     app[health.ACCESS] = MonitoringAccess(services.context.settings, open=True)

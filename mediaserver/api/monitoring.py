@@ -45,7 +45,7 @@ class MonitoringAccess:
 
 
 def _is_local(request: web.Request) -> bool:
-    """Whether a program on this machine asks, as far as can be told."""
+    """Return whether the request comes from this machine, as far as that can be determined."""
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if not peer or not _is_loopback(str(peer[0])) or any(name in request.headers for name in _FORWARDED):
         return False

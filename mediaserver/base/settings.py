@@ -394,7 +394,7 @@ class Monitoring(Section):
     host: str = "127.0.0.1"
     """Address for `/metrics`, `/readyz` and `/healthz` alone; used with `port`."""
     port: int = Field(0, ge=0, le=65535)
-    """TCP port for them, without TLS, for a network that only those who run the server reach; 0: none."""
+    """TCP port for them, without TLS, for a network that only operators reach; 0: none."""
     token: Token = Field("", repr=False)
     """Opens `/metrics` and `/readyz` of the public port with `Authorization: Bearer`. Without `port`, `token` and
     `http.public_url`, only programs on this machine get them."""

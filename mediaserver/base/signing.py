@@ -21,7 +21,7 @@ _PATH = "/files/"
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """Who a URL is made for."""
+    """The reader for whom a URL is made."""
 
     person: str
     """Id of the user, or `ANYONE`."""

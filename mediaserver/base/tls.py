@@ -93,7 +93,7 @@ def ensure_self_signed(data_dir: Path, names: Sequence[str] = ()) -> tuple[Path,
 
 
 def is_self_signed(cert: Path | None) -> bool:
-    """Whether a certificate vouches for itself: browsers trust it only when somebody told them to."""
+    """Return whether a certificate is self-signed: browsers trust it only after somebody has confirmed it."""
     try:
         certificate = x509.load_pem_x509_certificate(cert.read_bytes()) if cert else None
     except (OSError, ValueError):

@@ -26,7 +26,7 @@ class Actor:
 
     @property
     def link_holder(self) -> LinkHolder:
-        """Who file URLs are made for."""
+        """The reader for whom file URLs are made."""
         return LinkHolder(self.user_id, self.login_id, self.login_epoch)
 
 

@@ -55,7 +55,7 @@ If that was not you, choose a new password now:
 
 
 def verify_address(settings: Settings, address: str, token: str, until: datetime) -> Letter:
-    """To an address that may be somebody else's: it holds nothing that the one who gave it could choose."""
+    """To an address that may be somebody else's, so it has no text that the requester chose."""
     return Letter(
         address,
         "Confirm your email address for Mediaserver",
@@ -73,7 +73,7 @@ without the password, nobody can confirm the address.
 
 
 def address_in_use(settings: Settings, owner: User) -> Letter:
-    """To whoever has an account with an address that was given for another one."""
+    """To the owner of an account whose address was given for another account."""
     return Letter(
         owner.email,
         "Your email address was used to create or change an account",

@@ -21,7 +21,7 @@ class Source(Protocol):
 
 
 class Damaged(ValueError):
-    """The structure of a file cannot be followed, so what it holds cannot be told."""
+    """The structure of a file cannot be parsed, so its metadata cannot be found."""
 
     def __init__(self, what: str, at: int) -> None:
         super().__init__(f"{what} at byte {at:,}")
