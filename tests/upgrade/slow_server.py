@@ -15,7 +15,7 @@ from mediaserver.store.migrations.registry import MIGRATIONS
 
 
 def _slowly(stored: Stored, now: datetime) -> Change:
-    time.sleep(0.1)
+    time.sleep(float(os.environ.get("PAUSE_S", "0.1")))
     with Path(os.environ["CHANGED"]).open("a") as file:
         file.write(f"{stored['_id']}\n")
     return Change({"marked": True})
