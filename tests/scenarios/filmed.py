@@ -235,8 +235,9 @@ class Filmed(Bot):
         """
         loop = asyncio.get_running_loop()
         (layer,) = self.layers
+        packets = await asyncio.to_thread(beeping, seconds)
         began_s = loop.time()
-        for at, packet in enumerate(beeping(seconds)):
+        for at, packet in enumerate(packets):
             media_s = at / 50
             late_s = stall[1] if media_s >= stall[0] else 0.0
             await asyncio.sleep(max(0.0, began_s + media_s + late_s - loop.time()))
@@ -246,8 +247,9 @@ class Filmed(Bot):
                 self.number = at * FPS // 50
                 self.send_picture(layer, self.number, round(camera_s * 90_000))
             if at % 50 == 5:
-                self.report(MICROPHONE, at * 960)
-                self.report(layer.ssrc, round(camera_s * 90_000))
+                behind_s = loop.time() - began_s - media_s - late_s  # reports say what is captured now
+                self.report(MICROPHONE, round((media_s + behind_s) * 48_000))
+                self.report(layer.ssrc, round((camera_s + behind_s) * 90_000))
 
     def send_sound(self, payload: bytes, timestamp: int) -> None:
         assert self.network is not None
