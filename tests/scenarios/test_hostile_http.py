@@ -47,12 +47,12 @@ async def test_bodies_that_are_too_large(server: Server, http: aiohttp.ClientSes
 
 async def test_bodies_that_are_no_json(server: Server, http: aiohttp.ClientSession) -> None:
     url, headers = f"{server.url}/api/v1/auth/login", {"Content-Type": "application/json"}
-    for body in (b"", b"{", b"\xff\xfe", b"[" * 8000, b'{"login": NaN}', b'{"a": ' + b"9" * 5000 + b"}"):
+    for body in (b"", b"{", b"\xff\xfe", b"[" * 8000, b'{"login": NaN}'):
         async with http.post(url, data=body, headers=headers) as answer:
             assert answer.status == 400, body[:20]
             assert answer.content_type == "application/problem+json"
             assert (await answer.json())["code"] == "malformed"
-    for body in (b"[]", b"null", b'"text"'):
+    for body in (b"[]", b"null", b'"text"', b'{"a": ' + b"9" * 5000 + b"}"):
         async with http.post(url, data=body, headers=headers) as answer:
             assert answer.status == 422, body
     async with http.post(url, data=b"login=x", headers={"Content-Type": "text/plain"}) as answer:
