@@ -51,7 +51,7 @@ async def _change_at_once(ctx: Context, before: User, email: str) -> User:
 
 async def _store(ctx: Context, before: User, fields: dict[str, Any]) -> User:
     """Raises: Conflict("password_changed" | "email_taken")."""
-    same = {"_id": before.id, "passwordHash": before.password_hash}
+    same = {"_id": before.id, "loginEpoch": before.login_epoch}  # a new password begins a new epoch
     after = await ctx.users.update_one(same, set=fields)
     if after is None:
         raise Conflict("password_changed", "the password was changed meanwhile")

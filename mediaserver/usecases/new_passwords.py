@@ -40,7 +40,8 @@ async def change(ctx: Context, actor: Actor, current: str, new: str) -> None:
     login = await ctx.logins.update_one(this, set={"epoch": following})
     device_id = login.device_id if login else None
     await devices.set_epoch(ctx, device_id, following)
-    unchanged = {"_id": user.id, "passwordHash": user.password_hash}
+    # Each change of the password begins an epoch. The hash alone may become a stronger one of the same password.
+    unchanged = {"_id": user.id, "loginEpoch": user.login_epoch}
     changed = await ctx.users.update_one(unchanged, **_setting(ctx, password_hash))
     if changed is None:
         await ctx.logins.update_one({**this, "epoch": following}, set={"epoch": user.login_epoch})

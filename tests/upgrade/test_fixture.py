@@ -59,3 +59,23 @@ def test_the_fixture_holds_what_people_make(tmp_path: Path) -> None:
     assert any(one["status"] == "live" for one in fixture.documents("sessions"))
     fixture.unpack(tmp_path)
     assert (tmp_path / "documents" / "documents.sqlite").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+async def test_each_migration_changes_what_it_is_for(database: Database) -> None:
+    """Migrations 1 (names), 2 (addresses) and 4 (sessions); `test_search` looks at what the others do."""
+    await Migrator(database, DOCUMENTS).run()
+    users = [one async for one in database.raw["users"].find({}, sort=[("_id", 1)])]
+    before = {one["_id"]: one for one in fixture.documents("users")}
+    assert len(users) == len(before)
+    for user in users:
+        kept = ("username", "usernameFolded", "email", "emailFolded", "passwordHash", "revision")
+        assert {name: user[name] for name in kept} == {name: before[user["_id"]][name] for name in kept}
+        assert user["emailVerified"] is True
+        assert (user["usernameSkeleton"] is None) != (user["reservedSkeleton"] is None), user["username"]
+    by_name = {user["username"]: user for user in users}
+    alike = by_name["limes11"], by_name["Iimes11"]
+    assert alike[0]["usernameSkeleton"] == alike[1]["reservedSkeleton"], "the older account has the key"
+    sessions = [one async for one in database.raw["sessions"].find({})]
+    assert {one["status"] for one in sessions if one.get("occupiedAt")} == {"live"}
+    assert all(one.get("occupiedAt") for one in sessions if one["status"] == "live")

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Gone, Invalid, TooMany, Unauthenticated
 from mediaserver.store.mail import Letter
-from mediaserver.usecases import identity, new_passwords, tokens
+from mediaserver.usecases import addresses, identity, new_passwords, tokens
 from mediaserver.usecases.events import LoginRevoked
 from tests.usecases.world import PASSWORD, World
 
@@ -241,3 +242,34 @@ async def test_an_operator_sets_a_password(world: World) -> None:
     assert not await alive(world, ada)
     await identity.login(world.ctx, "ada", NEW, HOME)
     await refused(Invalid, new_passwords.set_password(world.ctx, ada.user.id, "short"))
+
+
+class HashUpgradedMeanwhile:
+    """Passwords whose stored hash another sign-in replaces by a stronger one of the same password."""
+
+    def __init__(self, world: World, user_id: str) -> None:
+        self._world, self._user_id, self._passwords = world, user_id, world.ctx.passwords
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._passwords, name)
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        found = await self._passwords.matches(stored, password)
+        stronger = await self._passwords.hash(PASSWORD)
+        await self._world.ctx.users.update_one(
+            {"_id": self._user_id}, set={"passwordHash": stronger}, edits=False
+        )
+        return found
+
+
+@pytest.mark.parametrize("what", ["password", "address"])
+async def test_a_hash_that_was_upgraded_meanwhile_is_no_change_of_the_password(world: World, what: str) -> None:
+    ada = await register(world)
+    ctx = replace(world.ctx, passwords=HashUpgradedMeanwhile(world, ada.user.id))  # type: ignore[arg-type]
+    if what == "password":
+        await new_passwords.change(ctx, ada.actor, PASSWORD, NEW)
+        assert await identity.login(world.ctx, "ada", NEW, HOME)
+    else:
+        changed = await addresses.change(ctx, ada.actor, PASSWORD, "ada@example.com")
+        assert changed.email == "ada@example.com"
+        assert await identity.login(world.ctx, "ada@example.com", PASSWORD, HOME)
