@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from mediaserver.base.tls import ensure_self_signed
 from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import RedisCounters
-from tests.e2e.coturn import free_port
+from tests.e2e.ports import free_port
 from tests.e2e.server import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -187,7 +187,10 @@ async def coturn_of_the_compose_file(directory: Path, secret: str, **changed: st
 
     listening = asyncio.create_task(listen())
     try:
-        await wait_until(lambda: _listens(port), 20, "coturn listens")
+        try:
+            await wait_until(lambda: _listens(port), 20, "coturn listens")
+        except AssertionError as late:
+            raise AssertionError(said.decode(errors="replace")) from late
         assert b"Bad configuration" not in said
         assert b"Unknown" not in said, said.decode(errors="replace")
         yield port

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.e2e.ports import free_port
 from tests.e2e.server import wait_until
 
 
@@ -49,10 +50,3 @@ def _answers(port: int) -> bool:
             return sock.recv(1500)[:2] == b"\x01\x01"
         except OSError:
             return False
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -8,11 +8,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.e2e.ports import free_port
 from tests.e2e.server import Person, Server, wait_until
 from tests.e2e.test_account_pages import complained_of, sign_in
 from tests.e2e.test_pages import fits
 from tests.e2e.visitor import PASSWORD, PHONE, Visit, visit
-from tests.scenarios.test_mail import free_port
 from tests.store.mail.mailserver import MailServer, mail_server
 
 __all__ = ["visit"]

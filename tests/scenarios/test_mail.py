@@ -2,24 +2,18 @@
 
 import asyncio
 import re
-import socket
 import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.e2e.ports import free_port
 from tests.e2e.server import Person, Server, wait_until
 from tests.scenarios.service import Door
 from tests.store.mail.mailserver import mail_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
-
-
-def free_port() -> int:
-    """The server names its public URL only."""
-    with socket.create_server(("127.0.0.1", 0)) as anywhere:
-        return int(anywhere.getsockname()[1])
 
 
 async def test_a_link_by_mail_sets_a_password(tmp_path: Path, http: aiohttp.ClientSession) -> None:
