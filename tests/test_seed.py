@@ -22,6 +22,7 @@ from tests.usecases.world import open_world
 __all__ = ["engine", "shared_server", "uri"]
 
 
+@pytest.mark.slow
 async def test_there_is_something_to_look_at_everywhere(uri: str, tmp_path: Path) -> None:
     async with open_world(uri, tmp_path) as world:
         ctx = world.ctx

@@ -43,6 +43,7 @@ async def client(world: World) -> AsyncIterator[Client]:
     await rooms.shutdown()
 
 
+@pytest.mark.slow
 async def test_requests_to_a_store_that_hangs_are_refused_in_time(
     server: EmbeddedServer, world: World, client: Client
 ) -> None:

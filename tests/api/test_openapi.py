@@ -103,6 +103,7 @@ def test_examples_are_such_as_real_ones_are() -> None:
     assert (told["type"], set(told)) == ("followed", {"type", "actors", "actorCount", "count", "userId"})
 
 
+@pytest.mark.slow
 async def test_the_answers_that_have_a_tag_are_those_that_are_said_to(client: Client, world: World) -> None:
     headers = {"ada": bearer(await world.token("ada", "admin")), "bob": bearer(await world.token("bob"))}
     calls = Calls(world, await everything(world), headers)

@@ -154,6 +154,7 @@ async def test_no_session_is_left_to_somebody_who_is_gone(client: Client, world:
     assert (await ctx.sessions.get(other.id)).moderator_user_id == bob.user_id
 
 
+@pytest.mark.slow
 async def test_an_erasure_cut_off_anywhere_is_finished(world: World) -> None:
     ctx = world.ctx
     for operations in range(120):

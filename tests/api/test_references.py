@@ -25,6 +25,8 @@ from tests.api.places import Place
 from tests.api.writing import BODIES, NAMING, OF_RESOURCE, WRITING, Calls, Trial, objects
 from tests.usecases.world import World
 
+pytestmark = pytest.mark.slow
+
 _BLOCKS = " ".join(f"content.{at}.value" for at in range(5))
 _MEDIA = "content.media.0 content.media.1"
 KNOWN: Final = {

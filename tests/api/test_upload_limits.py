@@ -78,6 +78,7 @@ async def paced(size: int, bytes_per_s: float) -> AsyncIterator[bytes]:
     yield TAIL
 
 
+@pytest.mark.slow
 async def test_a_slow_upload_at_an_allowed_rate_succeeds(ctx: Context, client: Client) -> None:
     anna = await add_person(ctx, "anna")
     async with post(ctx, client, anna, paced(20_000, 4000)) as answer:  # longer than the grace

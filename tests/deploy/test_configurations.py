@@ -26,6 +26,8 @@ from mediaserver.store.counters import RedisCounters
 from tests.e2e.ports import free_port
 from tests.e2e.server import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
 

@@ -179,6 +179,7 @@ async def test_a_lost_server_is_unavailable_and_comes_back(tmp_path: Path) -> No
         await database.close()
 
 
+@pytest.mark.slow
 async def test_a_server_that_hangs_is_waited_for_no_longer_than_the_setting_says(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as server:
         database = await Database.open(server.uri, "t", timeout_s=1)

@@ -34,6 +34,7 @@ async def test_a_block_and_a_follow_at_once_leave_no_follow(world: World) -> Non
         assert (await world.ctx.of(User).get(ada.user_id)).marks == []
 
 
+@pytest.mark.slow
 async def test_a_block_cut_off_anywhere_ends_the_follows_or_is_not_there(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     for operations in range(80):

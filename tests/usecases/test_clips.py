@@ -161,6 +161,7 @@ async def test_what_goes_takes_its_clips_along_unless_a_lesson_elsewhere_shows_t
     assert not await ctx.of(CourseVideoClipMapping).exists({})
 
 
+@pytest.mark.slow
 async def test_a_course_whose_lessons_show_its_clips_goes_wherever_that_is_cut_off(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ async def require_whole_or_gone(world: World, session: Session, shown: list[Uplo
     return there
 
 
+@pytest.mark.slow
 async def test_a_deletion_cut_off_anywhere_is_finished_or_was_never_begun(world: World) -> None:
     ctx, ada, eve = world.ctx, await world.person("ada"), await world.person("eve")
     for operations in range(100):

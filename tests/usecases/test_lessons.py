@@ -101,6 +101,7 @@ async def test_of_several_orders_at_once_one_is_the_last(world: World) -> None:
     assert (await school.read(world, course)).settled
 
 
+@pytest.mark.slow
 async def test_an_order_cut_off_anywhere_is_all_there_or_not_at_all(world: World) -> None:
     ada = await world.person("ada", "instructor")
     course = await school.course(world, ada)

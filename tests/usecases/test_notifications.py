@@ -158,6 +158,7 @@ async def test_what_two_were_told_of_each_other_is_taken_back_and_nothing_else(w
     assert pushed(world, eve, "notification.unread") == [{"unreadCount": 0}]
 
 
+@pytest.mark.slow
 async def test_a_full_one_is_followed_by_another(world: World) -> None:
     ada, tweet = await world.person("ada"), {"tweetId": new_id()}
     for _ in range(MAX_ACTS + 2):
@@ -165,6 +166,7 @@ async def test_a_full_one_is_followed_by_another(world: World) -> None:
     assert [one.count for one in await of(world, ada)] == [2, MAX_ACTS]
 
 
+@pytest.mark.slow
 async def test_a_large_audience_is_told_in_batches(world: World) -> None:
     ada = await world.person("ada")
     people = [await world.person(f"person{i}") for i in range(3)]

@@ -18,6 +18,8 @@ from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.pictures import corners, decoded, encoded, held, quarters, video
 from tests.usecases.stored_context import add_person, make_media, stored_context, upload
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["engine", "shared_server", "uri"]
 
 KEY_FRAME = b"\x9d\x01\x2a"  # before its size; RFC 6386 section 9.1

@@ -106,6 +106,7 @@ class Repositories:
         return self._uploads if document is Upload else self._real.of(document)
 
 
+@pytest.mark.slow
 async def test_one_that_expires_meanwhile_undoes_the_others(ctx: Context, ada: Actor) -> None:
     kept, fresh, expiring, last = [await upload(ctx, ada) for _ in range(4)]
     await uploads.mark_used(ctx, kept.id, TWEET)
