@@ -2,6 +2,7 @@
 
 import struct
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -146,7 +147,7 @@ class SendTimes:
     _LATEST: Final = 20_000
 
     def __init__(self) -> None:
-        self._sent_ns: dict[bytes, int] = {}
+        self._sent_ns: OrderedDict[bytes, int] = OrderedDict()
 
     def note(self, packet: bytes | bytearray) -> None:
         """Remember that `packet` is sent now."""
@@ -156,7 +157,7 @@ class SendTimes:
         self._sent_ns.pop(data, None)
         self._sent_ns[data] = time.monotonic_ns()
         if len(self._sent_ns) > self._LATEST:
-            del self._sent_ns[next(iter(self._sent_ns))]
+            self._sent_ns.popitem(last=False)
 
     def age_s(self, packet: bytes) -> float | None:
         """How long ago a received packet was sent; None for one that is not known."""

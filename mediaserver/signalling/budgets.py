@@ -5,6 +5,7 @@ whose budget is used up is refused (`too_many`) until it has recovered. One that
 into a debt as large as the burst, is abusing the server, and its connection ends.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,7 +110,7 @@ class NetworkBudgets:
 
     def __init__(self, rate_per_s: float, burst: float, delay_s: float) -> None:
         self._rate_per_s, self._burst, self._delay_s = rate_per_s, burst, delay_s
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -136,7 +137,7 @@ class NetworkBudgets:
         if bucket is None:
             bucket = TokenBucket(self._rate_per_s, self._burst, now)
             if len(self._buckets) >= self._MOST:
-                del self._buckets[next(iter(self._buckets))]
+                self._buckets.popitem(last=False)
         self._buckets[network] = bucket
         level = bucket.level(now)
         # A larger debt would only slow down the network's other people for longer.

@@ -7,10 +7,13 @@ an operation takes the same short time however many windows there are, with no p
 
 import heapq
 import math
+from collections import OrderedDict
 from typing import Final
 
 _REFUSING: Final = 16
 """The level of windows that have reached their limit: displaced last."""
+_Keys = OrderedDict[str, None]
+"""A plain dict would look for its oldest key past all keys that were removed before it."""
 
 
 class Window:
@@ -34,8 +37,8 @@ class WindowTable:
         assert max_keys > 0, "a table holds at least one window"
         self._max_keys = max_keys
         self._windows: dict[str, Window] = {}
-        self._levels: list[dict[str, None]] = [{} for _ in range(_REFUSING + 1)]
-        self._ending: dict[int, dict[str, None]] = {}
+        self._levels: list[_Keys] = [OrderedDict() for _ in range(_REFUSING + 1)]
+        self._ending: dict[int, _Keys] = {}
         """The keys whose windows end in each second."""
         self._seconds: list[int] = []
         """A heap of the seconds in `_ending`: few, since there are only a few lengths of windows."""
@@ -85,9 +88,9 @@ class WindowTable:
             if not ending:
                 del self._ending[heapq.heappop(self._seconds)]
 
-    def _ends_in(self, second: int) -> dict[str, None]:
+    def _ends_in(self, second: int) -> _Keys:
         if second not in self._ending:
-            self._ending[second] = {}
+            self._ending[second] = OrderedDict()
             heapq.heappush(self._seconds, second)
         return self._ending[second]
 

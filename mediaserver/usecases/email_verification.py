@@ -64,7 +64,7 @@ async def verify(ctx: Context, token: str, password: str, address: str, user_age
             await ctx.counters.hit(guesses, limit, MINUTE_S)
             fault = FieldError("password", "is wrong")
             raise Forbidden("wrong_password", "The password of this account is wrong.", [fault])
-    changed = await confirm(ctx, user, {**good, "passwordHash": user.password_hash})
+    changed = await confirm(ctx, user, {**good, "loginEpoch": user.login_epoch})
     if changed is None:
         raise _over()
     return await identity.sign_in(ctx, changed, user_agent)

@@ -1,8 +1,6 @@
 """JSON bodies and queries that are made to take long."""
 
-import contextlib
 import json
-import time
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -16,7 +14,7 @@ from mediaserver.base.json_values import has_more_values
 from mediaserver.domain.courses import Course
 from mediaserver.domain.lessons import Lesson
 from mediaserver.domain.users import User
-from tests.hostile.cost import LIMIT_S, cpu_s
+from tests.hostile.cost import assert_quick, assert_quick_async
 
 SIZE = 1 << 20
 """The largest body that is taken."""
@@ -71,20 +69,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_body_holds_up_the_event_loop_for_less_than_10_ms(name: str) -> None:
+async def test_a_body_holds_up_the_event_loop_only_briefly(name: str) -> None:
     raw = HOSTILE[name]
     assert len(raw) <= SIZE
-    costs = []
-    for _ in range(5):
+
+    async def parse() -> None:
         request = make_mocked_request("POST", "/lessons", {"Content-Type": "application/json"})
         request[_RAW] = raw
-        began = time.thread_time()
-        with contextlib.suppress(Problem):
-            await parse_body(LESSON, request)
-        costs.append(time.thread_time() - began)
-    assert min(costs) < LIMIT_S
+        await parse_body(LESSON, request)
+
+    await assert_quick_async(parse)
     # In a thread each single step still keeps the interpreter to itself.
-    assert cpu_s(lambda: parse_object(raw)) < LIMIT_S
+    assert_quick(lambda: parse_object(raw))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -95,12 +91,12 @@ def test_so_does_a_merge_patch(name: str) -> None:
         patch = parse_object(HOSTILE[name])
     except Problem:
         return
-    assert cpu_s(lambda: patched(LESSON, lesson, patch)) < LIMIT_S
+    assert_quick(lambda: patched(LESSON, lesson, patch))
 
 
 def test_lists_that_name_something_twice() -> None:
     skills = {"skills": ["0" * 26] * 5000}
-    assert cpu_s(lambda: validate(USER, skills)) < LIMIT_S
+    assert_quick(lambda: validate(USER, skills))
 
 
 def test_the_largest_lessons_are_taken() -> None:
@@ -147,5 +143,5 @@ def test_a_body_of_too_many_faults_is_refused_as_a_whole() -> None:
     ],
     ids=["names", "one name", "a long cursor", "no cursor"],
 )
-def test_a_query_holds_up_the_event_loop_for_less_than_10_ms(query: MultiDict[str]) -> None:
-    assert cpu_s(lambda: parse_query(PageQuery, query)) < LIMIT_S
+def test_a_query_holds_up_the_event_loop_only_briefly(query: MultiDict[str]) -> None:
+    assert_quick(lambda: parse_query(PageQuery, query))

@@ -1,14 +1,12 @@
 """Offers that are made to take long: what they cost, and that the event loop goes on meanwhile."""
 
-import time
-
 import pytest
 
 from mediaserver.base.errors import Problem
 from mediaserver.rooms.offer_reader import INLINE_CHARACTERS, OfferReader, read_whole_offer
 from mediaserver.rooms.sdp import MAX_CHARACTERS
 from mediaserver.rooms.sdp_answer import Endpoint, SlotSource, write_answer
-from tests.hostile.cost import LIMIT_S, cpu_s
+from tests.hostile.cost import assert_quick, assert_quick_async, cpu_s
 from tests.hostile.offers import HOSTILE, largest_honest_offer
 
 
@@ -26,21 +24,20 @@ def test_a_hostile_offer_costs_no_more_than_a_large_honest_one(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_reading_it_holds_up_the_event_loop_for_less_than_10_ms(name: str) -> None:
+async def test_reading_it_holds_up_the_event_loop_only_briefly(name: str) -> None:
     reader = OfferReader()
     for text in (HOSTILE[name][:INLINE_CHARACTERS], HOSTILE[name][:MAX_CHARACTERS]):
-        costs = []
-        for _ in range(3):
-            began = time.thread_time()
+
+        async def read(offer: str = text) -> None:
             try:
-                await reader.read(text, "VP8")
+                await reader.read(offer, "VP8")
             except Problem as problem:
                 assert problem.code in ("bad_sdp", "codec_unsupported")
-            costs.append(time.thread_time() - began)
-        assert min(costs) < LIMIT_S
+
+        await assert_quick_async(read)
 
 
-def test_writing_the_largest_answer_takes_less_than_10_ms(endpoint: Endpoint) -> None:
+def test_writing_the_largest_answer_is_quick(endpoint: Endpoint) -> None:
     accepted = read_whole_offer(largest_honest_offer("chromium"), "VP8").accepted
     slots = {one.mid: SlotSource(1, 2, "cname") for one in accepted}
-    assert cpu_s(lambda: write_answer(accepted, slots, endpoint, 1, 1)) < LIMIT_S
+    assert_quick(lambda: write_answer(accepted, slots, endpoint, 1, 1))

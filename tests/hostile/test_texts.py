@@ -16,7 +16,7 @@ from mediaserver.domain.text import Line, Prose, fold, normalized
 from mediaserver.domain.uploads import display_name, object_key
 from mediaserver.store.paging import decode_cursor
 from mediaserver.store.searching import search_filter
-from tests.hostile.cost import LIMIT_S, cpu_s
+from tests.hostile.cost import assert_quick, cpu_s
 
 HEADER = 8000
 """Characters of the longest query or header."""
@@ -59,9 +59,9 @@ READERS: dict[str, Callable[[str], object]] = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_text_holds_up_the_event_loop_for_less_than_10_ms(name: str, reader: str) -> None:
+def test_a_text_holds_up_the_event_loop_only_briefly(name: str, reader: str) -> None:
     text = HOSTILE[name]
-    assert cpu_s(lambda: READERS[reader](text), 3) < LIMIT_S
+    assert_quick(lambda: READERS[reader](text))
 
 
 def test_folding_takes_linear_time() -> None:
@@ -91,5 +91,5 @@ def test_runs_of_marks_are_ordered_within_thirty() -> None:
     ],
     ids=["zeros", "signs", "a list", "a text"],
 )
-def test_a_cursor_holds_up_the_event_loop_for_less_than_10_ms(cursor: str) -> None:
-    assert cpu_s(lambda: decode_cursor(cursor, "tweets", [("_id", -1)])) < LIMIT_S
+def test_a_cursor_holds_up_the_event_loop_only_briefly(cursor: str) -> None:
+    assert_quick(lambda: decode_cursor(cursor, "tweets", [("_id", -1)]))

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from mediaserver.usecases import (
 )
 from mediaserver.usecases.events import LoginRevoked
 from tests.usecases.test_new_passwords import alive, refused
+from tests.usecases.upgraded_hashes import HashUpgradedMeanwhile
 from tests.usecases.world import AUTH, PASSWORD, World, open_world
 
 HOME, ELSEWHERE, THIRD = "192.0.2.7", "198.51.100.7", "203.0.113.7"
@@ -89,6 +91,14 @@ async def test_a_link_works_once(world: World) -> None:
     (token,) = await links(world)
     await confirm(world, token)
     assert (await refused(Gone, confirm(world, token))).code == "link_over"
+
+
+async def test_a_link_confirms_while_a_sign_in_upgrades_the_password_hash(world: World) -> None:
+    ada = await register(world)
+    (token,) = await links(world)
+    ctx = replace(world.ctx, passwords=HashUpgradedMeanwhile(world, ada.user.id))  # type: ignore[arg-type]
+    again = await email_verification.verify(ctx, token, PASSWORD, ELSEWHERE, "")
+    assert again.user.email_verified
 
 
 async def test_only_the_newest_link_works(world: World) -> None:

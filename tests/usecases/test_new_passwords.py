@@ -12,6 +12,7 @@ from mediaserver.base.errors import Conflict, Forbidden, Gone, Invalid, TooMany,
 from mediaserver.store.mail import Letter
 from mediaserver.usecases import addresses, identity, new_passwords, tokens
 from mediaserver.usecases.events import LoginRevoked
+from tests.usecases.upgraded_hashes import HashUpgradedMeanwhile
 from tests.usecases.world import PASSWORD, World
 
 HOME = "192.0.2.7"
@@ -242,24 +243,6 @@ async def test_an_operator_sets_a_password(world: World) -> None:
     assert not await alive(world, ada)
     await identity.login(world.ctx, "ada", NEW, HOME)
     await refused(Invalid, new_passwords.set_password(world.ctx, ada.user.id, "short"))
-
-
-class HashUpgradedMeanwhile:
-    """Passwords whose stored hash another sign-in replaces by a stronger one of the same password."""
-
-    def __init__(self, world: World, user_id: str) -> None:
-        self._world, self._user_id, self._passwords = world, user_id, world.ctx.passwords
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._passwords, name)
-
-    async def matches(self, stored: str | None, password: str) -> bool:
-        found = await self._passwords.matches(stored, password)
-        stronger = await self._passwords.hash(PASSWORD)
-        await self._world.ctx.users.update_one(
-            {"_id": self._user_id}, set={"passwordHash": stronger}, edits=False
-        )
-        return found
 
 
 @pytest.mark.parametrize("what", ["password", "address"])
