@@ -11,6 +11,7 @@ import mediaserver
 
 LONGEST = 50_000
 """Characters of a block's text."""
+PARSERS = ("markdown", "rich")
 _APP = Path(mediaserver.__file__).parent / "web" / "app"
 PATTERNS = {
     "stars": "*",
@@ -77,16 +78,34 @@ def costs(texts: dict[str, str]) -> dict[str, dict[str, float]]:
     return measured
 
 
+def is_linear(whole_ms: float, part_ms: float) -> bool:
+    """Ten times the text takes about ten times the time; quadratic time would be a hundred times."""
+    return whole_ms < 30 * part_ms + 20
+
+
 @pytest.fixture(scope="module")
 def measured() -> dict[str, dict[str, float]]:
-    whole = {name: (one * LONGEST)[:LONGEST] for name, one in PATTERNS.items()}
-    part = {f"a tenth of {name}": text[: LONGEST // 10] for name, text in whole.items()}
-    return costs(whole | part)
+    """The least CPU milliseconds of up to five runs: the engine itself disturbs single ones."""
+    texts = {name: (pattern * LONGEST)[:LONGEST] for name, pattern in PATTERNS.items()}
+    texts |= {f"a tenth of {name}": text[: LONGEST // 10] for name, text in texts.items()}
+    least = costs(texts)
+    for _ in range(4):
+        slow = [
+            name for name in PATTERNS if not all(is_linear(*_pair(least, name, parser)) for parser in PARSERS)
+        ]
+        if not slow:
+            break
+        again = costs({key: texts[key] for name in slow for key in (name, f"a tenth of {name}")})
+        for key, by_parser in again.items():
+            least[key] = {parser: min(ms, least[key][parser]) for parser, ms in by_parser.items()}
+    return least
 
 
-@pytest.mark.parametrize("parser", ["markdown", "rich"])
+def _pair(measured: dict[str, dict[str, float]], name: str, parser: str) -> tuple[float, float]:
+    return measured[name][parser], measured[f"a tenth of {name}"][parser]
+
+
+@pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_text_takes_linear_time(measured: dict[str, dict[str, float]], name: str, parser: str) -> None:
-    """Ten times the text takes about ten times the time (quadratic time would be a hundred times)."""
-    whole_ms, part_ms = measured[name][parser], measured[f"a tenth of {name}"][parser]
-    assert whole_ms < 30 * part_ms + 20
+    assert is_linear(*_pair(measured, name, parser))

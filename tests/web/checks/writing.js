@@ -55,10 +55,13 @@ check('no text takes long', () => {
   const long = 50_000;
   const evil = ['*', '**a', '[', '`', '_', '> ', '- ', '\n', '# ', '- \n', '<https://', '[a](https://', '    - a\n', ' '].map((each) => each.repeat(long / each.length));
   for (const text of [...evil, `# ${' '.repeat(long)}x`, `- a${'\n'.repeat(long)}`]) {
-    const begin = performance.now();
-    markdown(text);
-    rich(text, [eve]);
-    const took = performance.now() - begin;
+    let took = Infinity; // the least of some tries: a busy machine delays single ones
+    for (let attempt = 0; attempt < 5 && took > 1500; attempt += 1) {
+      const begin = performance.now();
+      markdown(text);
+      rich(text, [eve]);
+      took = Math.min(took, performance.now() - begin);
+    }
     if (took > 1500) throw new Error(`${JSON.stringify(text.slice(0, 12))} took ${Math.round(took)} ms`);
   }
 });
