@@ -56,7 +56,7 @@ def main(seconds: float = 20.0, runs: int = 3) -> str:
         costs = sorted(figures.us_per_packet for figures in taken)
         middle = next(f for f in taken if f.us_per_packet == costs[len(costs) // 2])
         report = middle.report
-        worker = middle.shares.get("mediaserver.media.worker", 0.0)
+        worker = middle.shares.get("mediaserver.media.control.worker", 0.0)
         lost = report.lost / max(1, report.received + report.lost)
         lines.append(
             f"| {subscribers} | {middle.us_per_packet:.1f} ({costs[0]:.1f}–{costs[-1]:.1f}) | {worker:.1f} "

@@ -7,7 +7,7 @@ import time
 
 from pylibsrtp import Policy
 
-from mediaserver.media import srtp
+from mediaserver.media.net import srtp
 
 _HEADER = struct.Struct("!BBHII")
 SIZE = 1100

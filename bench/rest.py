@@ -25,9 +25,9 @@ from pymongo import AsyncMongoClient
 from bench import load
 from bench.processes import cpu_s
 from mediaserver.base.ids import new_id
-from mediaserver.domain.follows import Follow
-from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.social.follows import Follow
+from mediaserver.domain.social.tweets import Content, Tweet
 from mediaserver.store.mongo import embedded_socket
 from tests.e2e.server import DOCUMENTS, Person, Server
 

@@ -1,5 +1,5 @@
 """Realtime media and session server for live teaching."""
 
-from mediaserver.base import waiting
+from mediaserver.base.processes import waiting
 
 waiting.install()

@@ -18,32 +18,32 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from mediaserver.api import RESOURCES, Services, build_api, build_monitoring
-from mediaserver.api.bodies import LARGEST_BODY
-from mediaserver.api.routes import pages
+from mediaserver.api.declarations.bodies import LARGEST_BODY
+from mediaserver.api.operations import pages
 from mediaserver.base.clock import utc_now
-from mediaserver.base.descriptors import raise_limit
-from mediaserver.base.disk import DiskReserve
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.base.runtime import lock_data, node_name
+from mediaserver.base.net.tls import ServerTls, ensure_self_signed, machine_names
+from mediaserver.base.processes.data_directory_lock import lock_data, node_name
+from mediaserver.base.processes.descriptors import raise_limit
+from mediaserver.base.processes.disk import DiskReserve
+from mediaserver.base.processes.supervision import periodic, running
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Http, Monitoring, Settings
+from mediaserver.base.settings.tree import Http, Monitoring, Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.base.supervision import periodic, running
-from mediaserver.base.tls import ServerTls, ensure_self_signed, machine_names
-from mediaserver.domain import documents as builtin
+from mediaserver.domain import registry as builtin
 from mediaserver.gauges import Gauges
 from mediaserver.http import connection
 from mediaserver.http.server import WebServer
 from mediaserver.loop_lag import LoopLag
-from mediaserver.media.addresses import announced
-from mediaserver.media.certificate import ensure_certificate
-from mediaserver.media.client import MediaWorkers, WorkerSettings
-from mediaserver.recording.client import EgressRecorder, captures_dir
+from mediaserver.media.control.client import MediaWorkers, WorkerSettings
+from mediaserver.media.net.addresses import announced
+from mediaserver.media.net.certificate import ensure_certificate
+from mediaserver.recording.capture.client import EgressRecorder, captures_dir
+from mediaserver.recording.capture.ledger import Documents
 from mediaserver.recording.jobs import Jobs
-from mediaserver.recording.ledger import Documents
 from mediaserver.recording.recover import recover
-from mediaserver.rooms.host import Surroundings
 from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.room_task import Surroundings
 from mediaserver.signalling import socket_server
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
@@ -54,23 +54,20 @@ from mediaserver.store.mongo import Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.opening import opened
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import (
-    announcing,
-    occupancy,
-    participants,
-    revocations,
-    settling,
-    unverified_accounts,
-)
-from mediaserver.usecases.circles import Circles
+from mediaserver.usecases.accounts import unverified_accounts
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.event_relay import Relay
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.passwords import Passwords
-from mediaserver.usecases.relay import Relay
-from mediaserver.usecases.stored_metadata import strip_stored
-from mediaserver.usecases.tokens import AccessTokens
-from mediaserver.usecases.upload_expiry import clear_incoming, expire_unused
+from mediaserver.usecases.login import revocations
+from mediaserver.usecases.login.passwords import Passwords
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.notifications import announcements
+from mediaserver.usecases.sessions import occupancy, participants
+from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.uploads.stored_metadata import strip_stored
+from mediaserver.usecases.uploads.upload_expiry import clear_incoming, expire_unused
+from mediaserver.usecases.writes import settling
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +224,7 @@ async def _start(
     await stack.enter_async_context(running("housekeeping", lambda: _housekeeping(context)))
     await stack.enter_async_context(running("metadata", lambda: _metadata(context)))
     await stack.enter_async_context(running("settling", lambda: _settling(context)))
-    await stack.enter_async_context(running("announcing", lambda: announcing.run(context)))
+    await stack.enter_async_context(running("announcing", lambda: announcements.run(context)))
 
     app = web.Application(client_max_size=LARGEST_BODY)
     tls = _tls(settings)

@@ -18,10 +18,10 @@ import uvloop
 
 from mediaserver.base.errors import Problem, StartError
 from mediaserver.base.logs import configure_logging
-from mediaserver.base.settings import Settings, load_settings, names
+from mediaserver.base.settings.tree import Settings, load_settings, names
 
 if TYPE_CHECKING:  # commands import what they need: `--help` is quick
-    from mediaserver.domain.users import User
+    from mediaserver.domain.accounts.users import User
     from mediaserver.usecases.context import Context
 
     Act = Callable[[Context, User], Awaitable[str]]
@@ -59,7 +59,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _create_user(arguments: argparse.Namespace, settings: Settings) -> int:
     from mediaserver.app import documents
-    from mediaserver.usecases import identity
+    from mediaserver.usecases.accounts import identity
 
     password = arguments.password or _ask_password()
 
@@ -75,7 +75,7 @@ def _create_user(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _set_role(arguments: argparse.Namespace, settings: Settings) -> int:
-    from mediaserver.usecases import identity
+    from mediaserver.usecases.accounts import identity
 
     async def act(context: "Context", user: "User") -> str:
         return f"is now {(await identity.set_role(context, user.id, arguments.role)).role}"
@@ -84,7 +84,7 @@ def _set_role(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _set_active(arguments: argparse.Namespace, settings: Settings) -> int:
-    from mediaserver.usecases import identity
+    from mediaserver.usecases.accounts import identity
 
     async def act(context: "Context", user: "User") -> str:
         await identity.set_active(context, user.id, arguments.active)
@@ -94,7 +94,7 @@ def _set_active(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _sign_out(arguments: argparse.Namespace, settings: Settings) -> int:
-    from mediaserver.usecases import identity
+    from mediaserver.usecases.accounts import identity
 
     async def act(context: "Context", user: "User") -> str:
         await identity.end_all_logins(context, user.id)
@@ -104,12 +104,12 @@ def _sign_out(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _reset_password(arguments: argparse.Namespace, settings: Settings) -> int:
-    from mediaserver.usecases import new_passwords
+    from mediaserver.usecases.accounts import password_changes
 
     password = arguments.password or _ask_password()
 
     async def act(context: "Context", user: "User") -> str:
-        await new_passwords.set_password(context, user.id, password)
+        await password_changes.set_password(context, user.id, password)
         return "has a new password and is signed out everywhere"
 
     return _about_user(arguments, settings, act)
@@ -118,7 +118,7 @@ def _reset_password(arguments: argparse.Namespace, settings: Settings) -> int:
 def _about_user(arguments: argparse.Namespace, settings: Settings, act: "Act") -> int:
     """Do something to the user whom the arguments name, and say what."""
     from mediaserver.app import documents
-    from mediaserver.usecases import users
+    from mediaserver.usecases.representation import users
 
     async def run() -> None:
         async with documents(settings) as context:
@@ -131,7 +131,7 @@ def _about_user(arguments: argparse.Namespace, settings: Settings, act: "Act") -
 
 def _check_uploads(arguments: argparse.Namespace, settings: Settings) -> int:
     from mediaserver.app import documents
-    from mediaserver.usecases.upload_check import compare
+    from mediaserver.usecases.uploads.consistency_check import compare
 
     async def check() -> int:
         async with documents(settings) as context:
@@ -151,7 +151,7 @@ def _check_uploads(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _strip_metadata(arguments: argparse.Namespace, settings: Settings) -> int:
     from mediaserver.app import documents
-    from mediaserver.usecases.stored_metadata import strip_stored
+    from mediaserver.usecases.uploads.stored_metadata import strip_stored
 
     async def strip() -> int:
         async with documents(settings) as context:
@@ -257,7 +257,7 @@ def _loadtest(arguments: argparse.Namespace, settings: Settings) -> int:
 async def _create_bots(settings: Settings, names: list[str]) -> str:
     """Create the accounts of a load test in the store, where they count as confirmed; return their password."""
     from mediaserver.app import documents
-    from mediaserver.usecases import identity
+    from mediaserver.usecases.accounts import identity
 
     password = secrets.token_urlsafe(16)
     async with documents(settings) as context:
@@ -267,7 +267,7 @@ async def _create_bots(settings: Settings, names: list[str]) -> str:
 
 
 def _verify_email(arguments: argparse.Namespace, settings: Settings) -> int:
-    from mediaserver.usecases import email_verification
+    from mediaserver.usecases.accounts import email_verification
 
     async def act(context: "Context", user: "User") -> str:
         confirmed = await email_verification.confirm_by_operator(context, user)

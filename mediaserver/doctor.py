@@ -22,27 +22,27 @@ from cryptography import x509
 
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Problem, StartError
-from mediaserver.base.runtime import lock_data
+from mediaserver.base.net.tls import ServerTls
+from mediaserver.base.processes.data_directory_lock import lock_data
 from mediaserver.base.secrets import is_open_to_others
-from mediaserver.base.settings import Settings
-from mediaserver.base.tls import ServerTls
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.usernames import ReservedNames
-from mediaserver.domain.users import User
-from mediaserver.media import srtp
-from mediaserver.media.addresses import announced
-from mediaserver.media.port import Port
+from mediaserver.base.settings.tree import Settings
+from mediaserver.domain.accounts.usernames import ReservedNames
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.uploads.uploads import Upload
+from mediaserver.media.net import srtp
+from mediaserver.media.net.addresses import announced
+from mediaserver.media.net.port import Port
 from mediaserver.store.counters import RedisCounters
-from mediaserver.store.embedded.client import is_running
+from mediaserver.store.embedded_server import is_running
 from mediaserver.store.mail.smtp import SmtpMail
 from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import EMBEDDED, Database
 from mediaserver.store.objects import open_objects
 from mediaserver.store.opening import opened
 from mediaserver.store.reader import Reader
-from mediaserver.usecases.media_probe import probe_picture
-from mediaserver.usecases.stored_metadata import FROM_BEFORE, STUCK
+from mediaserver.usecases.uploads.media_probe import probe_picture
+from mediaserver.usecases.uploads.stored_metadata import FROM_BEFORE, STUCK
 
 Level = Literal["ok", "note", "problem"]
 

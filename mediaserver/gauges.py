@@ -7,15 +7,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mediaserver.base.errors import Problem
-from mediaserver.base.supervision import periodic
+from mediaserver.base.processes.supervision import periodic
 from mediaserver.http.connection import HttpConnection
 from mediaserver.http.guard import Guard
-from mediaserver.media.client import MediaWorkers
+from mediaserver.media.control.client import MediaWorkers
 from mediaserver.media.messages import Stats
 from mediaserver.rooms.registry import Rooms
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
-from mediaserver.usecases.hashing_turns import HashingTurns
+from mediaserver.usecases.login.hashing_turns import HashingTurns
 
 _EVERY_S: Final = 2.0
 

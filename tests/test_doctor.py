@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
-from mediaserver.base.runtime import lock_data
-from mediaserver.base.settings import Settings, load_settings
-from mediaserver.base.tls import ensure_self_signed
+from mediaserver.base.net.tls import ensure_self_signed
+from mediaserver.base.processes.data_directory_lock import lock_data
+from mediaserver.base.settings.tree import Settings, load_settings
 from mediaserver.cli import main
 from mediaserver.doctor import Finding, examine
-from mediaserver.domain.uploads import METADATA_REMOVED, METADATA_STUCK
+from mediaserver.domain.uploads.uploads import METADATA_REMOVED, METADATA_STUCK
 from mediaserver.store.opening import opened
 from tests.store.mail.mailserver import mail_server
 from tests.upgrade import fixture

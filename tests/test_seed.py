@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from mediaserver.base.errors import Conflict
-from mediaserver.domain.comments import Comment
-from mediaserver.domain.courses import Course
-from mediaserver.domain.direct_messages import DirectMessage
-from mediaserver.domain.likes import TweetLike
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.progress import StudentProgress
+from mediaserver.domain.learning.submissions import Submission
+from mediaserver.domain.messaging.direct_messages import DirectMessage
 from mediaserver.domain.notifications import Notification
-from mediaserver.domain.progress import StudentProgress
-from mediaserver.domain.submissions import Submission
-from mediaserver.domain.tweets import Tweet
+from mediaserver.domain.social.comments import Comment
+from mediaserver.domain.social.likes import TweetLike
+from mediaserver.domain.social.tweets import Tweet
 from mediaserver.seed import school
 from mediaserver.seed.planting import plant
-from mediaserver.usecases import feed
+from mediaserver.usecases.social import feed
 from tests.store.conftest import engine, shared_server, uri
 from tests.usecases.world import open_world
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mediaserver.base.settings import names
+from mediaserver.base.settings.tree import names
 
 _TEXT = Path("docs/threat-model.md").read_text()
 _ROWS = re.findall(r"^\|[^|]+\| `([\w.]+)` \| ([^|]+) \|$", _TEXT, re.MULTILINE)

@@ -7,42 +7,39 @@ from typing import Any
 
 from aiohttp import web
 
-from mediaserver.api import errors, openapi
-from mediaserver.api.auth import PROXIES, TrustedProxies
-from mediaserver.api.bodies import Body
-from mediaserver.api.cors import Cors
-from mediaserver.api.encoded_bodies import refuse_encoded_bodies
-from mediaserver.api.endpoint import PREFIX, Answer, Call, Endpoint
-from mediaserver.api.forwarded import forwarded_limit
-from mediaserver.api.limits import RateLimits
-from mediaserver.api.monitoring import MonitoringAccess
-from mediaserver.api.protection import Protection
-from mediaserver.api.request_turns import RequestTurns, request_turns
-from mediaserver.api.resource import Resource
-from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
-from mediaserver.api.resources.follows import FOLLOWS
-from mediaserver.api.resources.learning import LEARNING
-from mediaserver.api.resources.notifications import NOTIFICATIONS
-from mediaserver.api.resources.safety import BLOCKS, REPORTS
-from mediaserver.api.resources.sessions import SESSIONS
-from mediaserver.api.resources.skills import SKILLS
-from mediaserver.api.resources.tweets import COMMENTS, TWEETS
-from mediaserver.api.resources.users import USERS
-from mediaserver.api.routes import (
-    auth,
-    conversations,
-    files,
-    health,
-    learning,
-    notifications,
-    people,
-    security_txt,
-    sessions,
-    social,
-    uploads,
-)
-from mediaserver.api.services import SERVICES, Services
-from mediaserver.api.timing import timing
+from mediaserver.api import errors
+from mediaserver.api.accounts import login_routes, personal_data_routes
+from mediaserver.api.accounts.user_resources import USERS
+from mediaserver.api.declarations.bodies import Body
+from mediaserver.api.declarations.endpoint import PREFIX, Answer, Call, Endpoint
+from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.files import file_routes
+from mediaserver.api.learning import learning_routes
+from mediaserver.api.learning.learning_resources import LEARNING
+from mediaserver.api.learning.skill_resources import SKILLS
+from mediaserver.api.messaging import conversation_routes
+from mediaserver.api.messaging.message_resources import DIRECT_MESSAGES
+from mediaserver.api.middleware.cors import Cors
+from mediaserver.api.middleware.encoded_bodies import refuse_encoded_bodies
+from mediaserver.api.middleware.forwarded import forwarded_limit
+from mediaserver.api.middleware.rate_limits import RateLimits
+from mediaserver.api.middleware.request_turns import RequestTurns, request_turns
+from mediaserver.api.middleware.security_headers import Protection
+from mediaserver.api.middleware.timing import timing
+from mediaserver.api.notifications import notification_routes
+from mediaserver.api.notifications.notification_resources import NOTIFICATIONS
+from mediaserver.api.openapi import openapi_document
+from mediaserver.api.operations import health, security_txt
+from mediaserver.api.operations.monitoring import MonitoringAccess
+from mediaserver.api.runtime.authentication import PROXIES, TrustedProxies
+from mediaserver.api.runtime.services import SERVICES, Services
+from mediaserver.api.sessions import session_routes
+from mediaserver.api.sessions.session_resources import SESSIONS
+from mediaserver.api.social import like_routes
+from mediaserver.api.social.follow_resources import FOLLOWS
+from mediaserver.api.social.safety_resources import BLOCKS, REPORTS
+from mediaserver.api.social.tweet_resources import COMMENTS, TWEETS
+from mediaserver.api.uploads import upload_routes
 from mediaserver.base.origins import Origins
 
 __all__ = ["Services", "build_api", "build_monitoring", "declared"]
@@ -77,7 +74,7 @@ async def _serve_file(call: Call) -> web.StreamResponse:
     return await _SERVE(call.request)
 
 
-_SERVE = files.file_handler()
+_SERVE = file_routes.file_handler()
 _FILES = Endpoint(
     "GET",
     "/files/{key:.+}",
@@ -98,15 +95,15 @@ _FILES = Endpoint(
 def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
     """All endpoints: the OpenAPI description is made of these."""
     endpoints = [
-        *auth.ENDPOINTS,
+        *login_routes.ENDPOINTS,
         *(endpoint for resource in resources for endpoint in resource.endpoints()),
-        *sessions.ENDPOINTS,
-        *notifications.ENDPOINTS,
-        *learning.ENDPOINTS,
-        *conversations.ENDPOINTS,
-        *social.ENDPOINTS,
-        *uploads.endpoints(),
-        *people.endpoints(),
+        *session_routes.ENDPOINTS,
+        *notification_routes.ENDPOINTS,
+        *learning_routes.ENDPOINTS,
+        *conversation_routes.ENDPOINTS,
+        *like_routes.ENDPOINTS,
+        *upload_routes.endpoints(),
+        *personal_data_routes.endpoints(),
         *health.ENDPOINTS,
         *security_txt.ENDPOINTS,
     ]
@@ -141,7 +138,7 @@ def description(resources: Sequence[Resource[Any]] = RESOURCES) -> dict[str, Any
 def _described(resources: tuple[Resource[Any], ...]) -> dict[str, Any]:
     """Made once in a process: it takes long."""
     documents = {r.tag or r.document.__name__: inspect.cleandoc(r.document.__doc__ or "") for r in resources}
-    return openapi.describe(declared(resources), {**documents, **TAGS})
+    return openapi_document.describe(declared(resources), {**documents, **TAGS})
 
 
 _DESCRIPTION = web.AppKey("openapi", dict)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from mediaserver.base.proxies import TrustedProxies
-from mediaserver.base.settings import Http
+from mediaserver.base.net.proxies import TrustedProxies
+from mediaserver.base.settings.tree import Http
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 

@@ -10,8 +10,8 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from mediaserver.domain.document import Document, Id, Index, Moment, Reference, Value
-from mediaserver.domain.policy import Policy, nobody, owner
+from mediaserver.domain.documents.document import Document, Id, Index, Moment, Reference, Value
+from mediaserver.domain.documents.policy import Policy, nobody, owner
 
 Kind = Literal[
     "followed",

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web, web_response
 
 from mediaserver.base.errors import StartError
-from mediaserver.base.minimum_rate import MinimumRate
+from mediaserver.base.limits.minimum_rate import MinimumRate
 from mediaserver.http.connection_table import State
 from mediaserver.http.guard import Guard
 from mediaserver.http.memory_budget import MemoryBudget

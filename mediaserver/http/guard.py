@@ -4,8 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mediaserver.base.descriptors import connection_capacity
-from mediaserver.base.settings import Http
+from mediaserver.base.processes.descriptors import connection_capacity
+from mediaserver.base.settings.tree import Http
 from mediaserver.http.connection_table import ConnectionTable
 from mediaserver.http.memory_budget import MemoryBudget
 

@@ -11,8 +11,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from mediaserver.base.networks import client_network
-from mediaserver.base.proxies import TrustedProxies
+from mediaserver.base.net.networks import client_network
+from mediaserver.base.net.proxies import TrustedProxies
 from mediaserver.http.connection import HttpConnection
 from mediaserver.http.connection_table import ConnectionTable
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from aiohttp import web
 
-from mediaserver.base.proxies import TrustedProxies
-from mediaserver.base.settings import Http
-from mediaserver.base.supervision import periodic
+from mediaserver.base.net.proxies import TrustedProxies
+from mediaserver.base.processes.supervision import periodic
+from mediaserver.base.settings.tree import Http
 from mediaserver.http.connection import HttpConnection, hide_versions
 from mediaserver.http.guard import Guard, make_guard
 from mediaserver.http.listener import Listener

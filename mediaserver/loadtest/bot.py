@@ -25,7 +25,7 @@ from mediaserver.loadtest.source import (
     age_s,
     stamp,
 )
-from mediaserver.media.core import rtcp
+from mediaserver.media.core.packets import rtcp
 
 _SAMPLE: Final = 16
 """One synthetic packet in so many is decrypted to learn its age."""

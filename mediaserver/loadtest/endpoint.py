@@ -17,9 +17,9 @@ from zlib import crc32
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from mediaserver.loadtest.sdp import Answer
-from mediaserver.media import srtp, stun
-from mediaserver.media.core import rtcp
-from mediaserver.media.core.demux import Kind, classify
+from mediaserver.media.core.packets import rtcp
+from mediaserver.media.core.packets.demux import Kind, classify
+from mediaserver.media.net import srtp, stun
 
 _COOKIE: Final = 0x2112A442
 _CHECK_S: Final = 1.0

@@ -11,7 +11,7 @@ from typing import Final
 import av
 import numpy as np
 
-from mediaserver.media.core import rtp
+from mediaserver.media.core.packets import rtp
 
 _HEADER: Final = struct.Struct("!BBHII")
 _STAMP: Final = struct.Struct("!Q")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from mediaserver.media.core.policer import PolicingLimits, Reason
+from mediaserver.media.core.quality.policer import PolicingLimits, Reason
 
 Kind = Literal["audio", "video"]
 TransportState = Literal["connecting", "connected", "disconnected", "closed"]

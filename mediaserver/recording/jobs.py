@@ -15,14 +15,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from mediaserver.base.disk import FreeBytes, free_bytes
 from mediaserver.base.errors import NotFound, Problem
-from mediaserver.base.settings import RecordingSettings
-from mediaserver.base.supervision import periodic
-from mediaserver.domain.recordings import RecordedTrack
-from mediaserver.recording.capture import EXIT_NO_SPACE, Capture, OutputFile, State, captures_in
-from mediaserver.recording.disk_guard import COMPOSE_FACTOR
-from mediaserver.recording.ledger import Ledger
+from mediaserver.base.processes.disk import FreeBytes, free_bytes
+from mediaserver.base.processes.supervision import periodic
+from mediaserver.base.settings.tree import RecordingSettings
+from mediaserver.domain.sessions.recordings import RecordedTrack
+from mediaserver.recording.capture.capture import EXIT_NO_SPACE, Capture, OutputFile, State, captures_in
+from mediaserver.recording.capture.disk_guard import COMPOSE_FACTOR
+from mediaserver.recording.capture.ledger import Ledger
 from mediaserver.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class Jobs:
     async def _run_composer(self, capture: Capture) -> None:
         settings = self._settings
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mediaserver.recording.composer", str(capture.path.absolute()),
+            sys.executable, "-m", "mediaserver.recording.composition.composer", str(capture.path.absolute()),
             "--width", str(settings.width), "--height", str(settings.height), "--fps", str(settings.fps),
             "--with-parent",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from mediaserver.base.errors import Conflict, NotFound
-from mediaserver.recording.capture import Capture, captures_in
-from mediaserver.recording.ledger import Ledger, Unfinished, moment
+from mediaserver.recording.capture.capture import Capture, captures_in
+from mediaserver.recording.capture.ledger import Ledger, Unfinished, moment
 
 log = logging.getLogger(__name__)
 

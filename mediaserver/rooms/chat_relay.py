@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mediaserver.base.errors import Problem
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.rooms.chat_order import ChatOrder
-from mediaserver.rooms.lane import Lane
-from mediaserver.usecases import chat
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.rooms.command_queue import Lane
+from mediaserver.rooms.state.chat_order import ChatOrder
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import MessageStored
+from mediaserver.usecases.sessions import chat
 
 if TYPE_CHECKING:
-    from mediaserver.rooms.host import Host
+    from mediaserver.rooms.room_task import Host
 
 HOLE_S = 0.5
 

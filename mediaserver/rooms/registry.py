@@ -15,18 +15,20 @@ from mediaserver.base.clock import rfc3339
 from mediaserver.base.errors import Conflict, Forbidden, NotFound, Problem
 from mediaserver.base.ids import new_id
 from mediaserver.base.logs import log_context
-from mediaserver.base.supervision import periodic
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.recordings import Recording
-from mediaserver.domain.sessions import Session, SessionKind
+from mediaserver.base.processes.supervision import periodic
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.sessions.recordings import Recording
+from mediaserver.domain.sessions.sessions import Session, SessionKind
 from mediaserver.media import messages as m
-from mediaserver.rooms import effects as fx
-from mediaserver.rooms.host import Host, Surroundings, room_key
-from mediaserver.rooms.members import Member
-from mediaserver.rooms.ports import Worker
-from mediaserver.rooms.record import recording_cut_off, recording_wire, stop_recording
+from mediaserver.rooms.interfaces import Worker
+from mediaserver.rooms.recording_control import recording_cut_off, recording_wire, stop_recording
+from mediaserver.rooms.room_task import Host, Surroundings, room_key
+from mediaserver.rooms.state import effects as fx
+from mediaserver.rooms.state.members import Member
 from mediaserver.usecases import events as happened
-from mediaserver.usecases import sessions, users, walls
+from mediaserver.usecases.access import course_access
+from mediaserver.usecases.representation import users
+from mediaserver.usecases.sessions import sessions
 
 log = logging.getLogger(__name__)
 
@@ -271,7 +273,7 @@ class Rooms:
     async def _turn_out_strangers(self, host: Host) -> None:
         """Who does not take the session's course, moderators aside, is out."""
         for user_id in {one.user_id for one in host.room.members.values() if one.role != "moderator"}:
-            if not await walls.passes(self.ctx, user_id, host.room.session):
+            if not await course_access.passes(self.ctx, user_id, host.room.session):
                 host.tell(lambda now, id=user_id: _unenroll(host, id, now))  # type: ignore[misc]
 
     def _person_changed(self, event: happened.UserUpdated) -> None:

@@ -10,34 +10,25 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mediaserver.base.errors import Conflict
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.assignments import Assignment
-from mediaserver.domain.content_blocks import Block, Work
-from mediaserver.domain.courses import Course
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.skills import Skill
-from mediaserver.domain.submissions import Mark, Submission
-from mediaserver.domain.tweets import Content
-from mediaserver.domain.users import Profile
+from mediaserver.domain.accounts.users import Profile
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.learning.assignments import Assignment
+from mediaserver.domain.learning.content_blocks import Block, Work
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.skills import Skill
+from mediaserver.domain.learning.submissions import Mark, Submission
+from mediaserver.domain.social.tweets import Content
 from mediaserver.seed import pictures, school
-from mediaserver.usecases import (
-    assignments,
-    comments,
-    direct_messages,
-    enrollments,
-    follows,
-    identity,
-    lessons,
-    likes,
-    progress,
-    sessions,
-    settling,
-    submissions,
-    tweets,
-    uploads,
-    users,
-)  # fmt: skip
+from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.learning import assignments, enrollments, lessons, progress, submissions
+from mediaserver.usecases.messaging import direct_messages
+from mediaserver.usecases.representation import users
+from mediaserver.usecases.sessions import sessions
+from mediaserver.usecases.social import comments, follows, likes, tweets
+from mediaserver.usecases.uploads import uploads
+from mediaserver.usecases.writes import settling
 
 _BLOCKS: TypeAdapter[list[Any]] = TypeAdapter(list[Block])
 _WORK: TypeAdapter[Any] = TypeAdapter(Work)

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from mediaserver.base.settings import SignallingSettings
-from mediaserver.base.token_bucket import TokenBucket
+from mediaserver.base.limits.token_bucket import TokenBucket
+from mediaserver.base.settings.tree import SignallingSettings
 
 _LEAST_WAIT_S: Final = 0.1
 """A client that may go on in less than this is told to wait for this long."""

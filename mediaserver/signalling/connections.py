@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.settings.tree import SignallingSettings
 from mediaserver.signalling.budgets import Budget, NetworkBudgets, UserBudget, UserBudgets
 from mediaserver.signalling.costs import frame_cost
 from mediaserver.signalling.frame_meter import FrameMeter, MessageTooLarge

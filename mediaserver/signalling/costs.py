@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mediaserver.base.token_bucket import TokenBucket
+from mediaserver.base.limits.token_bucket import TokenBucket
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.budgets import UserBudget
 

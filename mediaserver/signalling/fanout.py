@@ -14,7 +14,7 @@ from aiohttp import web
 from engineio import packet as eio_packet
 from socketio import packet
 
-from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.settings.tree import SignallingSettings
 from mediaserver.signalling.connections import Abuse, Connection
 from mediaserver.signalling.pushes import PERSONAL, USER, RedisPushes
 from mediaserver.signalling.socket_server import ClientEvent, SocketServer

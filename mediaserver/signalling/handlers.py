@@ -10,24 +10,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.participants import ParticipantRole
-from mediaserver.domain.sessions import Session
-from mediaserver.rooms.host import Host
-from mediaserver.rooms.ice_servers import ice_servers
-from mediaserver.rooms.members import Person
-from mediaserver.rooms.negotiation import negotiate
-from mediaserver.rooms.record import start_recording, stop_recording
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.domain.sessions.participants import ParticipantRole
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.rooms.negotiation.ice_servers import ice_servers
+from mediaserver.rooms.negotiation.negotiation import negotiate
+from mediaserver.rooms.recording_control import start_recording, stop_recording
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.resume import Since
-from mediaserver.rooms.room import Room, RoomClosed
-from mediaserver.rooms.slots import Wish
-from mediaserver.rooms.stage import Effects
+from mediaserver.rooms.room_task import Host
+from mediaserver.rooms.state.event_log import Since
+from mediaserver.rooms.state.members import Person
+from mediaserver.rooms.state.room import Room, RoomClosed
+from mediaserver.rooms.state.slots import Wish
+from mediaserver.rooms.state.stage import Effects
 from mediaserver.signalling import messages as c
 from mediaserver.signalling.lanes import Lane, LaneName
-from mediaserver.usecases import chat, direct_messages, occupancy, participants, sessions, users, walls
+from mediaserver.usecases.access import course_access
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.messaging import direct_messages
+from mediaserver.usecases.representation import users
+from mediaserver.usecases.sessions import chat, occupancy, participants, sessions
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +124,7 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     try:
         client.check_still_in(host)
         # Who was unenrolled before the room knew them.
-        await walls.require(ctx, client.actor, session)
+        await course_access.require(ctx, client.actor, session)
         history = await _missed_chat(ctx, session, since.chat)
         (session_wire,) = await sessions.describe(ctx, client.actor, [session])
         messages = await chat.describe(ctx, client.actor, history.messages)

@@ -7,10 +7,10 @@ from pydantic.alias_generators import to_camel
 
 from mediaserver.base.faults import form
 from mediaserver.base.ids import ID_PATTERN, ID_WORDS
-from mediaserver.domain.messages import ClientId, Content, ContentType
-from mediaserver.domain.sessions import SessionKind, Source
-from mediaserver.rooms.room import Action
-from mediaserver.rooms.sdp import MAX_CHARACTERS
+from mediaserver.domain.sessions.chat_messages import ClientId, Content, ContentType
+from mediaserver.domain.sessions.sessions import SessionKind, Source
+from mediaserver.rooms.negotiation.sdp import MAX_CHARACTERS
+from mediaserver.rooms.state.room import Action
 
 MAX_MESSAGE_BYTES = 512 * 1024
 """Of one Socket.IO message: the largest offer with room for its escapes."""

@@ -17,11 +17,11 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated, Unavailable
 from mediaserver.base.faults import in_words
 from mediaserver.base.logs import log_context
-from mediaserver.base.networks import client_network
+from mediaserver.base.net.networks import client_network
+from mediaserver.base.net.proxies import TrustedProxies
 from mediaserver.base.origins import Origins
-from mediaserver.base.proxies import TrustedProxies
-from mediaserver.rooms.host import room_key
 from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.room_task import room_key
 from mediaserver.signalling import costs
 from mediaserver.signalling.engine import MAX_PACKETS_PER_REQUEST
 from mediaserver.signalling.fanout import Fanout
@@ -36,10 +36,11 @@ from mediaserver.signalling.messages import (
 )
 from mediaserver.signalling.pushes import PERSONAL, USER
 from mediaserver.signalling.socket_server import Answer
-from mediaserver.usecases import file_links, identity
+from mediaserver.usecases.accounts import identity
+from mediaserver.usecases.accounts.email_verification import require_verified
 from mediaserver.usecases.context import Context
-from mediaserver.usecases.email_verification import require_verified
 from mediaserver.usecases.events import LoginRevoked, Pushed, RoleChanged, UserDeactivated
+from mediaserver.usecases.uploads import file_links
 
 log = logging.getLogger(__name__)
 

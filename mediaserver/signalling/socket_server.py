@@ -18,7 +18,7 @@ from socketio import packet
 
 from mediaserver.base.errors import StartError
 from mediaserver.base.json_values import has_more_values
-from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.settings.tree import SignallingSettings
 from mediaserver.signalling.connections import Abuse, Connections
 from mediaserver.signalling.engine import LAST_WORDS_S, EngineServer, EngineWebSocket, OutQueue
 from mediaserver.signalling.metered_websocket import POLICY_VIOLATION, TOO_LARGE

@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import islice
 from typing import Final, TypeVar
 
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 from mediaserver.store import paging
 from mediaserver.store.reader import Filter, Page
 from mediaserver.store.repository import Repository

@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 from pymongo.operations import IndexModel
 
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.documents.document import Document, Index
 
 log = logging.getLogger(__name__)
 

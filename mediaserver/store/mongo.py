@@ -29,7 +29,7 @@ from pymongo.errors import (
 )
 
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 from mediaserver.store import indexing, transactions
 
 log = logging.getLogger(__name__)

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from mediaserver.base.processes.supervision import running
 from mediaserver.base.secrets import private_directory
-from mediaserver.base.settings import Settings
-from mediaserver.base.supervision import running
-from mediaserver.store.embedded.client import EmbeddedDocuments, is_running
+from mediaserver.base.settings.tree import Settings
+from mediaserver.store.embedded_server import EmbeddedDocuments, is_running
 from mediaserver.store.mongo import EMBEDDED, Database
 
 

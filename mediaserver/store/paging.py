@@ -11,7 +11,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
 from mediaserver.base.errors import FieldError, Invalid
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 
 Order = list[tuple[str, int]]
 Stored = dict[str, Any]

@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from mediaserver.base.errors import NotFound
 from mediaserver.base.nouns import words
-from mediaserver.domain.document import SEARCH_TERMS, Consequential, Document
+from mediaserver.domain.documents.document import SEARCH_TERMS, Consequential, Document
 from mediaserver.store import paging
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.searching import search_filter

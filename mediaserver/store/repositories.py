@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from mediaserver.base.clock import Clock, utc_now
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 from mediaserver.store.mongo import Database
 from mediaserver.store.repository import Repository
 

@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import Conflict, FieldError
 from mediaserver.base.nouns import with_article
-from mediaserver.domain.document import SEARCH_TERMS, Document, to_stored
+from mediaserver.domain.documents.document import SEARCH_TERMS, Document, to_stored
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.reader import Filter, Reader, Sort, snake
 from mediaserver.store.transactions import current_session

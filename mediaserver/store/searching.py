@@ -10,8 +10,8 @@ from typing import Any
 from bson import Regex
 
 from mediaserver.base.errors import FieldError, Invalid
-from mediaserver.domain.document import SEARCH_TERMS
-from mediaserver.domain.search_terms import MOST_WORDS, Condition, TooManyWords, query
+from mediaserver.domain.documents.document import SEARCH_TERMS
+from mediaserver.domain.text.search_terms import MOST_WORDS, Condition, TooManyWords, query
 
 NOTHING: Mapping[str, Any] = {"_id": {"$in": []}}
 

@@ -3,43 +3,30 @@
 from collections.abc import Mapping
 from typing import Final
 
-from mediaserver.domain.assignments import Assignment
-from mediaserver.domain.blocks import Block
-from mediaserver.domain.clips import CourseVideoClipMapping
-from mediaserver.domain.comments import Comment
-from mediaserver.domain.course_removals import CourseRemoval
-from mediaserver.domain.courses import Course
-from mediaserver.domain.direct_messages import Conversation, DirectMessage
-from mediaserver.domain.document import Document
-from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.follows import Follow
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.levels import Level
-from mediaserver.domain.likes import CommentLike, TweetLike
-from mediaserver.domain.recordings import Recording
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.submissions import Submission
-from mediaserver.domain.tweets import Tweet
-from mediaserver.domain.users import User
-from mediaserver.usecases import (
-    assignments,
-    blocks,
-    clips,
-    comments,
-    conversations,
-    courses,
-    deletion,
-    enrollments,
-    erasure,
-    follows,
-    lessons,
-    likes,
-    message_delivery,
-    recordings,
-    submissions,
-    tweets,
-)
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.document import Document
+from mediaserver.domain.learning.assignments import Assignment
+from mediaserver.domain.learning.clips import CourseVideoClipMapping
+from mediaserver.domain.learning.course_removals import CourseRemoval
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.enrollments import Enrollment
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.levels import Level
+from mediaserver.domain.learning.submissions import Submission
+from mediaserver.domain.messaging.direct_messages import Conversation, DirectMessage
+from mediaserver.domain.sessions.recordings import Recording
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.social.blocks import Block
+from mediaserver.domain.social.comments import Comment
+from mediaserver.domain.social.follows import Follow
+from mediaserver.domain.social.likes import CommentLike, TweetLike
+from mediaserver.domain.social.tweets import Tweet
 from mediaserver.usecases.context import Consequences
+from mediaserver.usecases.learning import assignments, clips, courses, enrollments, lessons, submissions
+from mediaserver.usecases.messaging import conversations, message_delivery
+from mediaserver.usecases.personal_data import erasure
+from mediaserver.usecases.sessions import deletion, recordings
+from mediaserver.usecases.social import blocks, comments, follows, likes, tweets
 
 CONSEQUENCES: Final[Mapping[type[Document], Consequences]] = {
     User: erasure.CONSEQUENCES,

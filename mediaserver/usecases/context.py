@@ -8,27 +8,27 @@ from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 from mediaserver.base.clock import Clock
-from mediaserver.base.disk import DiskReserve
 from mediaserver.base.ids import new_id
+from mediaserver.base.processes.disk import DiskReserve
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Settings
+from mediaserver.base.settings.tree import Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.domain.document import Document
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.recordings import Recording
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import Login, User
+from mediaserver.domain.accounts.users import Login, User
+from mediaserver.domain.documents.document import Document
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.domain.sessions.participants import Participant
+from mediaserver.domain.sessions.recordings import Recording
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.store.counters import Counters
 from mediaserver.store.mail import Mail
 from mediaserver.store.objects import ObjectStore
 from mediaserver.store.repositories import Repositories
 from mediaserver.store.repository import Repository
-from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.passwords import Passwords
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.passwords import Passwords
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.social.relationships import Circles
 
 D = TypeVar("D", bound=Document)
 

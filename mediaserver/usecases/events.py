@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.recordings import Recording
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
+from mediaserver.domain.documents.actor import Actor, Role
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.domain.sessions.recordings import Recording
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.store.transactions import when_committed
 
 _log = logging.getLogger(__name__)

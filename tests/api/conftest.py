@@ -7,12 +7,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api import build_api
-from mediaserver.api.monitoring import MonitoringAccess
-from mediaserver.api.routes import health
-from mediaserver.api.services import Services
-from mediaserver.base.settings import Http
-from mediaserver.rooms.host import Surroundings
+from mediaserver.api.operations import health
+from mediaserver.api.operations.monitoring import MonitoringAccess
+from mediaserver.api.runtime.services import Services
+from mediaserver.base.settings.tree import Http
 from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.room_task import Surroundings
 from tests.rooms.fakes import FakeRecorder, FakeWorkers
 from tests.store.conftest import ENGINES, engine, shared_server, uri  # noqa: F401 - fixtures
 from tests.usecases.world import World, open_world

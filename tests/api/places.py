@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from mediaserver.base.ids import ID_PATTERN
-from mediaserver.domain.clips import VideoClip
-from mediaserver.domain.content_blocks import MEDIA_CLASSES
-from mediaserver.domain.document import UPLOAD, Document
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.messages import ContentType
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.document import UPLOAD, Document
+from mediaserver.domain.learning.clips import VideoClip
+from mediaserver.domain.learning.content_blocks import MEDIA_CLASSES
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.sessions.chat_messages import ContentType
 
 Loc = tuple[str | int, ...]
 Fields = dict[str, Any]

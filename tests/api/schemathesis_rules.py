@@ -7,8 +7,8 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.core.parameters import ParameterLocation
 
-from mediaserver.api.bodies import WRONG_BODY, WRONG_QUERY
-from mediaserver.api.portable_patterns import portable
+from mediaserver.api.declarations.bodies import WRONG_BODY, WRONG_QUERY
+from mediaserver.api.openapi.portable_patterns import portable
 from mediaserver.base.faults import declared_forms
 
 _CONDITIONS = itertools.cycle(("*", None, None, '"0.abc"', None, None, 'W/"0.abc", "1.abc"', None, None))

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from mediaserver.api.auth import PROXIES, TrustedProxies
-from mediaserver.api.endpoint import PREFIX, Endpoint
+from mediaserver.api.declarations.endpoint import PREFIX, Endpoint
 from mediaserver.api.errors import problems
-from mediaserver.api.limits import RateLimits
-from mediaserver.api.routes.files import file_routes
-from mediaserver.api.routes.uploads import endpoints
-from mediaserver.api.services import SERVICES, Services
-from mediaserver.domain.actor import Actor
+from mediaserver.api.files.file_routes import file_routes
+from mediaserver.api.middleware.rate_limits import RateLimits
+from mediaserver.api.runtime.authentication import PROXIES, TrustedProxies
+from mediaserver.api.runtime.services import SERVICES, Services
+from mediaserver.api.uploads.upload_routes import endpoints
+from mediaserver.domain.documents.actor import Actor
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.usecases.context import Context
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mediaserver.usecases import identity
+from mediaserver.usecases.accounts import identity
 from tests.api.conftest import Client, bearer
 from tests.usecases.world import World
 

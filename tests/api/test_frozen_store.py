@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api import build_api
-from mediaserver.api.services import Services
+from mediaserver.api.runtime.services import Services
 from tests.api.conftest import Client, bearer, rooms_of
 from tests.store.conftest import EmbeddedServer, embedded_server
 from tests.usecases.world import World, open_world

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mediaserver.api import declared
-from mediaserver.api.endpoint import PREFIX, Endpoint
+from mediaserver.api.declarations.endpoint import PREFIX, Endpoint
 from mediaserver.base.ids import new_id
 from tests.api.conftest import Client, bearer
 from tests.usecases.world import World

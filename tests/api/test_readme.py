@@ -10,11 +10,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from mediaserver.api import build_api
-from mediaserver.api.resource import Resource
-from mediaserver.api.services import Services
+from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.runtime.services import Services
 from mediaserver.base.errors import Conflict
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.usecases import settling
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.usecases.writes import settling
 from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases import school
 from tests.usecases.world import World, open_world

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 UPLOAD = "/api/v1/uploads"
-"""Its body is a form whose type is read from the bytes: tests/api/test_uploads.py has that."""
+"""Its body is a form whose type is read from the bytes: tests/api/uploads/test_uploads.py has that."""
 LABELS = [
     label
     for endpoint in declared()

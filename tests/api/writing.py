@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from mediaserver.api import RESOURCES, declared, description
-from mediaserver.api.endpoint import PREFIX
-from mediaserver.domain.document import Document
-from mediaserver.domain.idempotency import IdempotentRequest
-from mediaserver.domain.users import Login
+from mediaserver.api.declarations.endpoint import PREFIX
+from mediaserver.domain.accounts.users import Login
+from mediaserver.domain.documents.document import Document
+from mediaserver.domain.writes.idempotency import IdempotentRequest
 from tests.api.cases import Fields
 from tests.api.cases.acts import ACTS
 from tests.api.cases.catalogue import CASES

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 
-from mediaserver.base.channel import Channel
+from mediaserver.base.processes.channel import Channel
 
 
 async def main() -> None:

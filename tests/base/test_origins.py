@@ -3,7 +3,7 @@
 import pytest
 
 from mediaserver.base.origins import Origins
-from mediaserver.base.settings import Http
+from mediaserver.base.settings.tree import Http
 
 STRANGER = "198.51.100.7"
 

@@ -17,9 +17,9 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mediaserver.base.settings import ENV_PREFIX, Settings, load_settings, names
-from mediaserver.base.tls import ServerTls, ensure_self_signed
-from mediaserver.store.embedded.commands import TABLE
+from mediaserver.base.net.tls import ServerTls, ensure_self_signed
+from mediaserver.base.settings.tree import ENV_PREFIX, Settings, load_settings, names
+from mediaserver.documentserver.commands import TABLE
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION = ROOT / "config" / "production.toml"
@@ -290,7 +290,7 @@ def test_the_role_of_the_database_user_covers_every_command() -> None:
     }
     assert set(TABLE) - for_maintenance <= READ_WRITE | WITHOUT_RIGHTS
     source = "\n".join(
-        path.read_text() for path in (ROOT / "mediaserver").rglob("*.py") if "embedded" not in path.parts
+        path.read_text() for path in (ROOT / "mediaserver").rglob("*.py") if "documentserver" not in path.parts
     )
     assert not re.search(r"drop_database|list_database_names|list_databases|dropDatabase", source)
 

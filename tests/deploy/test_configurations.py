@@ -20,7 +20,7 @@ from aioice import stun
 from aioice.turn import make_integrity_key
 from redis.exceptions import RedisError
 
-from mediaserver.base.tls import ensure_self_signed
+from mediaserver.base.net.tls import ensure_self_signed
 from mediaserver.store.bus import RedisBus
 from mediaserver.store.counters import RedisCounters
 from tests.e2e.ports import free_port

@@ -1,4 +1,4 @@
-"""Writes `mediaserver/domain/unicode_tables.py`: run it with the interpreter of the development environment.
+"""Writes `mediaserver/domain/text/unicode_tables.py`: run it with the interpreter of the development environment.
 
     .venv/bin/python -m tests.domain.generate_unicode_tables
 
@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-TABLES = Path(__file__).parents[2] / "mediaserver" / "domain" / "unicode_tables.py"
+TABLES = Path(__file__).parents[2] / "mediaserver" / "domain" / "text" / "unicode_tables.py"
 SYSTEM_PYTHON = "/usr/bin/python3"
 _LRM = "\u200e"
 _FROM_ICU = r"""

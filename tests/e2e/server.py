@@ -12,9 +12,9 @@ from typing import Any
 
 import aiohttp
 
-WORKER = "mediaserver.media.worker"
-EGRESS = "mediaserver.recording.egress"
-DOCUMENTS = "mediaserver.store.embedded"
+WORKER = "mediaserver.media.control.worker"
+EGRESS = "mediaserver.recording.capture.egress"
+DOCUMENTS = "mediaserver.documentserver"
 
 _CHEAP = {
     "auth.argon2_memory_kib": "256",

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from mediaserver.app import documents
-from mediaserver.base.settings import load_settings
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.playback import PlaybackGrant
-from mediaserver.usecases import recordings, sessions
+from mediaserver.base.settings.tree import load_settings
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.sessions.playback import PlaybackGrant
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.sessions import recordings, sessions
 from tests.e2e.browsers import Chromium
 from tests.e2e.long_film import long_film
 from tests.e2e.server import Person, Server, wait_until

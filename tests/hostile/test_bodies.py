@@ -6,14 +6,21 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import MultiDict
 
-from mediaserver.api.bodies import _RAW, MAX_VALUES, parse_body, parse_object, parse_query, validate
-from mediaserver.api.pagination import PageQuery
-from mediaserver.api.shapes import derived_model, patched
+from mediaserver.api.declarations.bodies import (
+    _RAW,
+    MAX_VALUES,
+    parse_body,
+    parse_object,
+    parse_query,
+    validate,
+)
+from mediaserver.api.declarations.pagination import PageQuery
+from mediaserver.api.declarations.shapes import derived_model, patched
 from mediaserver.base.errors import BadRequest, Invalid, Problem
 from mediaserver.base.json_values import has_more_values
-from mediaserver.domain.courses import Course
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.lessons import Lesson
 from tests.hostile.cost import assert_quick, assert_quick_async
 
 SIZE = 1 << 20

@@ -3,9 +3,9 @@
 import pytest
 
 from mediaserver.base.errors import Problem
-from mediaserver.rooms.offer_reader import INLINE_CHARACTERS, OfferReader, read_whole_offer
-from mediaserver.rooms.sdp import MAX_CHARACTERS
-from mediaserver.rooms.sdp_answer import Endpoint, SlotSource, write_answer
+from mediaserver.rooms.negotiation.offer_reader import INLINE_CHARACTERS, OfferReader, read_whole_offer
+from mediaserver.rooms.negotiation.sdp import MAX_CHARACTERS
+from mediaserver.rooms.negotiation.sdp_answer import Endpoint, SlotSource, write_answer
 from tests.hostile.cost import assert_quick, assert_quick_async, cpu_s
 from tests.hostile.offers import HOSTILE, largest_honest_offer
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from mediaserver.domain import markup
-from mediaserver.domain.search_terms import terms
-from mediaserver.domain.text import Line, Prose, fold, normalized
-from mediaserver.domain.uploads import display_name, object_key
+from mediaserver.domain.text import markup
+from mediaserver.domain.text.search_terms import terms
+from mediaserver.domain.text.text import Line, Prose, fold, normalized
+from mediaserver.domain.uploads.uploads import display_name, object_key
 from mediaserver.store.paging import decode_cursor
 from mediaserver.store.searching import search_filter
 from tests.hostile.cost import assert_quick, cpu_s

@@ -11,9 +11,9 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from mediaserver.api.bodies import read_body
+from mediaserver.api.declarations.bodies import read_body
 from mediaserver.api.errors import problems
-from mediaserver.base.settings import Http
+from mediaserver.base.settings.tree import Http
 from mediaserver.http.connection import signed_in
 from mediaserver.http.server import WebServer
 

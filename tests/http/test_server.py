@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from mediaserver.base.settings import Http
-from mediaserver.base.tls import ServerTls, ensure_self_signed
+from mediaserver.base.net.tls import ServerTls, ensure_self_signed
+from mediaserver.base.settings.tree import Http
 from mediaserver.http import connection
 from mediaserver.http.server import WebServer
 from tests.base.scarcity import no_descriptors_left

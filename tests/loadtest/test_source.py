@@ -5,7 +5,7 @@ import pytest
 from mediaserver.loadtest.run import Report
 from mediaserver.loadtest.sdp import Section, make_offer, read_answer
 from mediaserver.loadtest.source import OpusClip, RtpStream, SendTimes, SyntheticVideo, Vp8Clip, age_s, stamp
-from mediaserver.media.core import rtp
+from mediaserver.media.core.packets import rtp
 
 
 def test_synthetic_frames_are_8_packets_of_1100_bytes_over_40_percent_of_the_frame_time() -> None:

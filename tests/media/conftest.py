@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mediaserver.media import messages as m
-from mediaserver.media.certificate import ensure_certificate
-from mediaserver.media.client import MediaWorker, WorkerSettings
-from mediaserver.media.sfu import Sfu
+from mediaserver.media.control.client import MediaWorker, WorkerSettings
+from mediaserver.media.control.sfu import Sfu
+from mediaserver.media.net.certificate import ensure_certificate
 from tests.media.peers import HOST, until
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mediaserver.media import messages as m
-from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core.packets import rtcp, rtp
 from tests.media.conftest import LocalWorker
 from tests.media.peers import until
-from tests.media.test_egress_tap import Egress
+from tests.media.tapping.test_egress_tap import Egress
 from tests.media.wire import DELTA, KEYFRAME, VP8, VP8_BARE, WirePeer, publish, subscribe
 
 SSRC = 0x1111

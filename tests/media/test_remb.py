@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mediaserver.media import messages as m
-from mediaserver.media.core import rtcp, rtp
+from mediaserver.media.core.packets import rtcp, rtp
 from tests.media.conftest import LocalWorker
 from tests.media.wire import DELTA, EXTENSIONS, KEYFRAME, VP8, WirePeer, publish
 

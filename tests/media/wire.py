@@ -10,10 +10,10 @@ from aioice import stun
 from pylibsrtp import Error, Policy
 
 from mediaserver.media import messages as m
-from mediaserver.media import srtp
-from mediaserver.media.core import rtcp, rtp
-from mediaserver.media.route import Route
-from mediaserver.media.stun import Credentials
+from mediaserver.media.core.packets import rtcp, rtp
+from mediaserver.media.net import srtp
+from mediaserver.media.net.route import Route
+from mediaserver.media.net.stun import Credentials
 from tests.media.conftest import LocalWorker
 from tests.media.peers import HOST, until
 

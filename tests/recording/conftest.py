@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mediaserver.base.settings import Data, RecordingSettings, Settings
-from mediaserver.media import tapframe
+from mediaserver.base.settings.tree import Data, RecordingSettings, Settings
 from mediaserver.media.messages import Codec
-from mediaserver.recording.client import EgressRecorder
+from mediaserver.media.tapping import framing
+from mediaserver.recording.capture.client import EgressRecorder
 from tests.media.conftest import certificate, worker  # noqa: F401 - fixtures
 
 OPUS = Codec(name="opus", payload_type=111, clock_rate=48000, channels=2)
@@ -87,7 +87,7 @@ class TapWriter:
         return cls(writer)
 
     async def send(self, *records: bytes) -> None:
-        self._writer.write(tapframe.encode_batch(list(records)))
+        self._writer.write(framing.encode_batch(list(records)))
         await self._writer.drain()
 
     async def raw(self, data: bytes) -> None:

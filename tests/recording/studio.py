@@ -11,10 +11,10 @@ from typing import Any
 import av
 import numpy as np
 
-from mediaserver.media.core import rtcp
-from mediaserver.recording import journal
-from mediaserver.recording.capture import Capture, Manifest
-from mediaserver.recording.journal import Header
+from mediaserver.media.core.packets import rtcp
+from mediaserver.recording.capture import journal
+from mediaserver.recording.capture.capture import Capture, Manifest
+from mediaserver.recording.capture.journal import Header
 
 START_NS = 1_790_000_000 * 1_000_000_000
 """When every recording made here begins."""

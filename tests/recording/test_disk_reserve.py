@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import Unavailable
-from mediaserver.media import tapframe
-from mediaserver.recording.capture import Capture
-from mediaserver.recording.egress import Egress
-from mediaserver.recording.journal import END, Journal
+from mediaserver.media.tapping import framing
+from mediaserver.recording.capture.capture import Capture
+from mediaserver.recording.capture.egress import Egress
+from mediaserver.recording.capture.journal import END, Journal
 
 MB = 1_000_000
 RESERVE = 100 * MB
@@ -45,7 +45,7 @@ class Recorder:
         self._taps[name] = (await self.egress.handle("add_track", track))["tap"]
 
     async def write(self, name: str, size: int) -> None:
-        record = tapframe.Record(self._taps[name], tapframe.RTP, 1, bytes(1000))
+        record = framing.Record(self._taps[name], framing.RTP, 1, bytes(1000))
         for _ in range(size // 1000):
             self.egress._take(record)
         await self.egress._flush(sync=False)

@@ -15,12 +15,12 @@ from typing import Any, cast
 import pytest
 
 from mediaserver.base.errors import NotFound, Unavailable
-from mediaserver.base.settings import RecordingSettings
-from mediaserver.domain.recordings import RecordedTrack
+from mediaserver.base.settings.tree import RecordingSettings
+from mediaserver.domain.sessions.recordings import RecordedTrack
 from mediaserver.recording import jobs
-from mediaserver.recording.capture import Capture
+from mediaserver.recording.capture.capture import Capture
+from mediaserver.recording.capture.ledger import Unfinished
 from mediaserver.recording.jobs import Jobs
-from mediaserver.recording.ledger import Unfinished
 from mediaserver.recording.recover import recover
 from tests.recording.conftest import until
 from tests.recording.studio import Sender, at, capture, film, play, tone, track

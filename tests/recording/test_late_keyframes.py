@@ -10,11 +10,12 @@ import av
 import pytest
 
 from mediaserver.media import messages as m
-from mediaserver.media.core import rtcp, rtp, vp8
-from mediaserver.recording.capture import Capture
-from mediaserver.recording.composer import Output, compose
-from mediaserver.recording.layout import Canvas
-from mediaserver.recording.sources import decoder
+from mediaserver.media.core.codecs import vp8
+from mediaserver.media.core.packets import rtcp, rtp
+from mediaserver.recording.capture.capture import Capture
+from mediaserver.recording.composition.composer import Output, compose
+from mediaserver.recording.composition.sources import decoder
+from mediaserver.recording.timeline.layout import Canvas
 from tests.media.conftest import LocalWorker, sfu  # noqa: F401 - fixture
 from tests.media.wire import VP8, WirePeer, publish, subscribe
 from tests.recording.conftest import Recording

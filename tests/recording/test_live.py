@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mediaserver.media import messages as m
-from mediaserver.recording.capture import Capture
-from mediaserver.recording.composer import Output, compose
-from mediaserver.recording.layout import Canvas
+from mediaserver.recording.capture.capture import Capture
+from mediaserver.recording.composition.composer import Output, compose
+from mediaserver.recording.timeline.layout import Canvas
 from tests.media.conftest import Worker
 from tests.media.peers import ColourTrack, Peer, ToneTrack
 from tests.recording.conftest import Recording

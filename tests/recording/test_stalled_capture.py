@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from mediaserver.media.core import rtcp
-from mediaserver.recording import journal
-from mediaserver.recording.composer import Output, compose
-from mediaserver.recording.layout import Canvas
+from mediaserver.media.core.packets import rtcp
+from mediaserver.recording.capture import journal
+from mediaserver.recording.composition.composer import Output, compose
+from mediaserver.recording.timeline.layout import Canvas
 from tests.recording.studio import SECOND, RtpTrack, Sender, at, capture, numbered_film, play, read_number, track
 
 END_S = 9.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mediaserver.media.messages import Fingerprint, IceParameters
-from mediaserver.rooms.sdp_answer import Endpoint
+from mediaserver.rooms.negotiation.sdp_answer import Endpoint
 
 OFFERS = Path(__file__).parent / "offers"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from mediaserver.base.channel import ChannelClosed
+from mediaserver.base.processes.channel import ChannelClosed
 from mediaserver.media import messages as m
 
 R = TypeVar("R")

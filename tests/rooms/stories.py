@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from mediaserver.domain.sessions import Session
-from mediaserver.rooms import effects as fx
-from mediaserver.rooms.members import Person
-from mediaserver.rooms.room import Room, Rules
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.rooms.state import effects as fx
+from mediaserver.rooms.state.members import Person
+from mediaserver.rooms.state.room import Room, Rules
 
 NINE = datetime(2026, 1, 2, 9, 0, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from mediaserver.rooms.sdp import read_offer
-from mediaserver.rooms.sdp_answer import Endpoint, accept, write_answer
+from mediaserver.rooms.negotiation.sdp import read_offer
+from mediaserver.rooms.negotiation.sdp_answer import Endpoint, accept, write_answer
 from tests.e2e.browsers import Chromium, Firefox
-from tests.rooms.test_sdp_answer import slot_sources
+from tests.rooms.negotiation.test_sdp_answer import slot_sources
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
 

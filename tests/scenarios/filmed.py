@@ -14,8 +14,8 @@ from aiortc import RTCCertificate
 from mediaserver.loadtest.bot import Bot
 from mediaserver.loadtest.endpoint import Endpoint
 from mediaserver.loadtest.sdp import OPUS, VP8, Section, make_offer, read_answer
-from mediaserver.media import srtp
-from mediaserver.media.core import rtcp
+from mediaserver.media.core.packets import rtcp
+from mediaserver.media.net import srtp
 from tests.recording.studio import h264_payloads, numbered_picture, vp8_payloads
 from tests.scenarios.room import Room
 

@@ -4,9 +4,9 @@ What it waits for is the same, so are the proportions; nobody who runs a server 
 """
 
 from mediaserver import app, cli
-from mediaserver.domain import idempotency
-from mediaserver.usecases import idempotency as requests
-from mediaserver.usecases import settling
+from mediaserver.domain.writes import idempotency
+from mediaserver.usecases.writes import idempotency as requests
+from mediaserver.usecases.writes import settling
 
 TAKEN_OVER_S = 10.0
 """What a killed server or a lost store cut off is whole after this."""

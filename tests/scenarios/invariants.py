@@ -14,22 +14,22 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.app import DOCUMENTS
-from mediaserver.domain.comments import Comment
-from mediaserver.domain.courses import Course
-from mediaserver.domain.direct_messages import Conversation, DirectMessage
-from mediaserver.domain.document import Consequential, Counted, Document, Index
-from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.follows import Follow
-from mediaserver.domain.idempotency import IdempotentRequest
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.likes import CommentLike, TweetLike
-from mediaserver.domain.messages import ChatMessage
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.document import Consequential, Counted, Document, Index
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.enrollments import Enrollment
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.messaging.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.notifications import Notification
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.shown_uploads import shown_uploads
-from mediaserver.domain.tweets import Tweet
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import User
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.social.comments import Comment
+from mediaserver.domain.social.follows import Follow
+from mediaserver.domain.social.likes import CommentLike, TweetLike
+from mediaserver.domain.social.tweets import Tweet
+from mediaserver.domain.uploads.upload_references import shown_uploads
+from mediaserver.domain.uploads.uploads import Upload
+from mediaserver.domain.writes.idempotency import IdempotentRequest
 
 D = TypeVar("D", bound=Document)
 Counters = Mapping[tuple[type[Document], str], tuple[type[Document], str]]

@@ -6,16 +6,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from mediaserver.domain.comments import Comment
-from mediaserver.domain.courses import Course
-from mediaserver.domain.direct_messages import Conversation, DirectMessage
-from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.follows import Follow
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.likes import CommentLike, TweetLike
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.enrollments import Enrollment
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.progress import StudentProgress
+from mediaserver.domain.messaging.direct_messages import Conversation, DirectMessage
 from mediaserver.domain.notifications import Notification
-from mediaserver.domain.progress import StudentProgress
-from mediaserver.domain.tweets import Tweet
+from mediaserver.domain.social.comments import Comment
+from mediaserver.domain.social.follows import Follow
+from mediaserver.domain.social.likes import CommentLike, TweetLike
+from mediaserver.domain.social.tweets import Tweet
 from tests.scenarios import invariants
 from tests.scenarios.campus import Campus
 from tests.scenarios.crowd import Client, Crowd, all_act, gather

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from mediaserver.domain.enrollments import Enrollment
+from mediaserver.domain.learning.enrollments import Enrollment
 from tests.scenarios import invariants
 from tests.scenarios.campus import Campus
 from tests.scenarios.crowd import Answered, Client, Crowd, gather

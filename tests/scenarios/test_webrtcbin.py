@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from mediaserver.media.addresses import announced
+from mediaserver.media.net.addresses import announced
 from tests.e2e.server import Server, wait_until
 from tests.scenarios.room import Room
 

@@ -11,27 +11,28 @@ import socketio
 from aiohttp import web
 
 from mediaserver.base.clock import utc_now
-from mediaserver.base.disk import DiskReserve
+from mediaserver.base.processes.disk import DiskReserve
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Settings, load_settings
+from mediaserver.base.settings.tree import Settings, load_settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.sessions import Session
-from mediaserver.rooms.host import Surroundings
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.sessions.sessions import Session
 from mediaserver.rooms.registry import Rooms
+from mediaserver.rooms.room_task import Surroundings
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mail import open_mail
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import identity, sessions
-from mediaserver.usecases.circles import Circles
+from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.passwords import Passwords
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.passwords import Passwords
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.sessions import sessions
+from mediaserver.usecases.social.relationships import Circles
 from tests.rooms.fakes import FakeRecorder, FakeWorkers, until
 from tests.store.conftest import engine, shared_server, uri
 from tests.store.databases import empty_database

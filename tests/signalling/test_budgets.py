@@ -1,6 +1,6 @@
 """Budgets of connections, users and networks, in literal times."""
 
-from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.settings.tree import SignallingSettings
 from mediaserver.signalling import costs
 from mediaserver.signalling.budgets import Budget, NetworkBudgets, UserBudgets
 from mediaserver.signalling.messages import CLIENT_MESSAGES

@@ -4,10 +4,11 @@ import asyncio
 import time
 from typing import Any
 
-from mediaserver.domain.courses import Course
-from mediaserver.usecases import identity, settling
+from mediaserver.domain.learning.courses import Course
+from mediaserver.usecases.accounts import identity
+from mediaserver.usecases.accounts.identity import authenticate
 from mediaserver.usecases.events import BusInterrupted
-from mediaserver.usecases.identity import authenticate
+from mediaserver.usecases.writes import settling
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 from tests.usecases import school

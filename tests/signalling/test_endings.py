@@ -10,11 +10,11 @@ import pytest
 from socketio.exceptions import ConnectionError as Refused
 
 from mediaserver.media import messages as m
-from mediaserver.usecases import identity, logins, new_passwords
+from mediaserver.usecases.accounts import identity, logins, password_changes
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.revocations import Watch
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.revocations import Watch
+from mediaserver.usecases.login.tokens import AccessTokens
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 from tests.signalling.test_signalling import publish
@@ -42,7 +42,7 @@ async def deactivate(ctx: Context, ben: Someone) -> None:
 
 
 async def set_password(ctx: Context, ben: Someone) -> None:
-    await new_passwords.set_password(ctx, ben.actor.user_id, NEW)
+    await password_changes.set_password(ctx, ben.actor.user_id, NEW)
 
 
 async def refresh_with_a_used_token(ctx: Context, ben: Someone) -> None:
@@ -110,7 +110,7 @@ async def test_who_changes_the_password_stays_and_the_other_devices_go(live: Liv
     laptop = await live.connected("ben")
     phone = await another_device(live, laptop)
     watching = asyncio.create_task(Watch(live.ctx).run())
-    await new_passwords.change(live.ctx, laptop.actor, PASSWORD, NEW)
+    await password_changes.change(live.ctx, laptop.actor, PASSWORD, NEW)
     await until(lambda: not phone.socket.connected, timeout_s=1)
     await asyncio.sleep(0.6)  # what is noticed by looking would have been by now
     assert (await laptop.ask("session.leave"))["error"]["code"] == "not_in_session"

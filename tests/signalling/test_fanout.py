@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from mediaserver.base.errors import StartError
-from mediaserver.base.settings import SignallingSettings
+from mediaserver.base.settings.tree import SignallingSettings
 from mediaserver.signalling import fanout, socket_server
 from mediaserver.signalling.fanout import Fanout
 from mediaserver.signalling.socket_server import Answer, self_test

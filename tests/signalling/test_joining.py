@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from mediaserver.domain.sessions import Session
+from mediaserver.domain.sessions.sessions import Session
 from mediaserver.rooms import registry
-from mediaserver.rooms.host import Host
+from mediaserver.rooms.room_task import Host
 from mediaserver.signalling import handlers
-from mediaserver.usecases import identity, sessions
+from mediaserver.usecases.accounts import identity
+from mediaserver.usecases.sessions import sessions
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import socketio
 
-from mediaserver.domain.sessions import Session
+from mediaserver.domain.sessions.sessions import Session
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 

@@ -17,9 +17,9 @@ from aiortc import (
     VideoStreamTrack,
 )
 
-from mediaserver.media.addresses import announced
-from mediaserver.media.certificate import ensure_certificate
-from mediaserver.media.client import MediaWorkers, WorkerSettings
+from mediaserver.media.control.client import MediaWorkers, WorkerSettings
+from mediaserver.media.net.addresses import announced
+from mediaserver.media.net.certificate import ensure_certificate
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from mediaserver.base.ids import new_id
-from mediaserver.domain.direct_messages import DirectMessage
+from mediaserver.domain.messaging.direct_messages import DirectMessage
 from mediaserver.domain.notifications import Notification
-from mediaserver.usecases import conversations, settling
+from mediaserver.usecases.messaging import conversations
+from mediaserver.usecases.writes import settling
 from tests.signalling.conftest import Live, Someone
 from tests.signalling.nodes import elsewhere, nodes
 from tests.store.redis_server import redis_server

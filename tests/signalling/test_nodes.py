@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from mediaserver.domain.messages import ChatMessage
-from mediaserver.domain.sessions import Session
-from mediaserver.usecases import chat, identity, sessions
+from mediaserver.domain.sessions.chat_messages import ChatMessage
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.events import BusInterrupted
+from mediaserver.usecases.sessions import chat, sessions
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 from tests.signalling.nodes import nodes

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediaserver.signalling.pending_connections import PendingConnections
-from mediaserver.usecases import identity
+from mediaserver.usecases.accounts import identity
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live
 

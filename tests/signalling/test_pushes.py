@@ -12,13 +12,15 @@ import pytest
 import redis.asyncio
 import socketio
 
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.uploads import Upload
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.signalling import fanout
 from mediaserver.signalling.socket_server import packet
-from mediaserver.usecases import direct_messages, identity, new_passwords, uploads
+from mediaserver.usecases.accounts import identity, password_changes
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Pushed
+from mediaserver.usecases.messaging import direct_messages
+from mediaserver.usecases.uploads import uploads
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 from tests.signalling.nodes import connected, elsewhere, nodes
@@ -111,7 +113,7 @@ class TestOneNode:
         session = await live.session(ada)
         await ada.join(session)
         await eve.join(session)
-        await new_passwords.change(live.ctx, ada.actor, "password-1", "a better one")
+        await password_changes.change(live.ctx, ada.actor, "password-1", "a better one")
         picture = await an_upload(live.ctx, eve.actor)
         await direct_messages.send(live.ctx, eve.actor, "1", ada.actor.user_id, "Image", picture.id)
         shared = {"clientId": "1", "contentType": "Image", "content": picture.id}

@@ -11,11 +11,14 @@ from socketio.exceptions import ConnectionError as Refused
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.signing import ANYONE
-from mediaserver.domain.uploads import Upload
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.media import messages as m
 from mediaserver.signalling import messages
 from mediaserver.signalling.handlers import HANDLERS
-from mediaserver.usecases import identity, sessions, uploads, users
+from mediaserver.usecases.accounts import identity
+from mediaserver.usecases.representation import users
+from mediaserver.usecases.sessions import sessions
+from mediaserver.usecases.uploads import uploads
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live, Someone
 

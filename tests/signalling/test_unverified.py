@@ -3,7 +3,7 @@
 import pytest
 
 from mediaserver.signalling.messages import CLIENT_MESSAGES
-from mediaserver.usecases import email_verification, identity
+from mediaserver.usecases.accounts import email_verification, identity
 from tests.rooms.fakes import until
 from tests.signalling.conftest import Live
 

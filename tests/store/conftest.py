@@ -15,8 +15,8 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from mediaserver.base.channel import Channel
 from mediaserver.base.ids import new_id
+from mediaserver.base.processes.channel import Channel
 
 
 class EmbeddedServer:
@@ -33,7 +33,7 @@ class EmbeddedServer:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "mediaserver.store.embedded",
+                "mediaserver.documentserver",
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
             )

@@ -9,8 +9,8 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import Document
-from mediaserver.domain.documents import DOCUMENTS
+from mediaserver.domain.documents.document import Document
+from mediaserver.domain.registry import DOCUMENTS
 from mediaserver.store.mongo import Database
 
 _Kind = tuple[str, tuple[type[Document], ...]]

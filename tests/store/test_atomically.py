@@ -9,7 +9,7 @@ from pymongo import AsyncMongoClient
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Conflict
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.documents.document import Document, Index
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.repository import Repository
 

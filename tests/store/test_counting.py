@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaserver.store.embedded.counting import counted
-from mediaserver.store.embedded.filters import Filter
-from mediaserver.store.embedded.finding import Query
-from mediaserver.store.embedded.indexes import parse_index
-from mediaserver.store.embedded.pipeline import compile_pipeline
-from mediaserver.store.embedded.storage import Collection, Storage
+from mediaserver.documentserver.aggregation.counting import counted
+from mediaserver.documentserver.aggregation.pipeline import compile_pipeline
+from mediaserver.documentserver.finding import Query
+from mediaserver.documentserver.matching.filters import Filter
+from mediaserver.documentserver.planning.indexes import parse_index
+from mediaserver.documentserver.storage import Collection, Storage
 from tests.store.contract import Database, fill
 
 KEYS: list[dict[str, int]] = [

@@ -17,7 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from mediaserver.base.errors import Problem
-from mediaserver.store.embedded.wire import HEADER, OP_MSG
+from mediaserver.documentserver.wire import HEADER, OP_MSG
 from tests.store.conftest import EmbeddedServer, embedded_server
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -167,11 +167,11 @@ def test_an_index_changes_no_answer(
     documents: list[dict[str, Any]], filters: list[dict[str, Any]], sort: list[tuple[str, int]]
 ) -> None:
     """The same documents and queries with and without indexes, straight at the storage."""
-    from mediaserver.store.embedded.errors import CommandError
-    from mediaserver.store.embedded.filters import Filter
-    from mediaserver.store.embedded.finding import Query
-    from mediaserver.store.embedded.indexes import parse_index
-    from mediaserver.store.embedded.storage import Storage
+    from mediaserver.documentserver.errors import CommandError
+    from mediaserver.documentserver.finding import Query
+    from mediaserver.documentserver.matching.filters import Filter
+    from mediaserver.documentserver.planning.indexes import parse_index
+    from mediaserver.documentserver.storage import Storage
 
     storage = Storage(":memory:", "OFF")
     bare, indexed = storage.make("t", "bare"), storage.make("t", "indexed")
@@ -210,11 +210,11 @@ def test_an_index_changes_no_answer(
 )
 def test_indexes_follow_what_changes(versions: list[dict[str, Any]], filters: list[dict[str, Any]]) -> None:
     """A document that took each of these forms in turn is found by the last, and by no earlier one."""
-    from mediaserver.store.embedded.errors import CommandError
-    from mediaserver.store.embedded.filters import Filter
-    from mediaserver.store.embedded.finding import Query
-    from mediaserver.store.embedded.indexes import parse_index
-    from mediaserver.store.embedded.storage import Storage
+    from mediaserver.documentserver.errors import CommandError
+    from mediaserver.documentserver.finding import Query
+    from mediaserver.documentserver.matching.filters import Filter
+    from mediaserver.documentserver.planning.indexes import parse_index
+    from mediaserver.documentserver.storage import Storage
 
     storage = Storage(":memory:", "OFF")
     collection = storage.make("t", "c")

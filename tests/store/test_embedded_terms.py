@@ -9,10 +9,10 @@ from bson import Regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaserver.store.embedded.filters import Filter
-from mediaserver.store.embedded.finding import Query
-from mediaserver.store.embedded.indexes import parse_index
-from mediaserver.store.embedded.storage import Collection, Storage
+from mediaserver.documentserver.finding import Query
+from mediaserver.documentserver.matching.filters import Filter
+from mediaserver.documentserver.planning.indexes import parse_index
+from mediaserver.documentserver.storage import Collection, Storage
 from tests.store.contract import Database
 
 WORDS = ["r", "ru", "run", "runs", "~run", "s", "sun", "東京", "京都", "都", "c++"]
@@ -65,7 +65,7 @@ FILTERS = st.builds(
 def test_plans_change_no_answer(rows: list[Any], filters: list[dict[str, Any]], few: int) -> None:
     documents = [{"_id": at, "w": words, "t": n, "u": n % 2} for at, (words, n) in enumerate(rows)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mediaserver.store.embedded.termplan.FEW", few)
+        patch.setattr("mediaserver.documentserver.planning.term_plans.FEW", few)
         storages = [Storage(":memory:", "OFF") for _ in range(2)]
         try:
             slow, fast = (collection_of(s, documents, s is storages[1]) for s in storages)

@@ -6,7 +6,7 @@ from bson import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediaserver.store.embedded.keys import after, encode, invert
+from mediaserver.documentserver.matching.keys import after, encode, invert
 
 NUMBERS = st.one_of(
     st.integers(-(1 << 63), (1 << 63) - 1),

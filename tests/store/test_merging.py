@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaserver.store.embedded.filters import Filter
-from mediaserver.store.embedded.finding import Query
-from mediaserver.store.embedded.indexes import parse_index
-from mediaserver.store.embedded.storage import Collection, Storage
+from mediaserver.documentserver.finding import Query
+from mediaserver.documentserver.matching.filters import Filter
+from mediaserver.documentserver.planning.indexes import parse_index
+from mediaserver.documentserver.storage import Collection, Storage
 
 Sort = list[tuple[str, int]]
 

@@ -14,7 +14,7 @@ from pymongo import _csot
 
 from mediaserver.base.errors import Conflict, Invalid, NotFound, StartError, Unavailable
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import Document, Index, Value
+from mediaserver.domain.documents.document import Document, Index, Value
 from mediaserver.store.mongo import Database, embedded_configuration, embedded_socket
 from mediaserver.store.repository import Repository
 from tests.store.conftest import embedded_server

@@ -10,8 +10,8 @@ from pymongo import AsyncMongoClient
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Invalid
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import SEARCH_TERMS, Document, Index
-from mediaserver.domain.search_terms import MOST_WORDS
+from mediaserver.domain.documents.document import SEARCH_TERMS, Document, Index
+from mediaserver.domain.text.search_terms import MOST_WORDS
 from mediaserver.store.mongo import Database, Stored
 from mediaserver.store.repository import Repository
 from mediaserver.store.searching import NOTHING, search_filter

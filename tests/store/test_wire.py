@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediaserver.store.embedded.errors import CommandError
-from mediaserver.store.embedded.wire import (
+from mediaserver.documentserver.errors import CommandError
+from mediaserver.documentserver.wire import (
     HEADER,
     OP_MSG,
     OP_QUERY,

@@ -8,7 +8,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.app import DOCUMENTS
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import Database
 from mediaserver.store.repositories import Repositories

@@ -8,11 +8,11 @@ from typing import Any
 
 from mediaserver.base.errors import Unavailable
 from mediaserver.store.bus import RedisBus
-from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.event_relay import Relay
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.relay import Relay
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.social.relationships import Circles
 
 
 @contextlib.asynccontextmanager

@@ -5,16 +5,17 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.assignments import Assignment
-from mediaserver.domain.content_blocks import Block, Work
-from mediaserver.domain.courses import Course
-from mediaserver.domain.enrollments import Enrollment
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.levels import Level
-from mediaserver.domain.submissions import Submission
-from mediaserver.usecases import assignments, enrollments, lessons, settling, submissions
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.learning.assignments import Assignment
+from mediaserver.domain.learning.content_blocks import Block, Work
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.enrollments import Enrollment
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.levels import Level
+from mediaserver.domain.learning.submissions import Submission
 from mediaserver.usecases.context import Context
+from mediaserver.usecases.learning import assignments, enrollments, lessons, submissions
+from mediaserver.usecases.writes import settling
 from tests.usecases.world import World
 
 

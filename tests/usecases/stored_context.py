@@ -10,24 +10,24 @@ from typing import Any
 import av
 import numpy as np
 
-from mediaserver.base.disk import DiskReserve
 from mediaserver.base.ids import new_id
-from mediaserver.base.settings import Data, Settings
+from mediaserver.base.processes.disk import DiskReserve
+from mediaserver.base.settings.tree import Data, Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.participants import Participant
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.uploads import Upload
-from mediaserver.domain.users import Login, User
+from mediaserver.domain.accounts.users import Login, User
+from mediaserver.domain.documents.actor import Actor, Role
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.sessions.participants import Participant
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import uploads
-from mediaserver.usecases.circles import Circles
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.keeping import incoming
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.uploads import uploads
+from mediaserver.usecases.uploads.storage_quota import incoming
 from tests.store.databases import empty_database
 from tests.usecases.pictures import encoded, quarters
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mediaserver.base.errors import Unauthenticated
-from mediaserver.domain.tweets import Content
-from mediaserver.usecases import blocks, feed, follows, identity, tweets
+from mediaserver.domain.social.tweets import Content
+from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import BusInterrupted, Event
+from mediaserver.usecases.social import blocks, feed, follows, tweets
 from tests.store.redis_server import RedisServer, redis_server
 from tests.usecases.nodes import joined
 from tests.usecases.world import World

@@ -2,12 +2,14 @@
 
 import asyncio
 
-from mediaserver.domain.courses import Course
-from mediaserver.domain.document import SEARCH_TERMS, Document
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.domain.users import Profile, User
-from mediaserver.usecases import burying, settling, speech, tweets, users
+from mediaserver.domain.accounts.users import Profile, User
+from mediaserver.domain.documents.document import SEARCH_TERMS, Document
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.social.tweets import Content, Tweet
+from mediaserver.usecases.representation import users
+from mediaserver.usecases.social import posts, tombstones, tweets
+from mediaserver.usecases.writes import settling
 from tests.usecases import school
 from tests.usecases.world import World
 
@@ -22,9 +24,9 @@ async def test_an_edited_tweet_is_found_by_its_new_words_only(world: World) -> N
     said = await tweets.post(world.ctx, ada, {"content": Content(text="还有可能是定期检修")})
     assert await hits(world, Tweet, "可能") == [said.id]
     said = await world.ctx.of(Tweet).get(said.id)
-    said = await speech.edit(world.ctx, ada, said, {"content": Content(text="New versions")})
+    said = await posts.edit(world.ctx, ada, said, {"content": Content(text="New versions")})
     assert (await hits(world, Tweet, "可能"), await hits(world, Tweet, "version")) == ([], [said.id])
-    await burying.bury(world.ctx, said)
+    await tombstones.bury(world.ctx, said)
     assert await hits(world, Tweet, "version") == []
     stored = await world.ctx.of(Tweet).collection.find_one({"_id": said.id})
     assert stored is not None and stored[SEARCH_TERMS] == []

@@ -6,26 +6,27 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mediaserver.base.disk import DiskReserve
+from mediaserver.base.processes.disk import DiskReserve
 from mediaserver.base.secrets import Secrets
-from mediaserver.base.settings import Auth, Data, Http, Limits, Settings
+from mediaserver.base.settings.tree import Auth, Data, Http, Limits, Settings
 from mediaserver.base.signing import UrlSigner
-from mediaserver.domain.actor import Actor, Role
-from mediaserver.domain.document import Document
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.sessions import Session, SessionKind
-from mediaserver.domain.uploads import Upload
+from mediaserver.domain.documents.actor import Actor, Role
+from mediaserver.domain.documents.document import Document
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.sessions.sessions import Session, SessionKind
+from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mail import Letter, Mail
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
-from mediaserver.usecases import identity, sessions
-from mediaserver.usecases.circles import Circles
+from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.consequences import CONSEQUENCES
 from mediaserver.usecases.context import Consequences, Context
 from mediaserver.usecases.events import Event, Events
-from mediaserver.usecases.passwords import Passwords
-from mediaserver.usecases.tokens import AccessTokens
+from mediaserver.usecases.login.passwords import Passwords
+from mediaserver.usecases.login.tokens import AccessTokens
+from mediaserver.usecases.sessions import sessions
+from mediaserver.usecases.social.relationships import Circles
 from tests.store.databases import empty_database
 
 PASSWORD = "correct horse"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mediaserver.base.clock import Clock, utc_now
-from mediaserver.base.settings import MailSettings
+from mediaserver.base.settings.tree import MailSettings
 from mediaserver.store.mail.outbox import FileOutbox
 from mediaserver.store.mail.queue import Mail
 from mediaserver.store.mail.smtp import SmtpMail

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mediaserver.base.clock import Clock
 from mediaserver.base.errors import Unavailable
-from mediaserver.base.settings import MailSettings
+from mediaserver.base.settings.tree import MailSettings
 from mediaserver.store.mail.letters import Letter, Undeliverable, message_of
 
 _TIMEOUT_S = 10.0

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from mediaserver.domain.lookalikes import skeleton
-from mediaserver.domain.usernames import fault
-from mediaserver.domain.users import SKELETON_INDEX
+from mediaserver.domain.accounts.usernames import fault
+from mediaserver.domain.accounts.users import SKELETON_INDEX
+from mediaserver.domain.text.lookalikes import skeleton
 from mediaserver.store.indexing import index_model
 from mediaserver.store.migrations.migration import Change, Migration, Raw, Stored
 

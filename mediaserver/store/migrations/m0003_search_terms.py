@@ -10,12 +10,12 @@ from typing import Final
 
 from pydantic.alias_generators import to_camel
 
-from mediaserver.domain.courses import Course
-from mediaserver.domain.document import SEARCH_TERMS, Document
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.skills import Skill
-from mediaserver.domain.tweets import Tweet
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.document import SEARCH_TERMS, Document
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.skills import Skill
+from mediaserver.domain.social.tweets import Tweet
 from mediaserver.store.migrations.migration import Change, Migration, Raw, Stored
 
 _TEXT_INDEX: Final = "search"

@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from mediaserver.base.clock import Clock, utc_now
 from mediaserver.base.errors import StartError
 from mediaserver.base.ids import first_id_at
-from mediaserver.domain.document import Document
+from mediaserver.domain.documents.document import Document
 from mediaserver.store.migrations.batches import BATCH, Batches
 from mediaserver.store.migrations.lease import Lease, LeaseLost, LeaseTimes
 from mediaserver.store.migrations.migration import Migration

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.base.settings import Objects
+from mediaserver.base.settings.tree import Objects
 from mediaserver.store.objects.interface import ObjectStore
 from mediaserver.store.objects.local import LocalObjects
 from mediaserver.store.objects.s3 import S3Objects

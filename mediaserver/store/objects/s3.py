@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionError as S3ConnectionError
 from botocore.exceptions import HTTPClientError as S3HTTPError
 
 from mediaserver.base.errors import Problem, Unavailable
-from mediaserver.base.settings import Objects
+from mediaserver.base.settings.tree import Objects
 from mediaserver.store.objects.interface import (
     CHUNK_BYTES,
     Listed,

@@ -1,6 +1,6 @@
 /**
  * What people write, as elements: web addresses, @mentions and #hashtags become links. No markup of others is ever read.
- * domain/markup.py finds the same mentions and hashtags in the same way; tests/web/markup_examples.json has examples for both.
+ * domain/text/markup.py finds the same mentions and hashtags in the same way; tests/web/markup_examples.json has examples for both.
  */
 import { h } from './dom.js';
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mediaserver.api.resource import Resource
-from mediaserver.domain.actor import Actor, Role
+from mediaserver.api.declarations.resource import Resource
+from mediaserver.domain.documents.actor import Actor, Role
 from tests.usecases.world import World
 
 Ids = list[str]

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from mediaserver.domain.sessions import KINDS, SessionKind
-from mediaserver.usecases import participants
+from mediaserver.domain.sessions.sessions import KINDS, SessionKind
+from mediaserver.usecases.sessions import participants
 from tests.api.cases import Fields, ada
 from tests.usecases import school
 from tests.usecases.world import World

@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mediaserver.api.resource import Resource
+from mediaserver.api.declarations.resource import Resource
 from mediaserver.base.signing import SignedFile
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.clips import VideoClip
-from mediaserver.domain.comments import Comment
-from mediaserver.domain.courses import Course
-from mediaserver.domain.idempotency import IdempotentRequest
-from mediaserver.domain.messages import ContentType
-from mediaserver.domain.sessions import Session
-from mediaserver.domain.tweets import Tweet
-from mediaserver.usecases import chat, clips, likes, participants, playback, recordings
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.learning.clips import VideoClip
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.sessions.chat_messages import ContentType
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.social.comments import Comment
+from mediaserver.domain.social.tweets import Tweet
+from mediaserver.domain.writes.idempotency import IdempotentRequest
+from mediaserver.usecases.files import playback
+from mediaserver.usecases.learning import clips
+from mediaserver.usecases.sessions import chat, participants, recordings
+from mediaserver.usecases.social import likes
 from tests.api.cases import Ids, ada
 from tests.api.cases.catalogue import CASES
 from tests.api.ids import last_word

@@ -1,17 +1,24 @@
 from datetime import timedelta
 
-from mediaserver.api.resources.assignments import ASSIGNMENTS, SUBMISSIONS
-from mediaserver.api.resources.clips import CLIPS
-from mediaserver.api.resources.courses import COURSE_REMOVALS, COURSES, ENROLLMENTS, LESSONS, LEVELS, PROGRESS
+from mediaserver.api.learning.assignment_resources import ASSIGNMENTS, SUBMISSIONS
+from mediaserver.api.learning.clip_resources import CLIPS
+from mediaserver.api.learning.course_resources import (
+    COURSE_REMOVALS,
+    COURSES,
+    ENROLLMENTS,
+    LESSONS,
+    LEVELS,
+    PROGRESS,
+)
 from mediaserver.base.clock import rfc3339
 from mediaserver.base.ids import new_id
-from mediaserver.domain.actor import Actor
-from mediaserver.domain.assignments import Assignment
-from mediaserver.domain.course_removals import CourseRemoval
-from mediaserver.domain.courses import Course
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.levels import Level
-from mediaserver.usecases import clips, enrollments, progress
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.learning.assignments import Assignment
+from mediaserver.domain.learning.course_removals import CourseRemoval
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.learning.levels import Level
+from mediaserver.usecases.learning import clips, enrollments, progress
 from tests.api.cases import Case, Fields, Ids, ada
 from tests.usecases import school
 from tests.usecases.world import World

@@ -1,9 +1,9 @@
-from mediaserver.api.resources.direct_messages import DIRECT_MESSAGES
-from mediaserver.api.resources.notifications import NOTIFICATIONS
+from mediaserver.api.messaging.message_resources import DIRECT_MESSAGES
+from mediaserver.api.notifications.notification_resources import NOTIFICATIONS
 from mediaserver.base.ids import new_id
 from mediaserver.domain.notifications import Notification
-from mediaserver.usecases import direct_messages
-from mediaserver.usecases.notifications import notify
+from mediaserver.usecases.messaging import direct_messages
+from mediaserver.usecases.notifications.notifications import notify
 from tests.api.cases import Case, Fields, Ids, ada
 from tests.usecases.world import World
 

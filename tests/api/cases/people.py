@@ -1,9 +1,9 @@
 from typing import Any
 
-from mediaserver.api.resources.sessions import SESSIONS
-from mediaserver.api.resources.users import USERS
-from mediaserver.domain.sessions import KINDS
-from mediaserver.usecases import sessions
+from mediaserver.api.accounts.user_resources import USERS
+from mediaserver.api.sessions.session_resources import SESSIONS
+from mediaserver.domain.sessions.sessions import KINDS
+from mediaserver.usecases.sessions import sessions
 from tests.api.cases import Case, Ids, ada
 from tests.usecases.world import World
 

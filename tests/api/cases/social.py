@@ -1,11 +1,12 @@
-from mediaserver.api.resources.follows import FOLLOWS
-from mediaserver.api.resources.safety import BLOCKS, REPORTS
-from mediaserver.api.resources.skills import SKILLS
-from mediaserver.api.resources.tweets import COMMENTS, TWEETS
+from mediaserver.api.learning.skill_resources import SKILLS
+from mediaserver.api.social.follow_resources import FOLLOWS
+from mediaserver.api.social.safety_resources import BLOCKS, REPORTS
+from mediaserver.api.social.tweet_resources import COMMENTS, TWEETS
 from mediaserver.base.ids import new_id
-from mediaserver.domain.skills import Skill
-from mediaserver.domain.tweets import Content, Tweet
-from mediaserver.usecases import blocks, comments, follows, reports, settling, tweets
+from mediaserver.domain.learning.skills import Skill
+from mediaserver.domain.social.tweets import Content, Tweet
+from mediaserver.usecases.social import blocks, comments, follows, reports, tweets
+from mediaserver.usecases.writes import settling
 from tests.api.cases import Case, Fields, Ids, ada
 from tests.usecases.world import World
 

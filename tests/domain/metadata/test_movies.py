@@ -8,8 +8,8 @@ from typing import Any
 import av
 import pytest
 
-from mediaserver.domain import metadata
-from mediaserver.domain.metadata import Bytes, Damaged
+from mediaserver.domain.uploads import metadata
+from mediaserver.domain.uploads.metadata import Bytes, Damaged
 from tests.domain.metadata import files
 from tests.domain.metadata.movies import box, of_a_phone, packets, recorded, with_track
 

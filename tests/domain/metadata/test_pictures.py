@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mediaserver.domain import metadata
-from mediaserver.domain.metadata import Bytes, Damaged
+from mediaserver.domain.uploads import metadata
+from mediaserver.domain.uploads.metadata import Bytes, Damaged
 from tests.domain.metadata import files
 
 pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from mediaserver.base import channel
+from mediaserver.base.processes import channel
 from tests.fuzz.target import Target
 
 LOOP = asyncio.new_event_loop()
@@ -56,7 +56,7 @@ async def fed(data: bytes) -> None:
 TARGET = Target(
     "channel",
     run,
-    packages=("mediaserver.base.channel",),
+    packages=("mediaserver.base.processes.channel",),
     words=(
         b'"id":1', b'"op":"', b'"body":{}', b'"event":"', b'"reply":{}', b"\0\0\0",
         b'"error":{"status":1,"code":"","detail":""}',

@@ -1,6 +1,6 @@
 """Payloads of VP8, H.264 and Opus anywhere in a packet: descriptors, keyframes, picture sizes, renumbering."""
 
-from mediaserver.media.core import h264, opus, vp8
+from mediaserver.media.core.codecs import h264, opus, vp8
 from tests.fuzz.target import Target
 
 GUARD = b"\xa5" * 4
@@ -40,6 +40,10 @@ def read_vp8(payload: bytes, offset: int) -> None:
 TARGET = Target(
     "codecs",
     run,
-    packages=("mediaserver.media.core.vp8", "mediaserver.media.core.h264", "mediaserver.media.core.opus"),
+    packages=(
+        "mediaserver.media.core.codecs.vp8",
+        "mediaserver.media.core.codecs.h264",
+        "mediaserver.media.core.codecs.opus",
+    ),
     max_length=1500,
 )

@@ -3,7 +3,7 @@
 import base64
 
 from mediaserver.base.errors import Invalid
-from mediaserver.domain.tweets import Tweet
+from mediaserver.domain.social.tweets import Tweet
 from mediaserver.store import paging
 from tests.fuzz.target import Target
 

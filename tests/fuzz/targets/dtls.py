@@ -5,8 +5,8 @@ An input is a list of datagrams, each after its length in two bytes.
 
 from collections.abc import Iterator
 
-from mediaserver.media.core import dtls_records
-from mediaserver.media.core.dtls_records import HANDSHAKE, HandshakeReader, packed, records
+from mediaserver.media.core.packets import dtls_records
+from mediaserver.media.core.packets.dtls_records import HANDSHAKE, HandshakeReader, packed, records
 from tests.fuzz.target import Target
 
 _MOST_BYTES = dtls_records.MAX_AHEAD_BYTES + dtls_records.MAX_MESSAGE
@@ -38,6 +38,6 @@ def datagrams(data: bytes) -> Iterator[bytes]:
 
 
 TARGET = Target(
-    "dtls", run, packages=("mediaserver.media.core.dtls_records",), max_length=4096,
+    "dtls", run, packages=("mediaserver.media.core.packets.dtls_records",), max_length=4096,
     words=(b"\x16\xfe\xfd\x00\x00", b"\x14\xfe\xfd\x00\x00", b"\x16\xfe\xff\x00\x00", b"\x16\xfe\xfd\x00\x01"),
 )  # fmt: skip

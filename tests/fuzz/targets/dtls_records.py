@@ -4,7 +4,7 @@ import random
 import struct
 from contextlib import suppress
 
-from mediaserver.media.core import dtls_records as dtls
+from mediaserver.media.core.packets import dtls_records as dtls
 from tests.fuzz.target import Target
 
 MOST_HELD = dtls.MAX_AHEAD_BYTES + dtls.MAX_MESSAGE
@@ -71,4 +71,4 @@ def reassembled(body: bytes) -> None:
     assert message.body[12:] == body and reader.held_bytes <= MOST_HELD
 
 
-TARGET = Target("dtls_records", run, packages=("mediaserver.media.core.dtls_records",))
+TARGET = Target("dtls_records", run, packages=("mediaserver.media.core.packets.dtls_records",))

@@ -2,8 +2,8 @@
 
 import ipaddress
 
-from mediaserver.base.networks import client_network
-from mediaserver.base.proxies import TrustedProxies
+from mediaserver.base.net.networks import client_network
+from mediaserver.base.net.proxies import TrustedProxies
 from tests.fuzz.target import Target
 
 PROXIES = TrustedProxies(["127.0.0.0/8", "::1", "10.0.0.0/8"])
@@ -23,6 +23,6 @@ def run(data: bytes) -> None:
 TARGET = Target(
     "forwarded",
     run,
-    packages=("mediaserver.base.proxies", "mediaserver.base.networks", "ipaddress"),
+    packages=("mediaserver.base.net.proxies", "mediaserver.base.net.networks", "ipaddress"),
     words=(b"127.0.0.1", b"10.1.2.3", b"::1", b"::ffff:", b"%eth0", b", ", b"2001:db8::1", b"198.51.100.7"),
 )

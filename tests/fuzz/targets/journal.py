@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mediaserver.recording import journal
-from mediaserver.recording.depacketize import units
-from mediaserver.recording.journal import Header, Journal
-from mediaserver.recording.packets import Packet, Reader, ordered
+from mediaserver.recording.capture import journal
+from mediaserver.recording.capture.journal import Header, Journal
+from mediaserver.recording.timeline.depacketize import units
+from mediaserver.recording.timeline.packets import Packet, Reader, ordered
 from tests.fuzz.target import Target
 
 CODECS = ("opus", "VP8", "H264")
@@ -57,7 +57,9 @@ TARGET = Target(
     "journal",
     run,
     packages=(
-        "mediaserver.recording.journal", "mediaserver.recording.packets", "mediaserver.recording.depacketize",
+        "mediaserver.recording.capture.journal",
+        "mediaserver.recording.timeline.packets",
+        "mediaserver.recording.timeline.depacketize",
     ),
     max_length=4096,
 )  # fmt: skip

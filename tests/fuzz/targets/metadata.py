@@ -1,7 +1,7 @@
 """Metadata of pictures, sound and video: what is left has the same structure, and nothing is left to take out."""
 
-from mediaserver.domain import metadata
-from mediaserver.domain.metadata import Bytes, Damaged
+from mediaserver.domain.uploads import metadata
+from mediaserver.domain.uploads.metadata import Bytes, Damaged
 from tests.fuzz.target import Target
 
 
@@ -21,7 +21,7 @@ TARGET = Target(
     "metadata",
     run,
     (Damaged,),
-    ("mediaserver.domain.metadata",),
+    ("mediaserver.domain.uploads.metadata",),
     max_length=4096,
     cpu_s=0.2,
     words=(

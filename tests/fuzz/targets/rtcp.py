@@ -1,6 +1,6 @@
 """RTCP datagrams: bounded results, and what is built from them reads the same."""
 
-from mediaserver.media.core import rtcp
+from mediaserver.media.core.packets import rtcp
 from tests.fuzz.target import Target
 
 
@@ -32,4 +32,6 @@ def rebuilt(packet: rtcp.Packet) -> None:
             assert isinstance(remb, rtcp.Remb) and remb.bitrate_bps == rate
 
 
-TARGET = Target("rtcp", run, (rtcp.Malformed,), ("mediaserver.media.core.rtcp",), max_length=1500, cpu_s=0.02)
+TARGET = Target(
+    "rtcp", run, (rtcp.Malformed,), ("mediaserver.media.core.packets.rtcp",), max_length=1500, cpu_s=0.02
+)

@@ -1,6 +1,6 @@
 """RTP headers, their extensions and retransmission: all is patched in place and stays inside the packet."""
 
-from mediaserver.media.core import demux, rtp
+from mediaserver.media.core.packets import demux, rtp
 from tests.fuzz.target import Target
 
 TABLE = bytes((number * 7 + 1) % 16 for number in range(256))
@@ -46,4 +46,6 @@ def retransmitted(data: bytes, header: rtp.RtpHeader) -> None:
     assert wrapped[12 : original.length] == data[12:]
 
 
-TARGET = Target("rtp", run, packages=("mediaserver.media.core.rtp", "mediaserver.media.core.demux"))
+TARGET = Target(
+    "rtp", run, packages=("mediaserver.media.core.packets.rtp", "mediaserver.media.core.packets.demux")
+)

@@ -2,8 +2,8 @@
 
 from mediaserver.base.errors import Invalid
 from mediaserver.media.messages import Fingerprint, IceParameters
-from mediaserver.rooms.sdp import MAX_CHARACTERS, read_offer
-from mediaserver.rooms.sdp_answer import Accepted, Endpoint, SlotSource, accept, write_answer
+from mediaserver.rooms.negotiation.sdp import MAX_CHARACTERS, read_offer
+from mediaserver.rooms.negotiation.sdp_answer import Accepted, Endpoint, SlotSource, accept, write_answer
 from tests.fuzz.target import Target
 
 ENDPOINT = Endpoint(
@@ -48,7 +48,7 @@ TARGET = Target(
     "sdp",
     run,
     (Invalid, UnicodeDecodeError),
-    ("mediaserver.rooms.sdp", "mediaserver.rooms.sdp_answer"),
+    ("mediaserver.rooms.negotiation.sdp", "mediaserver.rooms.negotiation.sdp_answer"),
     max_length=4096,
     words=(
         b"\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111", b"\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97", b"\r\na=mid:",

@@ -3,7 +3,7 @@
 import struct
 from zlib import crc32
 
-from mediaserver.media import stun
+from mediaserver.media.net import stun
 from tests.fuzz.target import Target
 
 PASSWORD = b"a password of 22 chars"
@@ -46,4 +46,4 @@ def answered(message: bytes) -> None:
     assert not response.has_integrity(PASSWORD) or len(response.signed) >= 20
 
 
-TARGET = Target("stun", run, packages=("mediaserver.media.stun",), max_length=1400)
+TARGET = Target("stun", run, packages=("mediaserver.media.net.stun",), max_length=1400)

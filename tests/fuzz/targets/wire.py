@@ -1,7 +1,7 @@
 """MongoDB's wire protocol and BSON as the embedded document server reads them: streams and single payloads."""
 
-from mediaserver.store.embedded import wire
-from mediaserver.store.embedded.errors import CommandError
+from mediaserver.documentserver import wire
+from mediaserver.documentserver.errors import CommandError
 from tests.fuzz.target import Target
 
 
@@ -45,7 +45,7 @@ TARGET = Target(
     "wire",
     run,
     (wire.ProtocolError,),
-    ("mediaserver.store.embedded.wire",),
+    ("mediaserver.documentserver.wire",),
     max_length=4096,
     words=(
         b"documents\0",

@@ -8,8 +8,8 @@ import pytest
 
 from mediaserver.base.clock import utc_now
 from mediaserver.base.errors import Unavailable
-from mediaserver.base.settings import MailSettings
-from mediaserver.base.tls import ensure_self_signed
+from mediaserver.base.net.tls import ensure_self_signed
+from mediaserver.base.settings.tree import MailSettings
 from mediaserver.store.mail import Letter, Undeliverable
 from mediaserver.store.mail.smtp import SmtpMail
 from tests.store.mail.mailserver import ACCOUNT, SECRET, MailServer, mail_server

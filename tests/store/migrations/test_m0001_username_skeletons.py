@@ -8,7 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from mediaserver.base.ids import first_id_at, new_id
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
 from mediaserver.store.migrations.m0001_username_skeletons import MIGRATION
 from mediaserver.store.migrations.migration import Stored
 from mediaserver.store.migrations.migrator import Migrator

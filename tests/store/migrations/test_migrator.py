@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.base.errors import StartError
 from mediaserver.base.ids import first_id_at
-from mediaserver.domain.document import Document, Index
+from mediaserver.domain.documents.document import Document, Index
 from mediaserver.store.migrations.lease import COLLECTION, Lease, LeaseTimes
 from mediaserver.store.migrations.migration import Change, Migration, Stored
 from mediaserver.store.migrations.migrator import Migrator

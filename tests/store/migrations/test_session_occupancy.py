@@ -6,7 +6,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.base.clock import utc_now
-from mediaserver.domain.sessions import Session
+from mediaserver.domain.sessions.sessions import Session
 from mediaserver.store.migrations.m0004_session_occupancy import MIGRATION
 from mediaserver.store.migrations.migration import Stored
 from mediaserver.store.migrations.migrator import Migrator

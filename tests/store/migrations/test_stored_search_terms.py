@@ -8,11 +8,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
 from mediaserver.base.ids import new_id
-from mediaserver.domain.document import SEARCH_TERMS
-from mediaserver.domain.documents import DOCUMENTS
-from mediaserver.domain.lessons import Lesson
-from mediaserver.domain.tweets import Tweet
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.document import SEARCH_TERMS
+from mediaserver.domain.learning.lessons import Lesson
+from mediaserver.domain.registry import DOCUMENTS
+from mediaserver.domain.social.tweets import Tweet
 from mediaserver.store.migrations.m0003_search_terms import MIGRATIONS
 from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import Database

@@ -6,12 +6,12 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mediaserver.base.clock import utc_now
-from mediaserver.domain.users import User
+from mediaserver.domain.accounts.users import User
 from mediaserver.store.migrations.m0002_verified_addresses import MIGRATION
 from mediaserver.store.migrations.migration import Stored
 from mediaserver.store.migrations.migrator import Migrator
 from mediaserver.store.mongo import Database
-from tests.domain.test_documents import user
+from tests.domain.test_registry import user
 
 
 @pytest.fixture

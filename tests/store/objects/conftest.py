@@ -7,7 +7,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mediaserver.base.ids import new_id
-from mediaserver.base.settings import Objects
+from mediaserver.base.settings.tree import Objects
 from mediaserver.store.objects import ObjectStore, open_objects
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.base.settings import Objects
+from mediaserver.base.settings.tree import Objects
 from mediaserver.store.objects import open_objects
 from mediaserver.store.objects.local import LocalObjects
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mediaserver.base.errors import StartError, Unavailable
-from mediaserver.base.settings import Objects
+from mediaserver.base.settings.tree import Objects
 from mediaserver.store.objects import ObjectStore, open_objects
 from mediaserver.store.objects.s3 import S3Objects
 

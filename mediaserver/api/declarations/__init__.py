@@ -1,0 +1,1 @@
+"""Routes and resources as declarations: request bodies, queries, answers and their checks."""

@@ -1,0 +1,1 @@
+"""Routes that serve the bytes of uploads and recordings."""

@@ -1,0 +1,1 @@
+"""Routes and resources of direct messages."""

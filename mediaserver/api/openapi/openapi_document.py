@@ -1,0 +1,239 @@
+"""The OpenAPI 3.1 description, made from the endpoints' declarations: what is declared is what is served."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
+
+from mediaserver.api.declarations.bodies import MERGE_PATCH
+from mediaserver.api.declarations.endpoint import PREFIX, Endpoint
+from mediaserver.api.declarations.views import ProblemView
+from mediaserver.api.openapi import components
+from mediaserver.api.openapi.enumerations import with_named_enumerations
+from mediaserver.api.openapi.examples import example
+from mediaserver.api.openapi.operation_names import operation_name
+from mediaserver.api.openapi.schemas import Schema, Schemas, exact
+from mediaserver.base.ids import ID_PATTERN
+from mediaserver.base.nouns import singular, words
+
+_BINARY: Schema = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+"""`contentMediaType` is how OpenAPI 3.1 says it; generators look for the `format`, which is how 3.0 said it."""
+_FORM: Schema = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {**_BINARY, "description": "The bytes of the file, with its name."}},
+}
+_DESCRIPTION = """\
+People, courses, messages, and live, video and audio sessions with chat and recordings. What happens live goes by
+Socket.IO: docs/protocol.md describes it, and what holds for every call here (conditions, sending again, limits).
+"""
+
+
+_PATCH = "A JSON Merge Patch (RFC 7396). The media type `application/json` is accepted too."
+_WHOLE: Mapping[str, Schema] = {
+    "application/json": {
+        "application/json": {"schema": {"type": "object", "additionalProperties": True}, "example": {}}
+    },
+    "text/plain": {"text/plain": {"schema": {"type": "string"}, "example": "process_threads 12.0\n"}},
+    "*/*": {"application/octet-stream": {"schema": _BINARY}, "*/*": {"schema": _BINARY}},
+}
+"""The content of answers of which no model says what they are, by their media type."""
+
+
+def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
+    """The whole document; `tags` says what is under each tag."""
+    schemas = Schemas(
+        [e.body for e in endpoints if e.body],
+        [e.patch for e in endpoints if e.patch],
+        [*(e.answer for e in endpoints if e.answer), ProblemView],
+    )
+    paths: dict[str, Schema] = {}
+    for endpoint in endpoints:
+        path = endpoint.prefix + re.sub(r":[^}]+}", "}", endpoint.path)
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    used = dict.fromkeys(endpoint.tag for endpoint in endpoints)
+    refusals = components.problems(schemas.answer(ProblemView))
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "mediaserver", "version": version("mediaserver"), "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": tags[tag]} for tag in used if tag in tags],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.used_by([paths, refusals]),
+            "responses": refusals,
+            "parameters": components.PARAMETERS,
+            "headers": components.HEADERS,
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `accessToken` that signing in answers (RFC 6750).",
+                }
+            },
+        },
+    }
+    return with_named_enumerations(document)
+
+
+def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
+    operation: Schema = {
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": _description(endpoint),
+        "operationId": endpoint.name
+        or operation_name(endpoint.method, endpoint.path, endpoint.listed, endpoint.creates),
+        "responses": _responses(endpoint, schemas),
+        "security": [] if endpoint.public else [{"accessToken": []}],
+    }
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint), *_header_parameters(endpoint)]
+    if parameters:
+        operation["parameters"] = parameters
+    if body := _body(endpoint, schemas):
+        about = {"description": _PATCH} if endpoint.patch else {}
+        operation["requestBody"] = {**about, "required": endpoint.body_required, "content": body}
+    return operation
+
+
+def _description(endpoint: Endpoint) -> str:
+    handler = endpoint.handler
+    function = handler.func if isinstance(handler, partial) else handler
+    text = endpoint.description or inspect.getdoc(function) or ""
+    return re.sub(r"(?<!\n)\n(?![\n-])", " ", text)
+
+
+def _path_parameters(endpoint: Endpoint) -> list[Schema]:
+    found = re.findall(r"{(\w+)(:[^}]+)?}", endpoint.path)
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "description": _path_description(endpoint.path, name),
+            "required": True,
+            "schema": {"type": "string", "minLength": 1}
+            if pattern
+            else {"type": "string", "pattern": ID_PATTERN},
+        }
+        for name, pattern in found
+    ]
+
+
+def _path_description(path: str, name: str) -> str:
+    """What a parameter names, as the path says it: what stands before an `id` is what it is of."""
+    if name in _NAMED:
+        return _NAMED[name]
+    before = path.split(f"/{{{name}}}")[0].rpartition("/")[2]
+    thing = singular(words(before)) if name == "id" else words(name.removesuffix("Id"))
+    return f"Id of the {thing}."
+
+
+_NAMED = {
+    "courseCode": "The course's code, in whatever case.",
+    "key": "Of the object, as its link has it.",
+}
+
+
+def _query_parameters(endpoint: Endpoint) -> list[Schema]:
+    if endpoint.query is None:
+        return []
+    schema_of_all = exact(endpoint.query.model_json_schema(by_alias=True))
+    assert "$defs" not in schema_of_all, "parameters are plain values"
+    required = schema_of_all.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, **_parameter(schema)}
+        for name, schema in schema_of_all["properties"].items()
+    ]
+
+
+def _parameter(schema: Schema) -> Schema:
+    """A query has no null: what is not given is left out."""
+    if "anyOf" in schema:
+        (given,) = [one for one in schema.pop("anyOf") if one != {"type": "null"}]
+        schema = {**given, **{name: value for name, value in schema.items() if name != "default"}}
+    elif schema.get("default", "") is None:
+        del schema["default"]
+    about = {"description": schema.pop("description")} if "description" in schema else {}
+    return {**about, "schema": schema}
+
+
+def _header_parameters(endpoint: Endpoint) -> list[Schema]:
+    if endpoint.prefix != PREFIX:
+        return []
+    names = ["IfNoneMatch"] if endpoint.tagged else ["IfMatch"] if endpoint.conditional else []
+    if endpoint.method == "POST":
+        names.append("IdempotencyKey")
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
+    if endpoint.body is not None:
+        return {"application/json": _content(schemas, schemas.body(endpoint.body))}
+    if endpoint.patch is not None:
+        # Generators take a body of several media types for an optional one, so only the proper one is described.
+        return {MERGE_PATCH: _content(schemas, schemas.patch(endpoint.patch))}
+    if endpoint.consumes is not None:
+        return {endpoint.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
+    return None
+
+
+def _content(schemas: Schemas, schema: Schema) -> Schema:
+    return {"schema": schema, "example": example(schemas, schema)}
+
+
+def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
+    good = {str(status): _good(endpoint, schemas, status) for status in (endpoint.status, *endpoint.also)}
+    if endpoint.tagged:
+        good["304"] = {"description": "What the client has still holds.", "headers": components.refer("ETag")}
+    good |= {str(status): {"description": HTTPStatus(status).phrase} for status in endpoint.bodiless}
+    refused = {
+        str(status): {"$ref": f"#/components/responses/{components.problem_name(status)}"}
+        for status in _errors(endpoint)
+    }
+    return dict(sorted({**good, **refused}.items()))
+
+
+def _good(endpoint: Endpoint, schemas: Schemas, status: int) -> Schema:
+    response: Schema = {"description": HTTPStatus(status).phrase}
+    if endpoint.answer is not None:
+        schema = schemas.answer(endpoint.answer)
+        response["content"] = {
+            "application/json": _content(schemas, schemas.page(schema) if endpoint.listed else schema)
+        }
+    elif endpoint.method == "GET":
+        response["content"] = _WHOLE.get(endpoint.produces, {endpoint.produces: {"schema": _BINARY}})
+    if headers := _headers(endpoint, status):
+        response["headers"] = headers
+    return response
+
+
+def _headers(endpoint: Endpoint, status: int) -> Schema:
+    if endpoint.prefix != PREFIX:
+        return {}
+    names = ["RateLimit", "RateLimit-Policy"]
+    if endpoint.tagged or ((endpoint.conditional or endpoint.revised) and status != HTTPStatus.NO_CONTENT):
+        names += ["ETag"]
+    if endpoint.method == "POST":
+        names += ["Idempotency-Replayed"]
+    if status == HTTPStatus.CREATED:
+        names += ["Location"]
+    return components.refer(*names)
+
+
+def _errors(endpoint: Endpoint) -> list[int]:
+    found = {422, 500, *endpoint.errors}
+    if endpoint.gated:
+        found.add(403)
+    if endpoint.prefix == PREFIX:
+        found |= {400, 429, 503}
+    if not endpoint.public:
+        found |= {401}
+    if endpoint.body or endpoint.patch or endpoint.consumes:
+        found |= {408, 413, 415}
+    if endpoint.method == "POST":
+        found |= {409}
+    if endpoint.tagged:
+        found |= {412}
+    return sorted(found)

@@ -1,0 +1,1 @@
+"""Routes for operators and browsers: health, metrics, security.txt and pages."""

@@ -1,0 +1,70 @@
+"""For those who run the server: alive, ready, metrics. Outside the prefix, without signing in.
+
+`MonitoringAccess` says who may ask for more than whether the process runs.
+"""
+
+from time import monotonic
+from typing import Literal
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
+
+from mediaserver.api.declarations.bodies import Body
+from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.operations.monitoring import MonitoringAccess
+
+ACCESS = web.AppKey("monitoring access", MonitoringAccess)
+
+_TAG = "Operation"
+_Fitness = Literal["ok", "unavailable"]
+
+
+class AliveView(Body):
+    status: Literal["ok"]
+
+
+class ReadyView(Body):
+    status: _Fitness
+    parts: dict[str, _Fitness] = Field(description="Each part by its name.")
+
+
+async def _alive(call: Call) -> Answer:
+    """Return 200 while the process runs. For liveness probes of a process supervisor."""
+    return Answer({"status": "ok"})
+
+
+async def _ready(call: Call) -> Answer:
+    """Return 200 when every part of the server can do its work, otherwise 503 with the parts that cannot. The log
+    says why. Only for those who run the server; 404 for others.
+    """
+    call.request.app[ACCESS].require(call.request)
+    parts = await call.services.readings.take(call.services.readiness, call.context.clock)
+    fit = all(result == "ok" for result in parts.values())
+    return Answer({"status": "ok" if fit else "unavailable", "parts": parts}, status=200 if fit else 503)
+
+
+async def _metrics(call: Call) -> web.Response:
+    """Return the metrics of the server in the text format of Prometheus. Only for those who run the server; 404
+    for others.
+    """
+    call.request.app[ACCESS].require(call.request)
+    return web.Response(
+        body=call.services.scrapes.take(monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET", "/healthz", "Check that the process runs", _alive, _TAG,
+        name="getHealth", answer=AliveView, public=True, prefix="",
+    ),
+    Endpoint(
+        "GET", "/readyz", "Check that the server can work", _ready, _TAG, name="getReadiness",
+        answer=ReadyView, public=True, prefix="", also=(503,), errors=(404,),
+    ),
+    Endpoint(
+        "GET", "/metrics", "Read the Prometheus metrics", _metrics, _TAG,
+        public=True, prefix="", produces="text/plain", errors=(404,),
+    ),
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Routes and resources of sessions."""

@@ -1,0 +1,1 @@
+"""Routes and resources of tweets, follows, blocks and reports."""

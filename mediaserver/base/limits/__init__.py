@@ -1,0 +1,1 @@
+"""Pure structures that bound and share work: token buckets, fair queues, minimum rates."""

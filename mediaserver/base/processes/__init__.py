@@ -1,0 +1,1 @@
+"""This process and its children: control channels, supervision, descriptors, disk space."""

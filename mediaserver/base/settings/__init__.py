@@ -1,0 +1,1 @@
+"""The settings tree and the forms of values that settings take."""

@@ -1,0 +1,1 @@
+"""Filters, paths, projections, updates and the order of BSON values."""

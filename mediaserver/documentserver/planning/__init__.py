@@ -1,0 +1,1 @@
+"""Indexes and the plans that use them."""

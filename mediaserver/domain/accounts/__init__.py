@@ -1,0 +1,1 @@
+"""User accounts, usernames and known devices."""

@@ -1,0 +1,1 @@
+"""The base of stored documents: fields, ids, policies and the acting user."""

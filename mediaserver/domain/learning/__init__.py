@@ -1,0 +1,1 @@
+"""Courses and everything in them: lessons, clips, assignments, enrollments and progress."""

@@ -1,0 +1,1 @@
+"""Live, video and audio sessions: participants, chat and recordings."""

@@ -1,0 +1,1 @@
+"""Text that users write: normalization, lookalikes, markup and search terms."""

@@ -1,0 +1,1 @@
+"""The media worker process and the main process's handle of it."""

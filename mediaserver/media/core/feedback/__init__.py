@@ -1,0 +1,1 @@
+"""Loss, retransmission and receiver feedback."""

@@ -1,0 +1,1 @@
+"""RTP, RTCP and DTLS packets as bytes, and their numbering."""

@@ -1,0 +1,1 @@
+"""Estimates of bandwidth, simulcast layers, keyframes and active speakers."""

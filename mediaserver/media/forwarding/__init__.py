@@ -1,0 +1,1 @@
+"""Forwarding of RTP: tracks, slots, routing and the hot path."""

@@ -1,0 +1,1 @@
+"""The network side of a media worker: UDP ports, ICE, DTLS and SRTP."""

@@ -1,0 +1,1 @@
+"""Copies of recorded packets on their way to the egress process."""

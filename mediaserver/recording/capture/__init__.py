@@ -1,0 +1,1 @@
+"""Capturing packets into journals on disk, and the process that does it."""

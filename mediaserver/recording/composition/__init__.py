@@ -1,0 +1,1 @@
+"""From a timeline to the files that people play."""

@@ -1,0 +1,1 @@
+"""From captured packets to one timeline of all tracks."""

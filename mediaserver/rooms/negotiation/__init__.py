@@ -1,0 +1,1 @@
+"""SDP offers and answers, and each participant's peer connection."""

@@ -1,0 +1,1 @@
+"""The state of a room, pure: commands in, effects out."""

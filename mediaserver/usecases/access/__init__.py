@@ -1,0 +1,1 @@
+"""Who may read documents and join sessions of courses."""

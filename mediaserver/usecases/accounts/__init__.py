@@ -1,0 +1,1 @@
+"""Accounts: registration, signing in, email addresses, usernames and password changes."""

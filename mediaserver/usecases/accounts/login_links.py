@@ -1,0 +1,67 @@
+"""Mailed links that make a device known: the way in for a new device while strangers try passwords of the
+account.
+
+A link replaces no password. It works once, within an hour, and until a newer one is sent. Strangers may ask for
+links too: how many letters an account gets is bounded, and once it got as many, the link of the newest still
+works.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from mediaserver.base.errors import Gone
+from mediaserver.base.net.networks import client_network
+from mediaserver.domain.accounts.users import VERIFIED, User, folded, is_login_email
+from mediaserver.store.mail import Letter
+from mediaserver.usecases.context import Context
+from mediaserver.usecases.login import devices, mail_templates, tokens
+from mediaserver.usecases.login.login_attempts import HOUR_S, MINUTE_S, refuse_if_exceeded
+
+LINK_MINUTES: Final = 60
+_FROM_ONE_ADDRESS: Final = 10
+"""Times the letters of one account may be asked for from one address: a school has one for all."""
+
+
+async def ask(ctx: Context, login: str, address: str) -> None:
+    """Mail the person of that username or email a link, if there is one.
+
+    Neither the answer nor its time tells whether there is: the person is looked up when the letter is written.
+    Raises: TooMany for one address that asks too often, whatever others do.
+    """
+    network, limit = client_network(address), ctx.settings.auth.login_links_per_hour
+    from_here = await ctx.counters.hit(f"login-link-address:{network}", limit * _FROM_ONE_ADDRESS, HOUR_S)
+    refuse_if_exceeded(from_here)
+    key = folded(login)
+    ctx.mail.send_made(lambda: _letter(ctx, key))
+
+
+async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tuple[User, str]:
+    """Make the device that opened the link known; return the person and the device's token.
+
+    Raises: Gone("link_over") when the link was used, is too old, or has a newer one; TooMany for many wrong ones.
+    """
+    good = {
+        "_id": tokens.subject_of(token),
+        "deviceLinkHash": tokens.hash_token(token),
+        "deviceLinkUntil": {"$gt": ctx.clock()},
+        "active": True,
+    }
+    user = await ctx.users.update_one(good, set={"deviceLinkHash": None}, edits=False)
+    if user is None:
+        limit = ctx.settings.auth.attempts_per_minute
+        refuse_if_exceeded(await ctx.counters.hit(f"login-link-guess:{client_network(address)}", limit, MINUTE_S))
+        raise Gone("link_over", "This link was used or is too old. Ask for a new one.")
+    _, device_token = await devices.remember(ctx, user, user_agent)
+    return user, device_token
+
+
+async def _letter(ctx: Context, key: str) -> Letter | None:
+    name = "emailFolded" if is_login_email(key) else "usernameFolded"
+    user = await ctx.users.find_one({name: key, "active": True, **VERIFIED})
+    limit = ctx.settings.auth.login_links_per_hour
+    if user is None or not (await ctx.counters.hit(f"login-link:{user.id}", limit, HOUR_S)).allowed:
+        return None
+    token, token_hash = tokens.new_token(user.id)
+    until = ctx.clock() + timedelta(minutes=LINK_MINUTES)
+    await ctx.users.update(user.id, set={"deviceLinkHash": token_hash, "deviceLinkUntil": until}, edits=False)
+    return mail_templates.confirm_device(ctx.settings, user, token, LINK_MINUTES)

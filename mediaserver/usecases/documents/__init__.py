@@ -1,0 +1,1 @@
+"""References between documents, and a short-lived cache of lookups."""

@@ -1,0 +1,1 @@
+"""Access to the bytes of uploads and recordings by signed URL."""

@@ -1,0 +1,1 @@
+"""Parts of signing in: passwords, attempts, tokens, devices and mails."""

@@ -1,0 +1,1 @@
+"""Exporting and erasing everything that belongs to one user."""

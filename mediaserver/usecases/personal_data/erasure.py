@@ -1,0 +1,65 @@
+"""Erasing a person with everything that is only theirs; what others built on stays, by "deleted user".
+
+Nobody sees them from the first step on, and their sockets end; the rest is settled like every removal, so it is
+finished though the server dies on the way.
+"""
+
+import contextlib
+
+from mediaserver.base.errors import Conflict, NotFound
+from mediaserver.domain.accounts.users import User
+from mediaserver.domain.documents.actor import Actor
+from mediaserver.domain.learning.courses import Course
+from mediaserver.domain.sessions.sessions import Session
+from mediaserver.domain.uploads.uploads import Use
+from mediaserver.usecases.accounts import identity
+from mediaserver.usecases.context import Consequences, Context
+from mediaserver.usecases.documents import references
+from mediaserver.usecases.personal_data.export import require_own
+from mediaserver.usecases.sessions import deletion, sessions
+from mediaserver.usecases.social import tombstones
+from mediaserver.usecases.uploads import uploads
+from mediaserver.usecases.uploads.storage_quota import discard
+from mediaserver.usecases.writes import settling
+
+
+async def erase(ctx: Context, actor: Actor, user: User) -> None:
+    """Forbidden; Conflict `own_account` for an admin's own, `in_use` while they teach a course."""
+    require_own(actor, user)
+    if actor.user_id == user.id and user.role == "admin":
+        raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
+    await references.refuse_if_needed(ctx, user)
+    await identity.set_active(ctx, user.id, active=False)
+    await settling.remove(ctx, user)
+
+
+async def _removed(ctx: Context, user: User) -> None:
+    """What hangs on them by references has gone before this."""
+    await _leave_no_session_behind(ctx, user)
+    await tombstones.bury_all(ctx, user.id)
+    if user.profile_image:
+        await uploads.release(ctx, user.profile_image, Use(kind="profile", id=user.id))
+    async for upload in ctx.uploads.each({"ownerUserId": user.id, "used": False}):
+        await discard(ctx, upload)
+
+
+async def _leave_no_session_behind(ctx: Context, user: User) -> None:
+    """Nobody could run them: what runs ends, what was planned goes to who teaches the course or is deleted."""
+    moderator = Actor(user.id, user.username, user.role, login_id="")
+    theirs = {"moderatorUserId": user.id, "status": {"$in": ["live", "scheduled"]}}
+    async for session in ctx.sessions.each(theirs):
+        with contextlib.suppress(NotFound):  # it went meanwhile
+            await _leave(ctx, moderator, session)
+
+
+async def _leave(ctx: Context, moderator: Actor, session: Session) -> None:
+    if session.status == "live":
+        await sessions.end(ctx, moderator, session.kind, session.id)
+    elif course := await ctx.of(Course).find_one({"_id": session.course_id}):
+        its = {"_id": session.id, "moderatorUserId": moderator.user_id}
+        await ctx.sessions.update_one(its, set={"moderatorUserId": course.instructor_user_id})
+    else:
+        await deletion.delete_session(ctx, moderator, session)
+
+
+CONSEQUENCES = Consequences(removed=_removed)

@@ -1,0 +1,1 @@
+"""Sessions: their life, participants, chat and recordings."""

@@ -1,0 +1,1 @@
+"""Tweets, comments, likes, follows, blocks and reports."""

@@ -1,0 +1,1 @@
+"""Uploads: received, examined, attached to documents, linked to and deleted."""

@@ -1,0 +1,1 @@
+"""Writes that span several documents, without transactions."""
