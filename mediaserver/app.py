@@ -60,11 +60,12 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.event_relay import Relay
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.login import revocations
+from mediaserver.usecases.login.hashing_turns import HashingTurns
 from mediaserver.usecases.login.passwords import Passwords
 from mediaserver.usecases.login.tokens import AccessTokens
 from mediaserver.usecases.notifications import announcements
 from mediaserver.usecases.sessions import occupancy, participants
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.social.relationships import RelationshipCache
 from mediaserver.usecases.uploads.stored_metadata import strip_stored
 from mediaserver.usecases.uploads.upload_expiry import clear_incoming, expire_unused
 from mediaserver.usecases.writes import settling
@@ -95,9 +96,10 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 database = await stack.enter_async_context(_database(settings))
-                context = await stack.enter_async_context(_context(settings, database))
+                passwords = stack.enter_context(contextlib.closing(Passwords(settings.auth)))
+                context = await stack.enter_async_context(_context(settings, database, passwords))
                 bus = await stack.enter_async_context(_bus(settings, context))
-                url = await _start(settings, database, context, bus, descriptors, stack)
+                url = await _start(settings, database, context, bus, passwords.turns, descriptors, stack)
                 starting = None
                 # What lives now lives to the end: the collector need not look at it again.
                 gc.collect()
@@ -115,12 +117,13 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 @contextlib.asynccontextmanager
 async def documents(settings: Settings) -> AsyncIterator[Context]:
     """Documents, objects and keys: enough for the command line, beside a running server or without one."""
-    async with (
-        _database(settings) as database,
-        _context(settings, database) as context,
-        _bus(settings, context),
-    ):
-        yield context
+    with contextlib.closing(Passwords(settings.auth)) as passwords:
+        async with (
+            _database(settings) as database,
+            _context(settings, database, passwords) as context,
+            _bus(settings, context),
+        ):
+            yield context
 
 
 @contextlib.asynccontextmanager
@@ -138,7 +141,7 @@ def migrator(database: Database, settings: Settings) -> Migrator:
 
 
 @contextlib.asynccontextmanager
-async def _context(settings: Settings, database: Database) -> AsyncIterator[Context]:
+async def _context(settings: Settings, database: Database, passwords: Passwords) -> AsyncIterator[Context]:
     secrets = Secrets.load(settings.data.dir)
     async with contextlib.AsyncExitStack() as stack:
         objects = await open_objects(settings.objects, settings.data.dir)
@@ -146,13 +149,12 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
         counters = RedisCounters(settings.redis.url) if settings.redis.url else MemoryCounters()
         if isinstance(counters, RedisCounters):
             stack.push_async_callback(counters.close)
-        passwords = Passwords(settings.auth)
-        stack.callback(passwords.close)
         events, tokens = Events(), AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s)
         tokens.heed(events)
         mail = await stack.enter_async_context(_mail(settings))
+        repositories = Repositories(database, DOCUMENTS)
         yield Context(
-            repositories=Repositories(database, DOCUMENTS),
+            repositories=repositories,
             counters=counters,
             objects=objects,
             events=events,
@@ -163,7 +165,7 @@ async def _context(settings: Settings, database: Database) -> AsyncIterator[Cont
             tokens=tokens,
             passwords=passwords,
             consequences=CONSEQUENCES,
-            circles=Circles(events),
+            relationships=RelationshipCache(repositories, events),
             mail=mail,
             disk=DiskReserve(settings.data.dir, settings.data.reserve_bytes),
             node=node_name(settings.data.dir),
@@ -191,6 +193,7 @@ async def _start(
     database: Database,
     context: Context,
     bus: RedisBus | None,
+    hashing: HashingTurns,
     descriptors: int,
     stack: contextlib.AsyncExitStack,
 ) -> str:
@@ -230,7 +233,7 @@ async def _start(
     tls = _tls(settings)
     server = WebServer(app, settings.http, descriptors, tls.context if tls else None)
     metrics = CollectorRegistry()
-    gauges = Gauges(rooms, signalling, workers, server.guard, context.passwords.turns, bus)
+    gauges = Gauges(rooms, signalling, workers, server.guard, hashing, bus)
     metrics.register(gauges)
     await stack.enter_async_context(running("loop lag", LoopLag(metrics).run))
     await stack.enter_async_context(running("memory", server.run))

@@ -1,0 +1,1 @@
+"""Pure documents and rules, by topic."""

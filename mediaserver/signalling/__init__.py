@@ -1,0 +1,1 @@
+"""Live sessions over Socket.IO: connections, budgets, messages and their handlers."""

@@ -26,9 +26,7 @@ from mediaserver.store.objects import ObjectStore
 from mediaserver.store.repositories import Repositories
 from mediaserver.store.repository import Repository
 from mediaserver.usecases.events import Events
-from mediaserver.usecases.login.passwords import Passwords
-from mediaserver.usecases.login.tokens import AccessTokens
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.interfaces import AccessTokenService, PasswordHashing, Relationships
 
 D = TypeVar("D", bound=Document)
 
@@ -109,10 +107,10 @@ class Context:
     secrets: Secrets
     signer: UrlSigner
     """Makes file URLs."""
-    tokens: AccessTokens
-    passwords: Passwords
-    circles: Circles
-    """Whom people follow and do not see, as far as it was asked for a moment ago."""
+    tokens: AccessTokenService
+    passwords: PasswordHashing
+    relationships: Relationships
+    """Which users follow and block each other."""
     mail: Mail
     disk: DiskReserve
     consequences: Mapping[type[Document], Consequences] = field(default_factory=dict)

@@ -32,7 +32,7 @@ from mediaserver.usecases.events import Events
 from mediaserver.usecases.login.passwords import Passwords
 from mediaserver.usecases.login.tokens import AccessTokens
 from mediaserver.usecases.sessions import sessions
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.social.relationships import RelationshipCache
 from tests.rooms.fakes import FakeRecorder, FakeWorkers, until
 from tests.store.conftest import engine, shared_server, uri
 from tests.store.databases import empty_database
@@ -47,14 +47,14 @@ async def context(uri: str, data: Path, settings: Settings) -> AsyncIterator[Con
     database = await stack.enter_async_context(empty_database(uri))
     objects = await open_objects(settings.objects, data)
     secrets = Secrets.load(data)
-    passwords, events = Passwords(settings.auth), Events()
+    passwords, events, repositories = Passwords(settings.auth), Events(), Repositories(database, DOCUMENTS)
     try:
         yield Context(
-            repositories=Repositories(database, DOCUMENTS),
+            repositories=repositories,
             counters=MemoryCounters(), objects=objects, events=events, clock=utc_now, settings=settings,
             secrets=secrets, signer=UrlSigner(secrets.url_key),
             tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s), passwords=passwords,
-            circles=Circles(events),
+            relationships=RelationshipCache(repositories, events),
             consequences=CONSEQUENCES, mail=open_mail(settings.mail, data), disk=DiskReserve(data, 0),
         )  # fmt: skip
     finally:

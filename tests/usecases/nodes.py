@@ -12,7 +12,7 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.event_relay import Relay
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.login.tokens import AccessTokens
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.social.relationships import RelationshipCache
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +25,9 @@ async def joined(ctx: Context, redis_url: str) -> AsyncIterator[Context]:
     relay.connect(bus.send)
     running = asyncio.create_task(bus.run())
     await fit(bus)
-    yield dataclasses.replace(ctx, events=events, tokens=tokens, circles=Circles(events))
+    yield dataclasses.replace(
+        ctx, events=events, tokens=tokens, relationships=RelationshipCache(ctx.repositories, events)
+    )
     running.cancel()
     await asyncio.wait([running])
 

@@ -25,7 +25,7 @@ from mediaserver.store.repositories import Repositories
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Events
 from mediaserver.usecases.login.tokens import AccessTokens
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.social.relationships import RelationshipCache
 from mediaserver.usecases.uploads import uploads
 from mediaserver.usecases.uploads.storage_quota import incoming
 from tests.store.databases import empty_database
@@ -57,6 +57,7 @@ async def stored_context(
     chosen = Settings(data=Data(dir=data_dir), **settings)
     clock, events = HandClock(), Events()
     store = await open_objects(chosen.objects, data_dir)
+    repositories = Repositories(database, DOCUMENTS, clock)
     given = {
         "settings": chosen,
         "clock": clock,
@@ -64,9 +65,9 @@ async def stored_context(
         "signer": UrlSigner(b"k" * 32),
         "tokens": AccessTokens(b"t" * 32, 900),
         "events": events,
-        "circles": Circles(events),
+        "relationships": RelationshipCache(repositories, events),
         "disk": disk or DiskReserve(data_dir, 0),
-        "repositories": Repositories(database, DOCUMENTS, clock),
+        "repositories": repositories,
     }
     try:
         yield Context(**{field.name: None for field in fields(Context)} | given)  # type: ignore[arg-type]

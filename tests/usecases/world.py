@@ -26,7 +26,7 @@ from mediaserver.usecases.events import Event, Events
 from mediaserver.usecases.login.passwords import Passwords
 from mediaserver.usecases.login.tokens import AccessTokens
 from mediaserver.usecases.sessions import sessions
-from mediaserver.usecases.social.relationships import Circles
+from mediaserver.usecases.social.relationships import RelationshipCache
 from tests.store.databases import empty_database
 
 PASSWORD = "correct horse"
@@ -127,9 +127,9 @@ async def open_world(
     passwords, letters = Passwords(settings.auth), Letters()
     mail = Mail(letters)
     carrying = asyncio.create_task(mail.run())
-    events = Events()
+    events, repositories = Events(), Repositories(database, documents, clock)
     ctx = Context(
-        repositories=Repositories(database, documents, clock),
+        repositories=repositories,
         counters=MemoryCounters(clock=lambda: clock.now.timestamp()),
         objects=objects,
         events=events,
@@ -139,7 +139,7 @@ async def open_world(
         signer=UrlSigner(secrets.url_key),
         tokens=AccessTokens(secrets.jwt_key, settings.auth.access_ttl_s),
         passwords=passwords,
-        circles=Circles(events),
+        relationships=RelationshipCache(repositories, events),
         consequences=consequences,
         mail=mail,
         disk=DiskReserve(directory, 0),

@@ -28,7 +28,7 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
     if "published" in needs and (course_id := await _course_of(ctx, judged)):
         published = frozenset(await ctx.of(Course).values({"_id": course_id, "published": True}, "_id"))
     if "blocks" in needs:
-        hidden = await ctx.circles.hidden(ctx, actor.user_id)
+        hidden = await ctx.relationships.blocked_either_way(actor.user_id)
     return Viewer(
         actor.user_id, actor.username, actor.role, actor.login_id, login_epoch=actor.login_epoch,
         enrolled=enrolled, teaches=teaches, published=published, hidden=hidden,
@@ -37,7 +37,7 @@ async def viewer(ctx: Context, actor: Actor, needs: Set[Fact], judged: Any = Non
 
 async def unseen(ctx: Context, reader: Actor) -> frozenset[str]:
     """Ids of the people whom `reader` does not see."""
-    return frozenset() if reader.is_admin else await ctx.circles.hidden(ctx, reader.user_id)
+    return frozenset() if reader.is_admin else await ctx.relationships.blocked_either_way(reader.user_id)
 
 
 async def _course_of(ctx: Context, judged: Any) -> str | None:

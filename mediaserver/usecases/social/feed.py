@@ -9,7 +9,7 @@ from mediaserver.usecases.context import Context
 
 async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Page[Tweet]:
     """Tweets of those whom `actor` follows and their own, newest first. Invalid `bad_cursor`."""
-    followed = await ctx.circles.followed(ctx, actor.user_id)
-    hidden = await ctx.circles.hidden(ctx, actor.user_id)
+    followed = await ctx.relationships.followed(actor.user_id)
+    hidden = await ctx.relationships.blocked_either_way(actor.user_id)
     authors = sorted((followed - hidden) | {actor.user_id})
     return await among.newest(ctx.of(Tweet), "userId", authors, limit, cursor)

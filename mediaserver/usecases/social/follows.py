@@ -22,7 +22,7 @@ async def follow(ctx: Context, actor: Actor, fields: Mapping[str, Any]) -> Follo
     if whom == actor.user_id:
         fault = FieldError("followingUserId", "must be somebody else")
         raise Invalid("not_oneself", "nobody follows themselves", [fault])
-    if whom in await ctx.circles.hidden(ctx, actor.user_id):
+    if whom in await ctx.relationships.blocked_either_way(actor.user_id):
         fault = FieldError("followingUserId", "there is no such user")
         raise Invalid("missing_reference", "this refers to something that is not there", [fault])
     stamp = ctx.stamp()

@@ -39,7 +39,7 @@ async def mentioned(ctx: Context, said: Tweet | Comment, text: str) -> list[str]
     found = await ctx.users.find({"usernameFolded": {"$in": names}})
     by_name = {user.username_folded: user.id for user in found}
     meant = (next((by_name[name] for name in one if name in by_name), None) for one in wanted)
-    hidden = frozenset[str]().union(*[await ctx.circles.hidden(ctx, host) for host in said.hosts])
+    hidden = frozenset[str]().union(*[await ctx.relationships.blocked_either_way(host) for host in said.hosts])
     return list(dict.fromkeys(id for id in meant if id is not None and id not in hidden))
 
 

@@ -72,11 +72,11 @@ async def test_following_and_leaving_in_quick_turn_ends_as_it_should(world: Worl
 
 async def test_whom_one_follows_is_known_at_once(world: World) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
-    assert await world.ctx.circles.followed(world.ctx, eve.user_id) == set()
+    assert await world.ctx.relationships.followed(eve.user_id) == set()
     made = await follow(world, eve, ada)
-    assert await world.ctx.circles.followed(world.ctx, eve.user_id) == {ada.user_id}
+    assert await world.ctx.relationships.followed(eve.user_id) == {ada.user_id}
     await follows.unfollow(world.ctx, eve, made)
-    assert await world.ctx.circles.followed(world.ctx, eve.user_id) == set()
+    assert await world.ctx.relationships.followed(eve.user_id) == set()
 
 
 async def test_with_a_person_go_their_follows_and_the_counts_of_others(world: World) -> None:
