@@ -10,8 +10,11 @@ from aiohttp import web
 from mediaserver.api import errors
 from mediaserver.api.accounts import login_routes, personal_data_routes
 from mediaserver.api.accounts.user_resources import USERS
+from mediaserver.api.declarations import resource_handlers
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import PREFIX, Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import PREFIX, Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.resource import Resource
 from mediaserver.api.files import file_routes
 from mediaserver.api.learning import learning_routes
@@ -45,9 +48,18 @@ from mediaserver.base.origins import Origins
 __all__ = ["Services", "build_api", "build_monitoring", "declared"]
 
 RESOURCES: tuple[Resource[Any], ...] = (
-    USERS, *SESSIONS.values(), NOTIFICATIONS, DIRECT_MESSAGES, *LEARNING, SKILLS, FOLLOWS, TWEETS, COMMENTS,
-    BLOCKS, REPORTS,
-)  # fmt: skip
+    USERS,
+    *SESSIONS.values(),
+    NOTIFICATIONS,
+    DIRECT_MESSAGES,
+    *LEARNING,
+    SKILLS,
+    FOLLOWS,
+    TWEETS,
+    COMMENTS,
+    BLOCKS,
+    REPORTS,
+)
 
 
 class SignedQuery(Body):
@@ -81,14 +93,12 @@ _FILES = Endpoint(
     "Download a file by its signed link",
     _serve_file,
     "Files",
-    query=SignedQuery,
-    checked_query=False,
+    accepts=Accepts(query=SignedQuery, check_query=False),
+    returns=Returns(
+        other_statuses=(206,), bodiless_statuses=(302, 304), produces="*/*", errors=(403, 404, 412, 416, 503)
+    ),
     public=True,
     prefix="",
-    produces="*/*",
-    also=(206,),
-    bodiless=(302, 304),
-    errors=(403, 404, 412, 416, 503),
 )
 
 
@@ -96,7 +106,7 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
     """All endpoints: the OpenAPI description is made of these."""
     endpoints = [
         *login_routes.ENDPOINTS,
-        *(endpoint for resource in resources for endpoint in resource.endpoints()),
+        *(endpoint for resource in resources for endpoint in resource_handlers.endpoints(resource)),
         *session_routes.ENDPOINTS,
         *notification_routes.ENDPOINTS,
         *learning_routes.ENDPOINTS,

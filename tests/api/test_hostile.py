@@ -32,7 +32,7 @@ def path_of(endpoint: Endpoint) -> str:
 
 def bodies(endpoint: Endpoint) -> Iterator[Any]:
     """Each field wrong in each way, all at once in one way, an unknown field, and what is no object."""
-    model = endpoint.body or endpoint.patch
+    model = endpoint.accepts.body or endpoint.accepts.patch
     assert model is not None
     names = [info.alias or name for name, info in model.model_fields.items()]
     yield from ([], "text", None, 5, {"nonsense": {"$gt": ""}}, dict.fromkeys(names) | {"$set": {}})
@@ -65,7 +65,7 @@ async def test_wrong_bodies(client: Client, world: World) -> None:
     root = bearer(await world.token("root", "admin"))
     before, faults = await stored(world), list[str]()
     for endpoint in ENDPOINTS:
-        if endpoint.body is None and endpoint.patch is None:
+        if endpoint.accepts.body is None and endpoint.accepts.patch is None:
             continue
         for body in bodies(endpoint):
             answer = await client.request(endpoint.method, path_of(endpoint), json=body, headers=root)
@@ -73,7 +73,7 @@ async def test_wrong_bodies(client: Client, world: World) -> None:
         for raw in (b"", b"{", b'{"a":1e999}', b"\xff\xfe", b"[" * 5000):
             headers = root | {"Content-Type": "application/json"}
             answer = await client.request(endpoint.method, path_of(endpoint), data=raw, headers=headers)
-            if raw or endpoint.body_required:
+            if raw or endpoint.accepts.body_required:
                 faults += await refused(answer, f"{named(endpoint)} {raw[:20]!r}")
     assert not faults, "\n".join(faults[:40])
     assert await stored(world) == before
@@ -84,7 +84,9 @@ async def test_wrong_queries(client: Client, world: World) -> None:
     faults = list[str]()
     for endpoint in ENDPOINTS:
         known = (
-            {info.alias or name for name, info in endpoint.query.model_fields.items()} if endpoint.query else ()
+            {info.alias or name for name, info in endpoint.accepts.query.model_fields.items()}
+            if endpoint.accepts.query
+            else ()
         )
         for query in QUERIES:
             if query.startswith("cursor=") and "cursor" in known:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from mediaserver.api import RESOURCES, declared, description
 from mediaserver.api.declarations.endpoint import PREFIX
+from mediaserver.api.declarations.resource_handlers import endpoints
 from mediaserver.domain.accounts.users import Login
 from mediaserver.domain.documents.document import Document
 from mediaserver.domain.writes.idempotency import IdempotentRequest
@@ -28,10 +29,10 @@ WRITING: Final = {
     if one.prefix == PREFIX and one.method in ("POST", "PUT", "PATCH")
 }
 BODIES: Final[dict[str, type[BaseModel]]] = {
-    name: body for name, one in WRITING.items() if (body := one.body or one.patch)
+    name: body for name, one in WRITING.items() if (body := one.accepts.body or one.accepts.patch)
 }
 OF_RESOURCE: Final = {
-    f"{one.method} {one.path}": resource for resource in RESOURCES for one in resource.endpoints()
+    f"{one.method} {one.path}": resource for resource in RESOURCES for one in endpoints(resource)
 }
 
 

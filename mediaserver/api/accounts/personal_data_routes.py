@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from mediaserver.api.declarations.endpoint import Call, Endpoint
+from mediaserver.api.declarations.calls import Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Returns
 from mediaserver.api.files.transfer_places import Places
 from mediaserver.base.errors import Problem, TooMany
 from mediaserver.base.limits.fair_places import FairPlaces, PlaceLimits, Transfer
@@ -73,7 +75,12 @@ async def _send(call: Call, user: User, transfer: Transfer, response: web.Stream
 def endpoints() -> tuple[Endpoint, ...]:
     return (
         Endpoint(
-            "GET", "/users/{id}/export", "Export all data of a user",
-            ExportDesk().export, "User", name="exportUser", produces="application/zip", errors=(403, 404, 429),
+            "GET",
+            "/users/{id}/export",
+            "Export all data of a user",
+            ExportDesk().export,
+            "User",
+            returns=Returns(produces="application/zip", errors=(403, 404, 429)),
+            name="exportUser",
         ),
-    )  # fmt: skip
+    )

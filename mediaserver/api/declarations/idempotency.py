@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,15 +17,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mediaserver.api.declarations.bodies import read_body
+from mediaserver.api.declarations.calls import Call
+from mediaserver.api.declarations.operation import Accepts
 from mediaserver.api.errors import problem_response
 from mediaserver.base.errors import BadRequest, Conflict, Problem
 from mediaserver.base.net.networks import client_network
 from mediaserver.usecases.context import reserving
 from mediaserver.usecases.login.login_attempts import HOUR_S, refuse_if_exceeded
 from mediaserver.usecases.writes import idempotency
-
-if TYPE_CHECKING:
-    from mediaserver.api.declarations.endpoint import Call, Endpoint
 
 HEADER = "Idempotency-Key"
 KEY_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"
@@ -38,6 +37,24 @@ _NONCE_BYTES = 12
 _PASSING = (401, 408, 429)
 _ANONYMOUS_PER_HOUR: Final = 1000
 """Requests with a key, without signing in, from one address."""
+
+
+class Operation(Protocol):
+    """What idempotency needs of an endpoint."""
+
+    @property
+    def accepts(self) -> Accepts:
+        """What the request carries."""
+
+    @property
+    def creates(self) -> bool:
+        """Whether a success creates a document, whose id is reserved before the first attempt."""
+
+    async def perform(self, call: Call) -> web.StreamResponse:
+        """Run the handler of a call that was checked."""
+
+    async def recovered(self, call: Call, id: str) -> web.StreamResponse | None:
+        """Return the response to an earlier attempt that was cut off, if that created the document `id`."""
 
 
 class Sealer:
@@ -80,7 +97,7 @@ def key_of(request: web.Request) -> str | None:
     return given[0]
 
 
-async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamResponse:
+async def once(call: Call, operation: Operation, key: str) -> web.StreamResponse:
     """Perform the call, or answer what was answered before. InProgress, Invalid `idempotency_key_reused`."""
     ctx, request, user_id = call.context, call.request, call.who.user_id if call.who else None
     if user_id is None:  # each key is stored for a day, and anybody may send one
@@ -88,14 +105,14 @@ async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamRespon
         refuse_if_exceeded(await ctx.counters.hit(f"idempotent:{network}", _ANONYMOUS_PER_HOUR, HOUR_S))
     scope = f"user {user_id}" if user_id else f"address {call.address}"
     sealer = Sealer(ctx.secrets.jwt_key, scope, key)
-    fingerprint = sealer.fingerprint(request.method, request.path_qs, await _body(request, endpoint))
+    fingerprint = sealer.fingerprint(request.method, request.path_qs, await _body(request, operation))
     claim = await idempotency.claim(ctx, sealer.name, fingerprint, user_id)
     if isinstance(claim, bytes):
         return sealer.unseal(claim)
     try:
         async with idempotency.renewed(ctx, claim):
-            with reserving(claim.reserved_id if endpoint.creates else None):
-                response = await _attempt(call, endpoint, claim)
+            with reserving(claim.reserved_id if operation.creates else None):
+                response = await _attempt(call, operation, claim)
     except Problem as problem:
         # A stranger who was refused did nothing to go on with, and the keys would fill the store.
         refused = user_id is None and problem.status in _PASSING
@@ -106,7 +123,7 @@ async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamRespon
         await idempotency.release(ctx, claim)
         raise
     # That a form ended too early is no answer for the next, whole one.
-    lasts = response.status < 400 or endpoint.consumes is None
+    lasts = response.status < 400 or operation.accepts.consumes is None
     if lasts and isinstance(response, web.Response):
         await idempotency.finish(ctx, claim, sealer.seal(response))
     else:
@@ -114,19 +131,21 @@ async def once(call: "Call", endpoint: "Endpoint", key: str) -> web.StreamRespon
     return response
 
 
-async def _body(request: web.Request, endpoint: "Endpoint") -> bytes:
+async def _body(request: web.Request, operation: Operation) -> bytes:
     """What tells one body from another: of a form that the handler reads, its declared type and length."""
-    if endpoint.consumes is not None:
+    if operation.accepts.consumes is not None:
         return f"{request.content_type} {request.content_length}".encode()
-    return await read_body(request, endpoint.max_body_bytes) if endpoint.body is not None else b""
+    return (
+        await read_body(request, operation.accepts.max_body_bytes) if operation.accepts.body is not None else b""
+    )
 
 
-async def _attempt(call: "Call", endpoint: "Endpoint", claim: idempotency.Claim) -> web.StreamResponse:
+async def _attempt(call: Call, operation: Operation, claim: idempotency.Claim) -> web.StreamResponse:
     """The answer, refusals that last included; Problem for those that another try may overcome."""
     try:
-        if claim.again and (recovered := await endpoint.recovered(call, claim.reserved_id)):
+        if claim.again and (recovered := await operation.recovered(call, claim.reserved_id)):
             return recovered
-        return await endpoint.perform(call)
+        return await operation.perform(call)
     except Conflict as conflict:
         if claim.again and [fault.loc for fault in conflict.errors] == ["id"]:
             raise Conflict("already_done", "an earlier attempt did this; look for what it created") from conflict

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer
+from mediaserver.api.declarations.calls import Answer
 from mediaserver.base.faults import form
 
 Limit = Annotated[int, Field(ge=1, le=100, description="Items on a page.")]

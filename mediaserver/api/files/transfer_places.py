@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from mediaserver.api.declarations.endpoint import Call
+from mediaserver.api.declarations.calls import Call
 from mediaserver.base.errors import TooMany, TooSlow
 from mediaserver.base.limits.fair_places import FairPlaces, Transfer
 from mediaserver.base.net.networks import client_network

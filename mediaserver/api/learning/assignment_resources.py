@@ -1,6 +1,6 @@
 """Assignments of lessons, and what students hand in for them."""
 
-from mediaserver.api.declarations.resource import Resource, Within
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update, Within
 from mediaserver.api.declarations.shapes import view_of
 from mediaserver.api.learning.learning_views import OwnSubmissionView
 from mediaserver.domain.learning.assignments import Assignment
@@ -13,7 +13,7 @@ SUBMISSION_VIEW = view_of(Submission)
 ASSIGNMENTS = Resource(
     path="/assignments",
     document=Assignment,
-    view=view_of(Assignment, submission=(OwnSubmissionView | None, ...)),
+    listing=Listing(filters=("course_id", "lesson_id"), sorts=("deadline",)),
     within=(
         Within(
             path="/lessons/{id}/assignments",
@@ -23,20 +23,17 @@ ASSIGNMENTS = Resource(
             inherits=("course_id",),
         ),
     ),
-    create=("title", "description", "deadline"),
-    update=("title", "description", "deadline"),
-    filters=("course_id", "lesson_id"),
-    sorts=("deadline",),
-    deletable=True,
-    creates=assignments.create,
-    updates=assignments.update,
-    describes=assignments.describe,
+    create=Create(("title", "description", "deadline"), assignments.create),
+    update=Update(("title", "description", "deadline"), assignments.update),
+    delete=Delete(),
+    view=view_of(Assignment, submission=(OwnSubmissionView | None, ...)),
+    describe=assignments.describe,
 )
 
 SUBMISSIONS = Resource(
     path="/submissions",
     document=Submission,
-    view=SUBMISSION_VIEW,
+    listing=Listing(filters=("course_id", "assignment_id", "user_id")),
     within=(
         Within(
             path="/assignments/{id}/submissions",
@@ -47,9 +44,7 @@ SUBMISSIONS = Resource(
             filters=("user_id", "late"),
         ),
     ),
-    create=("content",),
-    update=("content",),
-    filters=("course_id", "assignment_id", "user_id"),
-    creates=submissions.create,
-    updates=submissions.replace,
+    create=Create(("content",), submissions.create),
+    update=Update(("content",), submissions.replace),
+    view=SUBMISSION_VIEW,
 )

@@ -5,7 +5,9 @@ from typing import Any
 from pydantic import create_model
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import PageQuery, page
 from mediaserver.api.learning.clip_resources import CLIP_VIEW
 from mediaserver.domain.learning.clips import CourseVideoClipMapping
@@ -52,15 +54,31 @@ async def _hide(call: Call) -> Answer:
 _ONE = "/courses/{id}/clips/{clipId}"
 ENDPOINTS = [
     Endpoint(
-        "GET", "/courses/{id}/clips", "List the clips that a course shows", _list, "VideoClip",
-        query=PageQuery, answer=ShownClipView, listed=True, errors=(403, 404),
+        "GET",
+        "/courses/{id}/clips",
+        "List the clips that a course shows",
+        _list,
+        "VideoClip",
+        accepts=Accepts(query=PageQuery),
+        returns=Returns(model=ShownClipView, page=True, errors=(403, 404)),
     ),
     Endpoint(
-        "PUT", _ONE, "Add a clip to a course or move it", _show, "VideoClip", name="showCourseClip",
-        body=ClipPlace, body_required=False, answer=ShownClipView, errors=(403, 404, 409),
+        "PUT",
+        _ONE,
+        "Add a clip to a course or move it",
+        _show,
+        "VideoClip",
+        accepts=Accepts(body=ClipPlace, body_required=False),
+        returns=Returns(model=ShownClipView, errors=(403, 404, 409)),
+        name="showCourseClip",
     ),
     Endpoint(
-        "DELETE", _ONE, "Remove a clip from a course", _hide, "VideoClip", name="hideCourseClip",
-        status=204, errors=(403, 404, 409),
+        "DELETE",
+        _ONE,
+        "Remove a clip from a course",
+        _hide,
+        "VideoClip",
+        returns=Returns(status=204, errors=(403, 404, 409)),
+        name="hideCourseClip",
     ),
-]  # fmt: skip
+]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Union, get_args
 
 from pydantic import create_model
 
-from mediaserver.api.declarations.resource import Resource, Within
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update, Within
 from mediaserver.api.declarations.shapes import shown, summary_of, view_of
 from mediaserver.api.learning.learning_views import ReachedView
 from mediaserver.domain.documents.document import Value
@@ -37,32 +37,30 @@ LESSON_VIEW = view_of(Lesson, content=(_blocks(), ...))
 COURSES = Resource(
     path="/courses",
     document=Course,
+    listing=Listing(filters=("published", "instructor_user_id", "skill_id"), sorts=("title", "created_at")),
+    create=Create(_COURSE),
+    update=Update((*_COURSE, "instructor_user_id"), courses.update),
+    delete=Delete(),
     view=COURSE_VIEW,
-    create=_COURSE,
-    update=(*_COURSE, "instructor_user_id"),
-    filters=("published", "instructor_user_id", "skill_id"),
-    sorts=("title", "created_at"),
-    deletable=True,
-    updates=courses.update,
 )
 
 LEVELS = Resource(
     path="/levels",
     document=Level,
-    listed=False,
-    within=(Within(path="/courses/{id}/levels", parent=Course, field="course_id", creates=True, open=True),),
-    create=("title", "position"),
-    update=("title", "position"),
-    sort=(("position", 1), ("_id", 1)),
-    deletable=True,
-    creates=lessons.create_level,
+    listing=Listing(order=(("position", 1), ("_id", 1)), top_level=False),
+    within=(
+        Within(path="/courses/{id}/levels", parent=Course, field="course_id", creates=True, unfiltered=True),
+    ),
+    create=Create(("title", "position"), lessons.create_level),
+    update=Update(("title", "position")),
+    delete=Delete(),
 )
 
 
 LESSONS = Resource(
     path="/lessons",
     document=Lesson,
-    view=LESSON_VIEW,
+    listing=Listing(filters=("level_id", "course_id"), omits=("content", "text")),
     within=(
         Within(
             path="/levels/{id}/lessons",
@@ -70,60 +68,59 @@ LESSONS = Resource(
             field="level_id",
             creates=True,
             inherits=("course_id",),
-            sort=(("position", 1), ("_id", 1)),
-            open=True,
+            order=(("position", 1), ("_id", 1)),
+            unfiltered=True,
         ),
     ),
-    create=("title", "content", "position"),
-    update=("title", "content", "position", "level_id"),
-    filters=("level_id", "course_id"),
-    brief=("content", "text"),
-    deletable=True,
-    creates=lessons.create,
-    updates=lessons.update,
-    describes=lessons.describe,
+    create=Create(("title", "content", "position"), lessons.create),
+    update=Update(("title", "content", "position", "level_id"), lessons.update),
+    delete=Delete(),
+    view=LESSON_VIEW,
+    describe=lessons.describe,
 )
 
 ENROLLMENTS = Resource(
     path="/enrollments",
     document=Enrollment,
-    view=view_of(Enrollment, progress=(ReachedView, ...)),
+    listing=Listing(filters=("course_id", "user_id")),
     within=(
         Within(
             path="/courses/{id}/enrollments",
             parent=Course,
             field="course_id",
-            asks=INSTRUCTOR,
+            restricted_to=INSTRUCTOR,
             filters=("user_id",),
         ),
     ),
-    create=("course_id",),
-    filters=("course_id", "user_id"),
-    deletable=True,
-    creates=enrollments.enroll,
-    deletes=enrollments.remove,
-    describes=enrollments.describe,
+    create=Create(("course_id",), enrollments.enroll),
+    delete=Delete(enrollments.remove),
+    view=view_of(Enrollment, progress=(ReachedView, ...)),
+    describe=enrollments.describe,
 )
 
 COURSE_REMOVALS = Resource(
     path="/course-removals",
     document=CourseRemoval,
-    listed=False,
+    listing=Listing(top_level=False),
     within=(
         Within(
             path="/courses/{id}/removals",
             parent=Course,
             field="course_id",
             summary="List the students whom the instructor removed from a course",
-            asks=INSTRUCTOR,
+            restricted_to=INSTRUCTOR,
             filters=("user_id",),
         ),
     ),
-    deletable=True,
+    delete=Delete(),
 )
 
 PROGRESS_VIEW = view_of(StudentProgress)
 
 PROGRESS = Resource(
-    path="/progress", document=StudentProgress, noun="record of progress", view=PROGRESS_VIEW, listed=False
+    path="/progress",
+    document=StudentProgress,
+    listing=Listing(top_level=False),
+    view=PROGRESS_VIEW,
+    noun="record of progress",
 )

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field, create_model
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import PageQuery, page
 from mediaserver.api.declarations.views import AnySessionView
 from mediaserver.api.learning.course_resources import COURSE_VIEW
@@ -94,23 +96,47 @@ async def _order_lessons(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/courses/by-code/{courseCode:[^/]+}", "Read the course with a code", _by_code,
-        "Course", name="getCourseByCode", answer=COURSE_VIEW, errors=(403, 404),
+        "GET",
+        "/courses/by-code/{courseCode:[^/]+}",
+        "Read the course with a code",
+        _by_code,
+        "Course",
+        returns=Returns(model=COURSE_VIEW, errors=(403, 404)),
+        name="getCourseByCode",
     ),
     Endpoint(
-        "GET", "/courses/{id}/outline", "Read everything on a course page", _outline, "Course",
-        answer=OutlineView, errors=(403, 404),
+        "GET",
+        "/courses/{id}/outline",
+        "Read everything on a course page",
+        _outline,
+        "Course",
+        returns=Returns(model=OutlineView, errors=(403, 404)),
     ),
     Endpoint(
-        "GET", "/courses/{id}/sessions", "List the sessions of a course", _sessions, "Course",
-        query=CourseSessionsQuery, answer=AnySessionView, listed=True, errors=(403, 404),
+        "GET",
+        "/courses/{id}/sessions",
+        "List the sessions of a course",
+        _sessions,
+        "Course",
+        accepts=Accepts(query=CourseSessionsQuery),
+        returns=Returns(model=AnySessionView, page=True, errors=(403, 404)),
     ),
     Endpoint(
-        "PUT", "/courses/{id}/levels/order", "Reorder the levels of a course", _order_levels, "Level",
-        body=LevelOrder, status=204, errors=(403, 404),
+        "PUT",
+        "/courses/{id}/levels/order",
+        "Reorder the levels of a course",
+        _order_levels,
+        "Level",
+        accepts=Accepts(body=LevelOrder),
+        returns=Returns(status=204, errors=(403, 404)),
     ),
     Endpoint(
-        "PUT", "/levels/{id}/lessons/order", "Reorder the lessons of a level", _order_lessons, "Lesson",
-        body=LessonOrder, status=204, errors=(403, 404),
+        "PUT",
+        "/levels/{id}/lessons/order",
+        "Reorder the lessons of a level",
+        _order_lessons,
+        "Lesson",
+        accepts=Accepts(body=LessonOrder),
+        returns=Returns(status=204, errors=(403, 404)),
     ),
-]  # fmt: skip
+]

@@ -5,8 +5,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
-from mediaserver.api.declarations.resource import claim, require_revision
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
+from mediaserver.api.declarations.revisions import claim, require_revision
 from mediaserver.api.learning.assignment_resources import SUBMISSION_VIEW
 from mediaserver.domain.documents.document import Moment
 from mediaserver.domain.learning.submissions import Mark
@@ -42,7 +44,12 @@ async def _grade(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "PUT", "/submissions/{id}/grade", "Grade a submission", _grade, "Submission",
-        body=GradePut, answer=SUBMISSION_VIEW, conditional=True, errors=(403, 404, 409, 412),
+        "PUT",
+        "/submissions/{id}/grade",
+        "Grade a submission",
+        _grade,
+        "Submission",
+        accepts=Accepts(body=GradePut, conditional=True),
+        returns=Returns(model=SUBMISSION_VIEW, errors=(403, 404, 409, 412)),
     ),
-]  # fmt: skip
+]

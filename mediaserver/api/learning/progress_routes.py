@@ -5,7 +5,9 @@ from typing import Any
 from pydantic import Field, create_model
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import PageQuery, page
 from mediaserver.api.learning.course_resources import PROGRESS_VIEW
 from mediaserver.api.learning.learning_views import ReachedView, StudentReachedView
@@ -86,15 +88,32 @@ async def _of_students(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "PUT", "/progress", "Set your progress in a lesson", _put, _TAG, name="setProgress",
-        body=ProgressPut, answer=PROGRESS_VIEW, errors=(403, 409),
+        "PUT",
+        "/progress",
+        "Set your progress in a lesson",
+        _put,
+        _TAG,
+        accepts=Accepts(body=ProgressPut),
+        returns=Returns(model=PROGRESS_VIEW, errors=(403, 409)),
+        name="setProgress",
     ),
     Endpoint(
-        "GET", "/progress", "List your own progress", _own, _TAG, name="listProgress",
-        query=ProgressQuery, answer=OwnProgressView,
+        "GET",
+        "/progress",
+        "List your own progress",
+        _own,
+        _TAG,
+        accepts=Accepts(query=ProgressQuery),
+        returns=Returns(model=OwnProgressView),
+        name="listProgress",
     ),
     Endpoint(
-        "GET", "/courses/{id}/progress", "List the progress of the students of a course", _of_students, _TAG,
-        query=StudentsQuery, answer=StudentReachedView, listed=True, errors=(403, 404),
+        "GET",
+        "/courses/{id}/progress",
+        "List the progress of the students of a course",
+        _of_students,
+        _TAG,
+        accepts=Accepts(query=StudentsQuery),
+        returns=Returns(model=StudentReachedView, page=True, errors=(403, 404)),
     ),
-]  # fmt: skip
+]

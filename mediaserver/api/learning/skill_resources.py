@@ -1,14 +1,13 @@
 """`/skills`: what people can and courses teach; instructors add to them, admins put them in order."""
 
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update
 from mediaserver.domain.learning.skills import Skill
 
 SKILLS = Resource(
     path="/skills",
     document=Skill,
-    create=("name", "description", "category"),
-    update=("name", "description", "category"),
-    filters=("category",),
-    sorts=("name",),
-    deletable=True,
+    listing=Listing(filters=("category",), sorts=("name",)),
+    create=Create(("name", "description", "category")),
+    update=Update(("name", "description", "category")),
+    delete=Delete(),
 )

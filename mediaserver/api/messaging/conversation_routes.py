@@ -3,7 +3,9 @@
 from pydantic import Field
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import PageQuery, page
 from mediaserver.api.declarations.views import PersonView
 from mediaserver.api.messaging.message_resources import DirectMessageView
@@ -61,20 +63,38 @@ async def _read(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/messages", "List the messages of a conversation", _messages, "Messages",
-        query=MessagesQuery, answer=DirectMessageView, listed=True,
+        "GET",
+        "/messages",
+        "List the messages of a conversation",
+        _messages,
+        "Messages",
+        accepts=Accepts(query=MessagesQuery),
+        returns=Returns(model=DirectMessageView, page=True),
     ),
     Endpoint(
-        "GET", "/conversations", "List your conversations", _conversations, "Messages",
-        query=PageQuery, answer=ConversationView, listed=True,
+        "GET",
+        "/conversations",
+        "List your conversations",
+        _conversations,
+        "Messages",
+        accepts=Accepts(query=PageQuery),
+        returns=Returns(model=ConversationView, page=True),
     ),
     Endpoint(
-        "GET", "/conversations/unread-count", "Count your unread messages", _unread, "Messages",
+        "GET",
+        "/conversations/unread-count",
+        "Count your unread messages",
+        _unread,
+        "Messages",
+        returns=Returns(model=UnreadView),
         name="getUnreadMessageCount",
-        answer=UnreadView,
     ),
     Endpoint(
-        "POST", "/conversations/{userId}/read", "Mark a conversation as read", _read, "Messages",
-        status=204, errors=(404,),
+        "POST",
+        "/conversations/{userId}/read",
+        "Mark a conversation as read",
+        _read,
+        "Messages",
+        returns=Returns(status=204, errors=(404,)),
     ),
-]  # fmt: skip
+]

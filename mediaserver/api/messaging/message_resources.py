@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, RootModel
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update
 from mediaserver.api.declarations.views import PersonView, UploadView
 from mediaserver.domain.documents.document import Id, Moment
 from mediaserver.domain.messaging.direct_messages import DirectMessage
@@ -48,15 +48,13 @@ class DirectMessageView(RootModel[DirectTextView | DirectUploadView]):
 
 DIRECT_MESSAGES = Resource(
     path="/messages",
+    document=DirectMessage,
+    listing=Listing(top_level=False),
+    create=Create(("receiver_user_id", "content_type", "content", "client_id"), direct_messages.create),
+    update=Update(("is_read",), direct_messages.mark),
+    delete=Delete(),
+    view=DirectMessageView,
+    describe=direct_messages.describe,
     tag="Messages",
     noun="private message",
-    document=DirectMessage,
-    listed=False,
-    create=("receiver_user_id", "content_type", "content", "client_id"),
-    update=("is_read",),
-    deletable=True,
-    view=DirectMessageView,
-    creates=direct_messages.create,
-    updates=direct_messages.mark,
-    describes=direct_messages.describe,
 )

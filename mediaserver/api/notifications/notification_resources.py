@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Delete, Listing, Resource, Update
 from mediaserver.api.notifications.notification_views import NotificationContent
 from mediaserver.domain.documents.document import Id, Moment
 from mediaserver.domain.notifications import Notification
@@ -23,12 +23,9 @@ class NotificationView(Body):
 NOTIFICATIONS = Resource(
     path="/notifications",
     document=Notification,
-    update=("is_read",),
-    filters=("is_read",),
-    deletable=True,
-    sort=(("timestamp", -1),),
+    listing=Listing(filters=("is_read",), order=(("timestamp", -1),)),
+    update=Update(("is_read",), inbox.mark),
+    delete=Delete(inbox.delete),
     view=NotificationView,
-    updates=inbox.mark,
-    deletes=inbox.delete,
-    describes=inbox.describe,
+    describe=inbox.describe,
 )

@@ -3,7 +3,9 @@
 from pydantic import Field
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Returns
 from mediaserver.usecases.notifications import inbox
 
 
@@ -24,12 +26,20 @@ async def _read_all(call: Call) -> Answer:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/notifications/unread-count", "Count your unread notifications", _unread, "Notification",
+        "GET",
+        "/notifications/unread-count",
+        "Count your unread notifications",
+        _unread,
+        "Notification",
+        returns=Returns(model=UnreadView),
         name="getUnreadNotificationCount",
-        answer=UnreadView,
     ),
     Endpoint(
-        "POST", "/notifications/read-all", "Mark all notifications as read", _read_all, "Notification",
-        status=204,
+        "POST",
+        "/notifications/read-all",
+        "Mark all notifications as read",
+        _read_all,
+        "Notification",
+        returns=Returns(status=204),
     ),
-]  # fmt: skip
+]

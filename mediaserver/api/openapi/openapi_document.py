@@ -45,9 +45,9 @@ _WHOLE: Mapping[str, Schema] = {
 def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
     """The whole document; `tags` says what is under each tag."""
     schemas = Schemas(
-        [e.body for e in endpoints if e.body],
-        [e.patch for e in endpoints if e.patch],
-        [*(e.answer for e in endpoints if e.answer), ProblemView],
+        [e.accepts.body for e in endpoints if e.accepts.body],
+        [e.accepts.patch for e in endpoints if e.accepts.patch],
+        [*(e.returns.model for e in endpoints if e.returns.model), ProblemView],
     )
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
@@ -85,7 +85,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
         "summary": endpoint.summary,
         "description": _description(endpoint),
         "operationId": endpoint.name
-        or operation_name(endpoint.method, endpoint.path, endpoint.listed, endpoint.creates),
+        or operation_name(endpoint.method, endpoint.path, endpoint.returns.page, endpoint.creates),
         "responses": _responses(endpoint, schemas),
         "security": [] if endpoint.public else [{"accessToken": []}],
     }
@@ -93,8 +93,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if body := _body(endpoint, schemas):
-        about = {"description": _PATCH} if endpoint.patch else {}
-        operation["requestBody"] = {**about, "required": endpoint.body_required, "content": body}
+        about = {"description": _PATCH} if endpoint.accepts.patch else {}
+        operation["requestBody"] = {**about, "required": endpoint.accepts.body_required, "content": body}
     return operation
 
 
@@ -137,9 +137,9 @@ _NAMED = {
 
 
 def _query_parameters(endpoint: Endpoint) -> list[Schema]:
-    if endpoint.query is None:
+    if endpoint.accepts.query is None:
         return []
-    schema_of_all = exact(endpoint.query.model_json_schema(by_alias=True))
+    schema_of_all = exact(endpoint.accepts.query.model_json_schema(by_alias=True))
     assert "$defs" not in schema_of_all, "parameters are plain values"
     required = schema_of_all.get("required", ())
     return [
@@ -162,20 +162,20 @@ def _parameter(schema: Schema) -> Schema:
 def _header_parameters(endpoint: Endpoint) -> list[Schema]:
     if endpoint.prefix != PREFIX:
         return []
-    names = ["IfNoneMatch"] if endpoint.tagged else ["IfMatch"] if endpoint.conditional else []
+    names = ["IfNoneMatch"] if endpoint.tagged else ["IfMatch"] if endpoint.accepts.conditional else []
     if endpoint.method == "POST":
         names.append("IdempotencyKey")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
 def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
-    if endpoint.body is not None:
-        return {"application/json": _content(schemas, schemas.body(endpoint.body))}
-    if endpoint.patch is not None:
+    if endpoint.accepts.body is not None:
+        return {"application/json": _content(schemas, schemas.body(endpoint.accepts.body))}
+    if endpoint.accepts.patch is not None:
         # Generators take a body of several media types for an optional one, so only the proper one is described.
-        return {MERGE_PATCH: _content(schemas, schemas.patch(endpoint.patch))}
-    if endpoint.consumes is not None:
-        return {endpoint.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
+        return {MERGE_PATCH: _content(schemas, schemas.patch(endpoint.accepts.patch))}
+    if endpoint.accepts.consumes is not None:
+        return {endpoint.accepts.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
     return None
 
 
@@ -184,10 +184,15 @@ def _content(schemas: Schemas, schema: Schema) -> Schema:
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
-    good = {str(status): _good(endpoint, schemas, status) for status in (endpoint.status, *endpoint.also)}
+    good = {
+        str(status): _good(endpoint, schemas, status)
+        for status in (endpoint.returns.status, *endpoint.returns.other_statuses)
+    }
     if endpoint.tagged:
         good["304"] = {"description": "What the client has still holds.", "headers": components.refer("ETag")}
-    good |= {str(status): {"description": HTTPStatus(status).phrase} for status in endpoint.bodiless}
+    good |= {
+        str(status): {"description": HTTPStatus(status).phrase} for status in endpoint.returns.bodiless_statuses
+    }
     refused = {
         str(status): {"$ref": f"#/components/responses/{components.problem_name(status)}"}
         for status in _errors(endpoint)
@@ -197,13 +202,15 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
 
 def _good(endpoint: Endpoint, schemas: Schemas, status: int) -> Schema:
     response: Schema = {"description": HTTPStatus(status).phrase}
-    if endpoint.answer is not None:
-        schema = schemas.answer(endpoint.answer)
+    if endpoint.returns.model is not None:
+        schema = schemas.answer(endpoint.returns.model)
         response["content"] = {
-            "application/json": _content(schemas, schemas.page(schema) if endpoint.listed else schema)
+            "application/json": _content(schemas, schemas.page(schema) if endpoint.returns.page else schema)
         }
     elif endpoint.method == "GET":
-        response["content"] = _WHOLE.get(endpoint.produces, {endpoint.produces: {"schema": _BINARY}})
+        response["content"] = _WHOLE.get(
+            endpoint.returns.produces, {endpoint.returns.produces: {"schema": _BINARY}}
+        )
     if headers := _headers(endpoint, status):
         response["headers"] = headers
     return response
@@ -213,7 +220,9 @@ def _headers(endpoint: Endpoint, status: int) -> Schema:
     if endpoint.prefix != PREFIX:
         return {}
     names = ["RateLimit", "RateLimit-Policy"]
-    if endpoint.tagged or ((endpoint.conditional or endpoint.revised) and status != HTTPStatus.NO_CONTENT):
+    if endpoint.tagged or (
+        (endpoint.accepts.conditional or endpoint.returns.revision_tag) and status != HTTPStatus.NO_CONTENT
+    ):
         names += ["ETag"]
     if endpoint.method == "POST":
         names += ["Idempotency-Replayed"]
@@ -223,14 +232,14 @@ def _headers(endpoint: Endpoint, status: int) -> Schema:
 
 
 def _errors(endpoint: Endpoint) -> list[int]:
-    found = {422, 500, *endpoint.errors}
+    found = {422, 500, *endpoint.returns.errors}
     if endpoint.gated:
         found.add(403)
     if endpoint.prefix == PREFIX:
         found |= {400, 429, 503}
     if not endpoint.public:
         found |= {401}
-    if endpoint.body or endpoint.patch or endpoint.consumes:
+    if endpoint.accepts.body or endpoint.accepts.patch or endpoint.accepts.consumes:
         found |= {408, 413, 415}
     if endpoint.method == "POST":
         found |= {409}

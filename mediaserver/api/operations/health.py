@@ -11,7 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Returns
 from mediaserver.api.operations.monitoring import MonitoringAccess
 
 ACCESS = web.AppKey("monitoring access", MonitoringAccess)
@@ -56,15 +58,35 @@ async def _metrics(call: Call) -> web.Response:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/healthz", "Check that the process runs", _alive, _TAG,
-        name="getHealth", answer=AliveView, public=True, prefix="",
+        "GET",
+        "/healthz",
+        "Check that the process runs",
+        _alive,
+        _TAG,
+        returns=Returns(model=AliveView),
+        name="getHealth",
+        public=True,
+        prefix="",
     ),
     Endpoint(
-        "GET", "/readyz", "Check that the server can work", _ready, _TAG, name="getReadiness",
-        answer=ReadyView, public=True, prefix="", also=(503,), errors=(404,),
+        "GET",
+        "/readyz",
+        "Check that the server can work",
+        _ready,
+        _TAG,
+        returns=Returns(model=ReadyView, other_statuses=(503,), errors=(404,)),
+        name="getReadiness",
+        public=True,
+        prefix="",
     ),
     Endpoint(
-        "GET", "/metrics", "Read the Prometheus metrics", _metrics, _TAG,
-        public=True, prefix="", produces="text/plain", errors=(404,),
+        "GET",
+        "/metrics",
+        "Read the Prometheus metrics",
+        _metrics,
+        _TAG,
+        returns=Returns(produces="text/plain", errors=(404,)),
+        public=True,
+        prefix="",
     ),
-]  # fmt: skip
+]

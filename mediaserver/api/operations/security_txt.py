@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from mediaserver.api.declarations.endpoint import Call, Endpoint
+from mediaserver.api.declarations.calls import Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Returns
 from mediaserver.base.errors import NotFound
 from mediaserver.base.settings.tree import Settings
 
@@ -41,7 +43,13 @@ async def _show(call: Call) -> web.Response:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", PATH, "Read whom to tell of a vulnerability", _show, "Operation",
-        public=True, prefix="", produces="text/plain", errors=(404,),
+        "GET",
+        PATH,
+        "Read whom to tell of a vulnerability",
+        _show,
+        "Operation",
+        returns=Returns(produces="text/plain", errors=(404,)),
+        public=True,
+        prefix="",
     )
-]  # fmt: skip
+]

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update
 from mediaserver.api.declarations.views import AudioSessionView, LiveSessionView, VideoSessionView
 from mediaserver.domain.sessions.sessions import KINDS, Session, SessionKind
 from mediaserver.usecases.sessions import deletion, sessions
@@ -27,20 +27,19 @@ def _resource(kind: SessionKind) -> Resource[Session]:
     )
     return Resource(
         path=rules.path,
-        tag=f"{kind.title()} sessions",
-        noun=f"{kind} session",
         document=Session,
         scope={"kind": kind},
-        create=fields,
-        update=fields,
-        filters=("status", "moderator_user_id", *dict.fromkeys((rules.bound_to, "course_id"))),
-        sorts=("start_time",),
-        deletable=True,
+        listing=Listing(
+            filters=("status", "moderator_user_id", *dict.fromkeys((rules.bound_to, "course_id"))),
+            sorts=("start_time",),
+        ),
+        create=Create(fields, lambda ctx, actor, fields: sessions.create(ctx, actor, kind, fields)),
+        update=Update(fields, sessions.update),
+        delete=Delete(deletion.delete_session),
         view=_VIEWS[kind],
-        creates=lambda ctx, actor, fields: sessions.create(ctx, actor, kind, fields),
-        updates=sessions.update,
-        deletes=deletion.delete_session,
-        describes=sessions.describe,
+        describe=sessions.describe,
+        tag=f"{kind.title()} sessions",
+        noun=f"{kind} session",
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import Limit, PageQuery, page
 from mediaserver.api.declarations.shapes import patched, view_of
 from mediaserver.api.declarations.views import MessageView, RecordedTrackView
@@ -207,65 +209,109 @@ def _of_kind(kind: SessionKind) -> list[Endpoint]:
     view, one = SESSIONS[kind].view, KINDS[kind].path + "/{id}"
     tag, session = SESSIONS[kind].tag, with_article(f"{kind} session")
 
-    def get(path: str, summary: str, handler: KindHandler, **more: Any) -> Endpoint:
-        return Endpoint("GET", one + path, summary, partial(handler, kind=kind), tag, errors=(403, 404), **more)
+    def endpoint(
+        method: str,
+        path: str,
+        summary: str,
+        handler: KindHandler,
+        accepts: Accepts,
+        returns: Returns,
+        **more: Any,
+    ) -> Endpoint:
+        return Endpoint(
+            method,
+            one + path,
+            summary,
+            partial(handler, kind=kind),
+            tag,
+            accepts=accepts,
+            returns=returns,
+            **more,
+        )
 
-    def act(method: str, path: str, summary: str, handler: KindHandler, **more: Any) -> Endpoint:
-        errors = (403, 404, 409)
-        return Endpoint(method, one + path, summary, partial(handler, kind=kind), tag, errors=errors, **more)
+    def get(path: str, summary: str, handler: KindHandler, model: type[BaseModel]) -> Endpoint:
+        return endpoint("GET", path, summary, handler, Accepts(), Returns(model=model, errors=(403, 404)))
 
+    def get_page(
+        path: str,
+        summary: str,
+        handler: KindHandler,
+        model: type[BaseModel],
+        query: type[BaseModel] = PageQuery,
+    ) -> Endpoint:
+        returns = Returns(model=model, page=True, errors=(403, 404))
+        return endpoint("GET", path, summary, handler, Accepts(query=query), returns)
+
+    conflicting = (403, 404, 409)
     patch = MuteUpdate if KINDS[kind].media == ("audio",) else ParticipantUpdate
-    people, person = "/participants", "/participants/{participantId}"
-    listed: dict[str, Any] = {"query": PageQuery, "listed": True}
+    participants, participant = "/participants", "/participants/{participantId}"
     return [
-        act("POST", "/start", f"Start {session}", _start, answer=view),
-        act("POST", "/end", f"End {session} for good", _end, answer=view),
-        get(people, f"List the participants of {session}", _participants, answer=PARTICIPANT_VIEW, **listed),
-        get(person, f"Read one participant of {session}", _participant, answer=PARTICIPANT_VIEW),
-        act(
+        endpoint(
+            "POST",
+            "/start",
+            f"Start {session}",
+            _start,
+            Accepts(),
+            Returns(model=view, errors=conflicting),
+        ),
+        endpoint(
+            "POST",
+            "/end",
+            f"End {session} for good",
+            _end,
+            Accepts(),
+            Returns(model=view, errors=conflicting),
+        ),
+        get_page(participants, f"List the participants of {session}", _participants, PARTICIPANT_VIEW),
+        get(participant, f"Read one participant of {session}", _participant, PARTICIPANT_VIEW),
+        endpoint(
             "PATCH",
-            person,
+            participant,
             f"Mute a participant of {session}",
             _patch_participant,
-            patch=patch,
-            answer=PARTICIPANT_VIEW,
+            Accepts(patch=patch),
+            Returns(model=PARTICIPANT_VIEW, errors=conflicting),
         ),
-        get(
-            "/messages",
-            f"List the chat messages of {session}",
-            _messages,
-            query=MessageQuery,
-            listed=True,
-            answer=MessageView,
-        ),
-        get("/messages/{messageId}", f"Read one chat message of {session}", _message, answer=MessageView),
-        act(
+        get_page("/messages", f"List the chat messages of {session}", _messages, MessageView, MessageQuery),
+        get("/messages/{messageId}", f"Read one chat message of {session}", _message, MessageView),
+        endpoint(
             "POST",
             "/messages",
             f"Send a chat message in {session}",
             _send,
-            body=NewMessage,
-            answer=MessageView,
-            status=201,
-            also=(200,),
+            Accepts(body=NewMessage),
+            Returns(status=201, model=MessageView, other_statuses=(200,), errors=conflicting),
             recover=partial(_recover_message, kind=kind),
         ),
-        get("/recordings", f"List the recordings of {session}", _recordings, answer=RECORDING_VIEW, **listed),
+        get_page("/recordings", f"List the recordings of {session}", _recordings, RECORDING_VIEW),
     ]
 
 
 ENDPOINTS = [
     *(endpoint for kind in KINDS for endpoint in _of_kind(kind)),
     Endpoint(
-        "GET", "/recordings", "List the recordings that you may play", _own_recordings,
-        "Recordings", query=PageQuery, listed=True, answer=RECORDING_VIEW,
+        "GET",
+        "/recordings",
+        "List the recordings that you may play",
+        _own_recordings,
+        "Recordings",
+        accepts=Accepts(query=PageQuery),
+        returns=Returns(model=RECORDING_VIEW, page=True),
     ),
     Endpoint(
-        "GET", "/recordings/{id}", "Read one recording", _recording, "Recordings",
-        answer=RECORDING_VIEW, errors=(403, 404),
+        "GET",
+        "/recordings/{id}",
+        "Read one recording",
+        _recording,
+        "Recordings",
+        returns=Returns(model=RECORDING_VIEW, errors=(403, 404)),
     ),
     Endpoint(
-        "DELETE", "/recordings/{id}", "Delete a recording", _delete_recording, "Recordings",
-        status=204, errors=(403, 404, 409),
+        "DELETE",
+        "/recordings/{id}",
+        "Delete a recording",
+        _delete_recording,
+        "Recordings",
+        returns=Returns(status=204, errors=(403, 404, 409)),
     ),
-]  # fmt: skip
+]

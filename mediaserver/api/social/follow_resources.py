@@ -1,6 +1,6 @@
 """`/follows`: who follows whom, also as the lists of one person's followers and of those whom they follow."""
 
-from mediaserver.api.declarations.resource import Resource, Within
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Within
 from mediaserver.domain.accounts.users import User
 from mediaserver.domain.social.follows import Follow
 from mediaserver.usecases.social import follows
@@ -8,8 +8,7 @@ from mediaserver.usecases.social import follows
 FOLLOWS = Resource(
     path="/follows",
     document=Follow,
-    create=("following_user_id",),
-    filters=("follower_user_id", "following_user_id"),
+    listing=Listing(filters=("follower_user_id", "following_user_id")),
     within=(
         Within(path="/users/{id}/followers", parent=User, field="following_user_id"),
         Within(
@@ -20,7 +19,6 @@ FOLLOWS = Resource(
             description="Return a page of the users that a user follows, newest first.",
         ),
     ),
-    deletable=True,
-    creates=follows.follow,
-    deletes=follows.unfollow,
+    create=Create(("following_user_id",), follows.follow),
+    delete=Delete(follows.unfollow),
 )

@@ -3,7 +3,9 @@
 from pydantic import BaseModel
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.pagination import PageQuery, page
 from mediaserver.api.declarations.views import PersonView
 from mediaserver.api.social.tweet_resources import COMMENT_VIEW, TWEET_VIEW
@@ -61,25 +63,45 @@ def _of_likes(kind: type[Tweet] | type[Comment], stem: str, view: type[BaseModel
     path = stem + "/{id}/like"
     return (
         Endpoint(
-            "PUT", path, f"Like a {word}", acts.like, tag,
-            answer=view, revised=True, errors=(404, 409),
+            "PUT",
+            path,
+            f"Like a {word}",
+            acts.like,
+            tag,
+            returns=Returns(model=view, revision_tag=True, errors=(404, 409)),
         ),
         Endpoint(
-            "DELETE", path, f"Withdraw a like of a {word}", acts.unlike, tag, name=f"unlike{tag}",
-            answer=view, revised=True, errors=(404,),
+            "DELETE",
+            path,
+            f"Withdraw a like of a {word}",
+            acts.unlike,
+            tag,
+            returns=Returns(model=view, revision_tag=True, errors=(404,)),
+            name=f"unlike{tag}",
         ),
         Endpoint(
-            "GET", path + "s", f"List the likes of a {word}", acts.list, tag,
-            query=PageQuery, answer=LikeView, listed=True, errors=(404,),
+            "GET",
+            path + "s",
+            f"List the likes of a {word}",
+            acts.list,
+            tag,
+            accepts=Accepts(query=PageQuery),
+            returns=Returns(model=LikeView, page=True, errors=(404,)),
         ),
-    )  # fmt: skip
+    )
 
 
 ENDPOINTS = (
     *_of_likes(Tweet, "/tweets", TWEET_VIEW),
     *_of_likes(Comment, "/comments", COMMENT_VIEW),
     Endpoint(
-        "GET", "/feed", "Read your feed", _feed, "Tweet", name="getFeed",
-        query=PageQuery, answer=TWEET_VIEW, listed=True,
+        "GET",
+        "/feed",
+        "Read your feed",
+        _feed,
+        "Tweet",
+        accepts=Accepts(query=PageQuery),
+        returns=Returns(model=TWEET_VIEW, page=True),
+        name="getFeed",
     ),
-)  # fmt: skip
+)

@@ -1,7 +1,7 @@
 """`/blocks` and `/reports`: what people do about others whom they had enough of."""
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update
 from mediaserver.api.declarations.shapes import view_of
 from mediaserver.api.declarations.views import PersonView
 from mediaserver.domain.social.blocks import Block
@@ -11,11 +11,9 @@ from mediaserver.usecases.social import blocks, reports
 BLOCKS = Resource(
     path="/blocks",
     document=Block,
-    create=("blocked_user_id",),
-    filters=("blocked_user_id",),
-    deletable=True,
-    creates=blocks.block,
-    deletes=blocks.unblock,
+    listing=Listing(filters=("blocked_user_id",)),
+    create=Create(("blocked_user_id",), blocks.block),
+    delete=Delete(blocks.unblock),
 )
 
 
@@ -29,10 +27,9 @@ class ReportTarget(Body):
 REPORTS = Resource(
     path="/reports",
     document=Report,
-    create=("target_kind", "target_id", "reason"),
-    update=("status",),
-    filters=("status", "target_kind", "target_id"),
+    listing=Listing(filters=("status", "target_kind", "target_id")),
+    create=Create(("target_kind", "target_id", "reason"), reports.report),
+    update=Update(("status",)),
     view=view_of(Report, target=(ReportTarget | None, ...)),
-    creates=reports.report,
-    describes=reports.describe,
+    describe=reports.describe,
 )

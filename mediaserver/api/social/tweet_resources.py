@@ -1,6 +1,6 @@
 """`/tweets` and what people say about them: `/tweets/{id}/comments`, `/comments`."""
 
-from mediaserver.api.declarations.resource import Resource, Within
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update, Within
 from mediaserver.api.declarations.shapes import view_of
 from mediaserver.domain.accounts.users import User
 from mediaserver.domain.social.comments import Comment
@@ -13,29 +13,25 @@ COMMENT_VIEW = view_of(Comment, liked=(bool, ...))
 TWEETS = Resource(
     path="/tweets",
     document=Tweet,
-    create=("content",),
-    update=("content",),
-    filters=("user_id", ("hashtag", "hashtags"), ("mention", "mentions")),
+    listing=Listing(filters=("user_id", ("hashtag", "hashtags"), ("mention", "mentions"))),
     within=(Within(path="/users/{id}/tweets", parent=User, field="user_id"),),
-    deletable=True,
+    create=Create(("content",), tweets.post),
+    update=Update(("content",), posts.edit),
+    delete=Delete(),
     view=TWEET_VIEW,
-    creates=tweets.post,
-    updates=posts.edit,
-    describes=posts.describe,
+    describe=posts.describe,
 )
 
 COMMENTS = Resource(
     path="/comments",
     document=Comment,
-    listed=False,
-    create=("content",),
-    update=("content",),
+    listing=Listing(top_level=False),
     within=(
-        Within(path="/tweets/{id}/comments", parent=Tweet, field="tweet_id", creates=True, sort=(("_id", 1),)),
+        Within(path="/tweets/{id}/comments", parent=Tweet, field="tweet_id", creates=True, order=(("_id", 1),)),
     ),
-    deletable=True,
+    create=Create(("content",), comments.post),
+    update=Update(("content",), posts.edit),
+    delete=Delete(),
     view=COMMENT_VIEW,
-    creates=comments.post,
-    updates=posts.edit,
-    describes=posts.describe,
+    describe=posts.describe,
 )

@@ -10,8 +10,10 @@ from aiohttp import BodyPartReader, hdrs, web
 from pydantic import Field, StringConstraints
 
 from mediaserver.api.declarations.bodies import Body
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
 from mediaserver.api.declarations.file_names import file_name
+from mediaserver.api.declarations.operation import Accepts, Returns
 from mediaserver.api.declarations.views import PresignedView, UploadView
 from mediaserver.api.files.transfer_places import Places
 from mediaserver.api.middleware.encoded_bodies import require_plain_part
@@ -177,10 +179,8 @@ def endpoints() -> tuple[Endpoint, ...]:
             "Upload a file",
             desk.create,
             tag,
-            status=201,
-            answer=UploadView,
-            consumes="multipart/form-data",
-            errors=(400, 408, 413, 415, 422, 429, 503, 507),
+            accepts=Accepts(consumes="multipart/form-data"),
+            returns=Returns(status=201, model=UploadView, errors=(400, 408, 413, 415, 422, 429, 503, 507)),
         ),
         Endpoint(
             "POST",
@@ -188,11 +188,9 @@ def endpoints() -> tuple[Endpoint, ...]:
             "Get a presigned URL for an upload",
             desk.announce,
             tag,
+            accepts=Accepts(body=Announcement),
+            returns=Returns(status=201, model=PresignedView, errors=(409, 429)),
             name="presignUpload",
-            status=201,
-            body=Announcement,
-            answer=PresignedView,
-            errors=(409, 429),
         ),
         Endpoint(
             "POST",
@@ -200,8 +198,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "Complete a presigned upload",
             desk.complete,
             tag,
-            answer=UploadView,
-            errors=(403, 404, 408, 409, 413, 429, 507),
+            returns=Returns(model=UploadView, errors=(403, 404, 408, 409, 413, 429, 507)),
         ),
         Endpoint(
             "GET",
@@ -209,8 +206,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "Read one upload",
             desk.show,
             tag,
-            answer=UploadView,
-            errors=(403, 404),
+            returns=Returns(model=UploadView, errors=(403, 404)),
         ),
         Endpoint(
             "DELETE",
@@ -218,7 +214,6 @@ def endpoints() -> tuple[Endpoint, ...]:
             "Delete an upload",
             desk.delete,
             tag,
-            status=204,
-            errors=(403, 404, 409),
+            returns=Returns(status=204, errors=(403, 404, 409)),
         ),
     )

@@ -29,10 +29,10 @@ _WRONG: tuple[Any, ...] = (
 def models() -> Iterator[tuple[type[BaseModel], Sequence[Any]]]:
     """And what is wrong for each; a query says no null."""
     for endpoint in declared():
-        for body in filter(None, (endpoint.body, endpoint.patch)):
+        for body in filter(None, (endpoint.accepts.body, endpoint.accepts.patch)):
             yield body, _WRONG
-        if endpoint.query:
-            yield endpoint.query, _WRONG[1:]
+        if endpoint.accepts.query:
+            yield endpoint.accepts.query, _WRONG[1:]
 
 
 def test_no_fault_speaks_of_how_it_was_found() -> None:
@@ -114,6 +114,10 @@ async def test_a_block_of_no_type_is_told_which_types_there_are(client: Client, 
 
 
 def test_bodies_of_strangers_and_of_all_under_auth_are_small() -> None:
-    taking = [one for one in declared() if one.body is not None and (one.public or one.path.startswith("/auth/"))]
+    taking = [
+        one
+        for one in declared()
+        if one.accepts.body is not None and (one.public or one.path.startswith("/auth/"))
+    ]
     assert len(taking) >= 10
-    assert {one.path: one.max_body_bytes for one in taking} == {one.path: SMALL_BODY for one in taking}
+    assert {one.path: one.accepts.max_body_bytes for one in taking} == {one.path: SMALL_BODY for one in taking}

@@ -54,7 +54,7 @@ def models() -> list[type[BaseModel]]:
     found: dict[type[BaseModel], None] = {}
     endpoints = declared()
     waiting: list[Any] = [*DOCUMENTS, *CLIENT_MESSAGES.values()]
-    waiting += [model for e in endpoints for model in (e.body, e.patch) if model is not None]
+    waiting += [model for e in endpoints for model in (e.accepts.body, e.accepts.patch) if model is not None]
     while waiting:
         one = waiting.pop()
         if isinstance(one, type) and issubclass(one, BaseModel):

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
 from mediaserver.api.declarations.etags import entity_tag, if_match, if_none_match
+from mediaserver.api.declarations.operation import Accepts
 from mediaserver.base.errors import BadRequest
 from tests.api.conftest import Client, bearer
 from tests.api.served import served
@@ -123,7 +125,7 @@ async def test_a_handler_is_given_the_condition_and_says_the_revision(world: Wor
         fits = call.if_match is None or call.if_match.fits(4)
         return Answer({"fits": fits}, revision=5 if fits else 4)
 
-    endpoint = Endpoint("PATCH", "/x", "Change", change, "Test", public=True, conditional=True)
+    endpoint = Endpoint("PATCH", "/x", "Change", change, "Test", accepts=Accepts(conditional=True), public=True)
     async with served(world.ctx, endpoint) as client:
         for tag, fits in ((None, True), ('"4.abc"', True), ('"3.abc"', False), ('W/"4.abc"', False)):
             answer = await client.patch("/api/v1/x", headers={"If-Match": tag} if tag else {})

@@ -9,7 +9,9 @@ import aiohttp
 import pytest
 
 from mediaserver.api import declared
-from mediaserver.api.declarations.endpoint import Answer, Call, Endpoint
+from mediaserver.api.declarations.calls import Answer, Call
+from mediaserver.api.declarations.endpoint import Endpoint
+from mediaserver.api.declarations.operation import Returns
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, TooMany, Unavailable
 from mediaserver.domain.writes.idempotency import IdempotentRequest
 from mediaserver.usecases.accounts import identity
@@ -146,7 +148,7 @@ class Steps:
 
 
 def endpoint(handler: Any, **more: Any) -> Endpoint:
-    return Endpoint("POST", "/x", "Try", handler, "Test", public=True, **more)
+    return Endpoint("POST", "/x", "Try", handler, "Test", **more, public=True)
 
 
 @pytest.mark.parametrize("refusal", [Forbidden("forbidden", "no"), Conflict("taken", "no")])
@@ -184,7 +186,7 @@ async def test_a_request_whose_client_went_away_goes_on_when_it_comes_again(worl
         ids.append(call.context.stamp()["id"])
         return Answer({"id": ids[-1]})
 
-    async with served(world.ctx, endpoint(Steps(long, short), status=201)) as client:
+    async with served(world.ctx, endpoint(Steps(long, short), returns=Returns(status=201))) as client:
         request = asyncio.create_task(client.post("/api/v1/x", headers=KEYED))
         await begun.wait()
         request.cancel()

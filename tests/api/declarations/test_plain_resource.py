@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import StringConstraints
 
 from mediaserver.api import build_api
-from mediaserver.api.declarations.resource import Resource
+from mediaserver.api.declarations.resource import Create, Delete, Listing, Resource, Update
 from mediaserver.api.runtime.services import Services
 from mediaserver.domain.documents.document import Document, Index, Moment
 from mediaserver.domain.documents.policy import Policy, admin, any_of, anyone, owner
@@ -38,10 +38,10 @@ class Note(Document):
 NOTES = Resource(
     path="/notes",
     document=Note,
-    create=("name", "pages", "due"),
-    update=("name", "pages", "due"),
-    filters=("pages",),
-    deletable=True,
+    listing=Listing(filters=("pages",)),
+    create=Create(("name", "pages", "due")),
+    update=Update(("name", "pages", "due")),
+    delete=Delete(),
 )
 
 

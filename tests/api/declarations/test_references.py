@@ -170,7 +170,7 @@ async def test_uploads_of_others_unfinished_ones_and_those_of_another_class_are_
 
 def owned(name: str) -> set[str]:
     """What documents and the answer have and the body has not, as the wire and as Python spells it."""
-    answer = WRITING[name].answer
+    answer = WRITING[name].returns.model
     models: list[type[BaseModel]] = [*DOCUMENTS, *([answer] if answer else [])]
     fields = {(field, info.alias or field) for model in models for field, info in model.model_fields.items()}
     own = {info.alias or field for field, info in BODIES[name].model_fields.items()}
@@ -216,7 +216,7 @@ async def test_fields_go_by_no_other_name(trial: Trial, calls: Calls) -> None:
     for name, model in BODIES.items():
         good = await calls.good(name)
         spelt = {
-            info.alias: (field, info.is_required() and WRITING[name].patch is None)
+            info.alias: (field, info.is_required() and WRITING[name].accepts.patch is None)
             for field, info in model.model_fields.items()
             if info.alias != field and info.alias in good.body
         }

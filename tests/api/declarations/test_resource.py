@@ -38,7 +38,7 @@ async def test_without_a_token_401(client: Client, world: World, ada: dict[str, 
     calls = [("GET", listed), ("GET", case.path(new_id()))]
     calls += [("POST", await case.new_path(world))] if case.creates else []
     calls += [("PATCH", case.path(new_id()))] if case.resource.update else []
-    calls += [("DELETE", case.path(new_id()))] if case.resource.deletable else []
+    calls += [("DELETE", case.path(new_id()))] if case.resource.delete else []
     for method, path in calls:
         for headers in ({}, bearer("x.y.z"), {"Authorization": "Basic YTpi"}):
             answer = await client.request(method, path, headers=headers, json={})
@@ -53,13 +53,13 @@ async def test_a_stranger_403(client: Client, world: World, ada: dict[str, str],
     if case.change:
         answer = await client.patch(case.path(one), json=case.change, headers=stranger)
         assert answer.status == 403 and (await answer.json())["code"] == case.refusal
-    if case.resource.deletable:
+    if case.resource.delete:
         assert (await client.delete(case.path(one), headers=stranger)).status == 403
     assert (await client.get(case.path(one), headers=stranger)).status == (403 if case.private else 200)
 
 
 async def test_what_is_not_there_404(client: Client, ada: dict[str, str], case: Case) -> None:
-    methods = ["GET", *(["PATCH"] if case.change else []), *(["DELETE"] if case.resource.deletable else [])]
+    methods = ["GET", *(["PATCH"] if case.change else []), *(["DELETE"] if case.resource.delete else [])]
     for id in (new_id(), "nonsense", "%00", "..%2f..", "a" * 500):
         for method in methods:
             answer = await client.request(method, case.path(id), headers=ada, json={})
@@ -83,7 +83,7 @@ async def test_create_read_change_delete(
     assert changed.status == (200 if case.change else 405)
     if case.change:
         assert case.change.items() <= _cut(await changed.json(), case.change).items()
-    if case.resource.deletable:
+    if case.resource.delete:
         gone = await client.delete(case.path(one), headers=ada)
         assert gone.status == 204 and await gone.read() == b""
         other = bearer(await world.token("eve"))
@@ -155,7 +155,7 @@ async def test_no_list_shows_what_a_get_would_refuse(
     await case.make(world, 3)
     listed = await case.list_path(world)
     readers = [ada, bearer(await world.token("eve")), bearer(await world.token("root", "admin"))]
-    if any(place.open for place in case.resource.within):  # it shows less of each than a get
+    if any(place.unfiltered for place in case.resource.within):  # it shows less of each than a get
         return
     for reader in readers:
         answer = await client.get(listed, headers=reader)
@@ -188,7 +188,7 @@ async def test_pages_stay_stable_while_things_are_added(
     client: Client, world: World, ada: dict[str, str], case: Case
 ) -> None:
     made, listed = await case.make(world, 7), await case.list_path(world)
-    ascending = case.resource.sort[0][1] == 1 or any(place.sort for place in case.resource.within)
+    ascending = case.resource.listing.order[0][1] == 1 or any(place.order for place in case.resource.within)
     seen: Ids = []
     cursor: str | None = ""
     while cursor is not None and len(seen) < 30:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from mediaserver.api.declarations.endpoint import Call
+from mediaserver.api.declarations.calls import Call
 from mediaserver.api.files.transfer_places import Places
 from mediaserver.base.errors import Problem
 from mediaserver.base.limits.fair_places import FairPlaces, PlaceLimits

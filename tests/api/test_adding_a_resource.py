@@ -1,4 +1,4 @@
-"""README's example of a new kind of document, executed word for word."""
+"""The example of docs/adding-a-resource.md, executed."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,18 +19,24 @@ from tests.api.conftest import Client, bearer, rooms_of
 from tests.usecases import school
 from tests.usecases.world import World, open_world
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "adding-a-resource.md"
 ISBN, OTHER = "9780140449136", "9780140449137"
 
 
 @pytest.fixture(scope="module")
-def books() -> Resource[Any]:
-    """What the code under "A new kind of document" declares."""
-    (block,) = re.findall(r"### A new kind of document\n.*?```python\n(.*?)```", README.read_text(), re.DOTALL)
-    declared: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(block, "<README>", "exec"), declared)  # noqa: S102 - our own words
-    found: Resource[Any] = declared["BOOKS"]
-    return found
+def page() -> dict[str, Any]:
+    """The names that the page's Python blocks define, executed one after the other."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {"__name__": "adding_a_resource"}
+    exec(compile("\n".join(blocks), str(PAGE), "exec"), names)  # noqa: S102 - our own documentation
+    return names
+
+
+@pytest.fixture(scope="module")
+def books(page: dict[str, Any]) -> Resource[Any]:
+    declared: Resource[Any] = page["BOOKS"]
+    return declared
 
 
 @pytest.fixture
@@ -95,3 +101,32 @@ async def test_a_book_is_all_that_its_page_says(client: Client, world: World) ->
     assert await titles(f"/courses/{course.id}/books") == ["Iliad", "Odyssey"]
     with pytest.raises(Conflict, match="a book still refers to it"):
         await settling.remove(world.ctx, course)
+
+
+async def test_its_use_case_limits_the_books_of_a_user(world: World, page: dict[str, Any]) -> None:
+    ada = await world.person("ada")
+    app = web.Application()
+    build_api(app, Services(world.ctx, rooms_of(world)), [page["LIMITED_BOOKS"]])
+    headers = bearer(world.ctx.tokens.issue(ada, world.clock.now))
+    async with TestClient(TestServer(app)) as client:
+        for number in range(page["MAX_BOOKS"] + 1):
+            body = {"isbn": f"{number:013}", "title": f"Volume {number}"}
+            async with client.post("/api/v1/books", json=body, headers=headers) as answer:
+                expected = 201 if number < page["MAX_BOOKS"] else 409
+                assert answer.status == expected, await answer.text()
+                refused = await answer.json()
+        assert refused["code"] == "too_many_books"
+
+
+async def test_its_case_stores_documents_of_one_owner_and_changes_one(world: World, page: dict[str, Any]) -> None:
+    ada = await world.person("ada")
+    case = page["BOOKS_CASE"]
+    ids = await case.make(world, 3)
+    app = web.Application()
+    build_api(app, Services(world.ctx, rooms_of(world)), [case.resource])
+    headers = bearer(world.ctx.tokens.issue(ada, world.clock.now))
+    async with TestClient(TestServer(app)) as client:
+        async with client.get(await case.list_path(world), headers=headers) as answer:
+            assert {item["id"] for item in (await answer.json())["items"]} == set(ids)
+        async with client.patch(case.path(ids[0]), json=case.change, headers=headers) as answer:
+            assert answer.status == 200 and (await answer.json())["title"] == case.change["title"]
