@@ -1,4 +1,4 @@
-"""The HTTP shell: REST under `/api/v1`, files, health. Every route is declared, so every route is described."""
+"""The HTTP API: REST under `/api/v1`, files and health checks, composed of declared endpoints and resources."""
 
 import inspect
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from mediaserver.api.middleware.encoded_bodies import refuse_encoded_bodies
 from mediaserver.api.middleware.forwarded import forwarded_limit
 from mediaserver.api.middleware.rate_limits import RateLimits
 from mediaserver.api.middleware.request_turns import RequestTurns, request_turns
-from mediaserver.api.middleware.security_headers import Protection
+from mediaserver.api.middleware.security_headers import SecurityHeaders
 from mediaserver.api.middleware.timing import timing
 from mediaserver.api.notifications import notification_routes
 from mediaserver.api.notifications.notification_resources import NOTIFICATIONS
@@ -63,25 +63,25 @@ RESOURCES: tuple[Resource[Any], ...] = (
 
 
 class SignedQuery(Body):
-    """What the server signed; altering any of it voids the link."""
+    """The signed query string of a file link. The link is refused when any part of it was altered."""
 
     person: str
     """Id of the user that the link was made for, or `anyone`."""
     login: str | None = None
-    """Id of the login that the link was made for: it ends with that."""
+    """Id of the login that the link was made for. The link ends with the login."""
     epoch: int | None = None
-    """Epoch of that login: the link ends when all logins of the user are ended, or the password is changed."""
+    """Epoch of that login. The link ends when all logins of the user end or the password changes."""
     expires: int
-    """Until when it works, in seconds since 1970; the link to a recording, until when playback may be started."""
+    """Unix time in seconds at which the link expires. For recordings: until when playback may be started."""
     name: str | None = None
-    """File name for saving it."""
+    """File name under which browsers save the file."""
     signature: str
-    """The server's signature over all the rest."""
+    """The server's signature over all other parts."""
 
 
 async def _serve_file(call: Call) -> web.StreamResponse:
     """Return the bytes of an upload or a recording. The query string is the signature of the link, made for one
-    user. Supports ranges and conditions (RFC 9110); redirects to the bucket where the server is set up so.
+    user. Supports ranges and conditions (RFC 9110). Redirects to the bucket if the server is configured to.
     """
     return await _SERVE(call.request)
 
@@ -103,7 +103,7 @@ _FILES = Endpoint(
 
 
 def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
-    """All endpoints: the OpenAPI description is made of these."""
+    """Return all endpoints. The OpenAPI document is derived from them."""
     endpoints = [
         *login_routes.ENDPOINTS,
         *(endpoint for resource in resources for endpoint in resource_handlers.endpoints(resource)),
@@ -130,23 +130,23 @@ def declared(resources: Sequence[Resource[Any]] = RESOURCES) -> list[Endpoint]:
 
 
 TAGS = {
-    "Identity": "Opening an account, signing in and out. Access tokens live for minutes, logins for weeks.",
-    "Recordings": "What was recorded of sessions, for those who took part.",
-    "Uploads": "Files that people bring: pictures, videos, sounds and others; one that nothing uses expires.",
-    "Files": "The bytes of uploads and recordings, for whom a signed link names.",
-    "Operation": "For those who run the server, and this description.",
+    "Identity": "Accounts, signing in and signing out. Access tokens are valid for minutes, logins for weeks.",
+    "Recordings": "Recordings of sessions, for the users who took part in them.",
+    "Uploads": "Files that users upload: images, videos, audio and others. Unused uploads expire.",
+    "Files": "The bytes of uploads and recordings, by signed link.",
+    "Operation": "Health checks and metrics for operators, and this document.",
 }
-"""What is under the tags of routes; those of resources say it in their documents."""
+"""Descriptions of the tags of routes. The tags of resources are described by their documents' docstrings."""
 
 
 def description(resources: Sequence[Resource[Any]] = RESOURCES) -> dict[str, Any]:
-    """The OpenAPI document."""
+    """Return the OpenAPI document as JSON types."""
     return _described(tuple(resources))
 
 
 @cache
 def _described(resources: tuple[Resource[Any], ...]) -> dict[str, Any]:
-    """Made once in a process: it takes long."""
+    """Cached for the process, since deriving the document is slow."""
     documents = {r.tag or r.document.__name__: inspect.cleandoc(r.document.__doc__ or "") for r in resources}
     return openapi_document.describe(declared(resources), {**documents, **TAGS})
 
@@ -160,12 +160,12 @@ async def _describe(call: Call) -> Answer:
 
 
 def build_api(app: web.Application, services: Services, resources: Sequence[Resource[Any]] = RESOURCES) -> None:
-    """Add all routes and what surrounds them to `app`. Raises `StartError` for settings that make no sense."""
+    """Add all routes and middlewares to `app`. Raises: StartError for contradictory settings."""
     settings = services.context.settings.http
     app[SERVICES] = services
     app[PROXIES] = TrustedProxies(settings.trusted_proxies)
     app[health.ACCESS] = MonitoringAccess(services.context.settings)
-    Protection(services.context.settings).install(app)
+    SecurityHeaders(services.context.settings).install(app)
     app.middlewares.append(request_turns(RequestTurns()))
     app.middlewares.append(timing(services.metrics))
     app.middlewares.append(errors.problems)

@@ -1,4 +1,4 @@
-"""The one place where an exception becomes an answer: RFC 9457 problem details, never internals."""
+"""Turns exceptions into responses: problem details (RFC 9457) that reveal no internals."""
 
 import json
 import logging
@@ -31,6 +31,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return the response to a request that failed with `problem`."""
     body = {
         "type": "about:blank",
         "title": problem.title,
@@ -44,7 +45,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every failure as problem+json; what nobody foresaw is logged under an id that the answer names."""
+    """Answer every failure as problem+json. Unexpected ones are logged with an id that the response names."""
     try:
         return await handler(request)
     except Problem as problem:
@@ -61,26 +62,27 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response.force_close()
         return response
     except HttpProcessingError:
-        # A line of a multipart form or a trailer is too long: the client's fault, and nothing for the log.
+        # A line of a multipart form or a trailer is too long: an error of the client, which is not logged.
         response = problem_response(BadRequest("malformed", "The body of the request is not valid."))
         response.force_close()
         return response
     except (ConnectionError, TimeoutError) as error:
-        # A client that went away; whatever we answer is not read.
-        log.info("a request was cut off: %r", error)
-        return problem_response(Unavailable("cut_off", "the request was cut off"))
+        # The client disconnected and will not read the response.
+        log.info("client disconnected during a request: %r", error)
+        return problem_response(Unavailable("cut_off", "The connection was closed during the request."))
     except Exception:
         incident = secrets.token_hex(8)
         log.exception("%s %s failed (incident %s)", request.method, request.path, incident)
-        return problem_response(Problem("internal", f"something went wrong on our side (incident {incident})"))
+        detail = f"Something went wrong on the server. Please report incident {incident}."
+        return problem_response(Problem("internal", detail))
 
 
 def _from_aiohttp(error: web.HTTPException) -> web.Response:
-    """aiohttp's own refusals (no such path, wrong method, body too large) in our form."""
+    """Return aiohttp's own errors (unknown path, wrong method, body too large) as problem details."""
     if error.status == HTTPStatus.NOT_FOUND:
-        return problem_response(NotFound("not_found", "there is nothing at this address"))
+        return problem_response(NotFound("not_found", "There is nothing at this address."))
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return problem_response(TooLarge("too_large", "the body is too large"))
+        return problem_response(TooLarge("too_large", "The request body is too large."))
     status = HTTPStatus(error.status)
     body: dict[str, Any] = {
         "type": "about:blank",

@@ -82,7 +82,7 @@ async def test_what_nobody_foresaw_500_without_internals(
     answer = await client.post(LOGIN, json={"login": "ada", "password": "x"})
     body = await problem(answer, 500)
     assert "secret" not in await answer.text()
-    incident = body["detail"].partition("incident ")[2].rstrip(")")
+    incident = body["detail"].partition("incident ")[2].rstrip(".")
     assert incident and incident in caplog.text
 
 

@@ -137,7 +137,7 @@ def test_a_body_of_too_many_values_is_refused_with_the_reason() -> None:
 def test_a_body_of_too_many_faults_is_refused_as_a_whole() -> None:
     with pytest.raises(Invalid) as caught:
         validate(LESSON, parse_object(HOSTILE["unknown fields"]))
-    assert [fault.msg for fault in caught.value.errors] == ["has more than 500 faults"]
+    assert [fault.msg for fault in caught.value.errors] == ["has more than 500 errors"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Bytes and query strings become typed objects, strictly: no coercion, no unknown field, every fault named."""
+"""Parses request bodies and query strings into typed objects: no coercion, no unknown fields, every error
+named."""
 
 import asyncio
 import json
@@ -27,26 +28,26 @@ MERGE_PATCH = "application/merge-patch+json"
 PATCH_TYPES = (_JSON, MERGE_PATCH)
 _DEEPEST = 32
 MAX_VALUES: Final = 6_000
-"""List items and object members in a body. 200 quizzes with ten options and ten answers, the most of all, are
-5,400."""
+"""Most list items and object members of a body. The largest valid one, 200 quizzes with ten options and ten
+answers, has 5,400."""
 _INLINE_BYTES: Final = 256 * 1024
-"""Larger bodies are parsed in a thread: the event loop has its turns in between."""
+"""Larger bodies are parsed in a thread, so that the event loop continues meanwhile."""
 MAX_FAULTS: Final = 500
-"""Faults that are named one by one; a body with more is refused as a whole."""
+"""Most errors that are listed one by one; a body with more is refused with a single error."""
 LARGEST = 2**53 - 1
 LARGEST_BODY = 1 << 20
 SMALL_BODY = 8 * 1024
-"""For names, passwords and tokens: all that somebody who is not known yet has to say."""
+"""For names, passwords and tokens: everything that clients send before they are signed in."""
 _RAW = web.RequestKey("body", bytes)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_DIGITS: Final = 30
 _BEYOND: Final = 10**_MOST_DIGITS
-"""Stands for every number of more digits: none of them is accepted anywhere."""
+"""Replaces numbers with more digits: no field accepts them."""
 _TOO_LARGE: Final = f"must be between -{LARGEST:,} and {LARGEST:,}"
 _INTEGER = re.compile(r"-?[0-9]+")
-WRONG_BODY, WRONG_QUERY = "some fields are not as described", "the query is not as described"
-"""Said of what the OpenAPI description rules out, and of nothing else."""
-_UNFIT = "some fields do not fit together"
+WRONG_BODY, WRONG_QUERY = "Some fields are not valid.", "The query is not valid."
+"""Used only for what the OpenAPI document rules out."""
+_UNFIT = "Some fields do not fit together."
 
 
 class Body(BaseModel):
@@ -63,13 +64,14 @@ class Body(BaseModel):
 
 
 def checked_id(text: str) -> str:
+    """Return the id. Raises: NotFound when it cannot be one."""
     if not _ID.fullmatch(text):
-        raise NotFound("not_found", "there is nothing with this id")
+        raise NotFound("not_found", "There is nothing with this id.")
     return text
 
 
 async def parse_body(model: type[M], request: web.Request, limit: int = LARGEST_BODY) -> M:
-    """The JSON body as `model`. BadRequest `malformed`, UnsupportedMedia, Invalid, TooLarge."""
+    """Return the JSON body as `model`. Raises: BadRequest("malformed"), UnsupportedMedia, Invalid, TooLarge."""
     raw = await _read(request, (_JSON,), limit)
     if len(raw) > _INLINE_BYTES:
         return await asyncio.to_thread(lambda: validate(model, parse_object(raw)))
@@ -77,13 +79,13 @@ async def parse_body(model: type[M], request: web.Request, limit: int = LARGEST_
 
 
 async def parse_patch(request: web.Request, limit: int = LARGEST_BODY) -> dict[str, Any]:
-    """The JSON body as a merge patch: an object of any shape."""
+    """Return the JSON body as a merge patch: an object of any shape. Raises: as `parse_body`."""
     raw = await _read(request, PATCH_TYPES, limit)
     return parse_object(raw) if len(raw) <= _INLINE_BYTES else await asyncio.to_thread(parse_object, raw)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the whole body, also when it has been read before. Raises `TooLarge`, without reading on."""
+    """Return the whole body, even if it was read before. Raises: TooLarge, without reading the rest."""
     kept: bytes | None = request.get(_RAW)
     if kept is not None:
         return kept
@@ -99,11 +101,11 @@ async def read_body(request: web.Request, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge("too_large", f"the body is too large; at most {limit:,} bytes here")
+    return TooLarge("too_large", f"The request body is too large. At most {limit:,} bytes are allowed here.")
 
 
 def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> BaseModel | None:
-    """The query string as `model`; None takes no parameter at all. Invalid."""
+    """Return the query string as `model`; None allows no parameters. Raises: Invalid."""
     given = dict(query)
     twice = [FieldError(name, "is given more than once") for name in given if len(query.getall(name)) > 1]
     if twice:
@@ -119,7 +121,7 @@ def parse_query(model: type[BaseModel] | None, query: MultiMapping[str]) -> Base
 
 @cache
 def _kinds(model: type[BaseModel]) -> dict[str, type]:
-    """The parameters, by wire name, that are numbers or truth values; all others are texts."""
+    """Return the parameters, by wire name, that are integers or booleans; all others are text."""
     kinds: dict[str, type] = {}
     for name, info in model.model_fields.items():
         parts = {info.annotation, *get_args(info.annotation)}
@@ -131,7 +133,7 @@ def _kinds(model: type[BaseModel]) -> dict[str, type]:
 
 
 def _typed(text: str, kind: type | None) -> str | int | bool:
-    """The value that a parameter says, in its one spelling; what is none stays text, which is refused then."""
+    """Return the parameter's value if it is spelled canonically, otherwise the text, which validation refuses."""
     if kind is bool:
         return {"true": True, "false": False}.get(text, text)
     if kind is int and _INTEGER.fullmatch(text):
@@ -140,9 +142,10 @@ def _typed(text: str, kind: type | None) -> str | int | bool:
 
 
 def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) -> M:
-    """`data` (JSON types) as `model`, strictly. Invalid names every bad field by its wire name."""
+    """Return JSON types as `model`, without coercion. Raises: Invalid naming every bad field by its wire name."""
     try:
-        # Through JSON, because only there strict validation takes a list for a tuple. Python's names are for us.
+        # Through JSON, because strict validation accepts lists for tuples only there. Clients may not use
+        # Python names.
         text = json.dumps(data, ensure_ascii=False).encode()
         valid = model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
     except UnicodeEncodeError:
@@ -156,7 +159,7 @@ def validate(model: type[M], data: Mapping[str, Any], detail: str = WRONG_BODY) 
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396, section 2: objects merge, null removes, everything else replaces."""
+    """Apply a merge patch (RFC 7396 section 2): objects merge, null removes, everything else replaces."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -170,31 +173,31 @@ def merge(target: Any, patch: Any) -> Any:
 
 async def _read(request: web.Request, types: Sequence[str], limit: int) -> bytes:
     if request.content_type not in types:
-        raise UnsupportedMedia("unsupported_media_type", f"the body must be {' or '.join(types)}")
+        raise UnsupportedMedia("unsupported_media_type", f"The request body must be {' or '.join(types)}.")
     return await read_body(request, limit)
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """A JSON object, bounded in its number of values and its depth. BadRequest `malformed`, Invalid."""
+    """Return a JSON object with bounded size and depth. Raises: BadRequest("malformed"), Invalid."""
     if has_more_values(raw, MAX_VALUES):
-        # Whether it is valid JSON otherwise is not found out.
-        raise BadRequest("malformed", f"the body has more than {MAX_VALUES:,} values")
+        # The rest is not parsed, so the body may also be malformed.
+        raise BadRequest("malformed", f"The request body has more than {MAX_VALUES:,} values.")
     try:
         # RFC 8259 section 8.1: UTF-8 and no other encoding.
         data = json.loads(raw.decode(), parse_constant=_no_constant, parse_int=_int, parse_float=_float)
     except (ValueError, RecursionError):
-        raise BadRequest("malformed", "the body is not valid JSON") from None
+        raise BadRequest("malformed", "The request body is not valid JSON.") from None
     if not isinstance(data, dict):
-        raise Invalid("invalid", "the body must be a JSON object", [FieldError("", "must be an object")])
+        raise Invalid("invalid", "The request body must be a JSON object.", [FieldError("", "must be an object")])
     if _depth(data) > _DEEPEST:
         raise Invalid(
-            "invalid", f"the body is nested deeper than {_DEEPEST} levels", [FieldError("", "too deep")]
+            "invalid", f"The request body is nested deeper than {_DEEPEST} levels.", [FieldError("", "too deep")]
         )
     return data
 
 
 def _depth(data: Any) -> int:
-    """Levels of nesting, counted without recursion up to a little over the limit."""
+    """Return the levels of nesting, counted without recursion and only up to slightly above the limit."""
     level, depth = [data], 0
     while level and depth <= _DEEPEST:
         depth += 1
@@ -208,14 +211,14 @@ def _depth(data: Any) -> int:
 
 
 def _int(digits: str) -> int:
-    """Longer numbers are refused as one that is too large, without being read digit by digit."""
+    """Parse an integer. One with very many digits becomes a number that is too large, without being parsed."""
     if len(digits) > _MOST_DIGITS:
         return -_BEYOND if digits.startswith("-") else _BEYOND
     return int(digits)
 
 
 def _float(text: str) -> int | float:
-    """1.0 is the same number as 1, so it is an integer where one is wanted."""
+    """Parse a number with a fraction or an exponent. 1.0 equals 1, so it is accepted where integers are."""
     number = float(text)
     if abs(number) > _BEYOND:
         return -_BEYOND if number < 0 else _BEYOND
@@ -223,11 +226,11 @@ def _float(text: str) -> int | float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid in JSON")
 
 
 def _large_numbers(data: Any, loc: str = "") -> Iterator[str]:
-    """Where numbers are that other readers of JSON would change (RFC 8259 section 6)."""
+    """Yield the places of numbers that other JSON parsers cannot represent exactly (RFC 8259 section 6)."""
     if isinstance(data, (int, float)):
         if abs(data) > LARGEST:
             yield loc
@@ -237,7 +240,8 @@ def _large_numbers(data: Any, loc: str = "") -> Iterator[str]:
 
 
 def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
-    """Where texts, or names, have half a surrogate pair: JSON can say it, no encoding has it (RFC 8259, 8.2)."""
+    """Yield the places of strings or names with an unpaired surrogate: JSON allows it, Unicode encodings do not
+    (RFC 8259 section 8.2)."""
     if isinstance(data, str) and _SURROGATE.search(data):
         yield loc
     elif isinstance(data, (list, dict)):
@@ -249,7 +253,7 @@ def _half_characters(data: Any, loc: str = "") -> Iterator[str]:
 
 def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoReturn:
     if error.error_count() > MAX_FAULTS:
-        fault = FieldError("", f"has more than {MAX_FAULTS} faults")
+        fault = FieldError("", f"has more than {MAX_FAULTS} errors")
         raise Invalid("invalid", detail, [fault]) from None
     found: dict[str, dict[str, None]] = {}
     faults = error.errors(include_url=False)
@@ -261,7 +265,7 @@ def _refuse(error: ValidationError, data: Mapping[str, Any], detail: str) -> NoR
 
 
 def _place(loc: Sequence[int | str], data: Any, missing: bool) -> str:
-    """Where the fault is in `data`. pydantic also names the members of unions, which are no places."""
+    """Return where the error is in `data`. Pydantic also names members of unions, which are left out."""
     steps = []
     for at, step in enumerate(loc):
         is_there = (

@@ -1,8 +1,8 @@
-"""The file name of a part of a form, as browsers, curl and HTTP libraries write it.
+"""Parses the file name of a form part as browsers, curl and HTTP libraries write it.
 
 Browsers write `"`, CR and LF in `filename` as `%22`, `%0D` and `%0A` and escape nothing else (WHATWG HTML,
-"multipart form data"); others escape `"` and `\\` by a backslash (RFC 9110 section 5.6.4). `filename*` should
-not come in forms (RFC 7578 section 4.2), but some libraries send it; it wins, as RFC 6266 section 4.3 says.
+"multipart form data"); others escape `"` and `\\` with a backslash (RFC 9110 section 5.6.4). `filename*` is not
+allowed in forms (RFC 7578 section 4.2), but some libraries send it; it takes precedence (RFC 6266 section 4.3).
 """
 
 import re
@@ -18,7 +18,7 @@ _CHARSETS: Final = {"utf-8": "utf-8", "iso-8859-1": "iso-8859-1"}
 
 
 def file_name(disposition: str) -> str | None:
-    """The name in a `Content-Disposition` header; None when the part is no file."""
+    """Return the file name in a `Content-Disposition` header; None when the part is not a file."""
     found: dict[str, str] = {}
     _, separator, rest = disposition.partition(";")
     for parameter in _PARAMETER.finditer(separator + rest):
@@ -35,7 +35,7 @@ def file_name(disposition: str) -> str | None:
 
 
 def _decoded(text: str) -> str:
-    """The text of a header that is not UTF-8, which aiohttp reads with surrogate escapes, as Latin-1."""
+    """Return a header value as text; bytes that are not UTF-8, which aiohttp escapes, are read as Latin-1."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeDecodeError:
@@ -43,7 +43,7 @@ def _decoded(text: str) -> str:
 
 
 def _extended(value: str) -> str | None:
-    """The text of `UTF-8'en'%e2%82%ac%20rates`; None when it is not well-formed."""
+    """Decode an extended value such as `UTF-8'en'%e2%82%ac%20rates`; None when it is malformed."""
     charset, _, rest = value.partition("'")
     _, quote, text = rest.partition("'")
     encoding = _CHARSETS.get(charset.lower())

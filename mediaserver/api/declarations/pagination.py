@@ -1,4 +1,4 @@
-"""Lists come in pages: `{"items": […], "nextCursor": "…"|null}`, stable while things are added."""
+"""Cursor pagination: `{"items": […], "nextCursor": "…"|null}`, stable while documents are added."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,9 +9,9 @@ from mediaserver.api.declarations.bodies import Body
 from mediaserver.api.declarations.calls import Answer
 from mediaserver.base.faults import form
 
-Limit = Annotated[int, Field(ge=1, le=100, description="Items on a page.")]
+Limit = Annotated[int, Field(ge=1, le=100, description="Number of items per page.")]
 
-_CURSOR = "`nextCursor` of the page before."
+_CURSOR = "`nextCursor` of the previous page."
 
 
 class PageQuery(Body):
@@ -27,4 +27,5 @@ class PageQuery(Body):
 
 
 def page(items: Sequence[dict[str, Any]], next_cursor: str | None) -> Answer:
+    """Return the answer to a list request."""
     return Answer({"items": items, "nextCursor": next_cursor})

@@ -1,6 +1,7 @@
-"""Conditions and ranges of a GET (RFC 9110 sections 13 and 14), judged from headers alone.
+"""Conditions and ranges of a GET (RFC 9110 sections 13 and 14), evaluated from headers alone.
 
-One range is served; of several, and of what cannot be parsed, the whole is: a server may ignore Range.
+A single range is served. For several ranges, or one that cannot be parsed, the whole file is: servers may
+ignore Range.
 """
 
 import re
@@ -16,7 +17,7 @@ Verdict = Literal["go_on", "not_modified", "failed"]
 
 
 def requested_range(header: str, size: int) -> tuple[int, int] | Literal["whole", "unsatisfiable"]:
-    """`(start, end)` with `end` exclusive, for an object of `size` bytes."""
+    """Return the range `(start, end)`, `end` exclusive, of an object of `size` bytes."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
         return "whole"
@@ -27,12 +28,12 @@ def requested_range(header: str, size: int) -> tuple[int, int] | Literal["whole"
     start = int(first)
     end = int(last) + 1 if last else size
     if end <= start and last:
-        return "whole"  # last before first: not a range at all
+        return "whole"  # the last byte precedes the first: not a valid range
     return (start, min(end, size)) if start < size else "unsatisfiable"
 
 
 def judge(headers: Mapping[str, str], etag: str, modified: datetime) -> Verdict:
-    """The preconditions in the order of RFC 9110 section 13.2.2; `etag` is strong and without quotes."""
+    """Evaluate the preconditions in the order of RFC 9110 section 13.2.2. `etag` is strong, without quotes."""
     tag = f'"{etag}"'
     if "If-Match" in headers:
         if not _matches(headers["If-Match"], tag, weakly=False):
@@ -46,7 +47,7 @@ def judge(headers: Mapping[str, str], etag: str, modified: datetime) -> Verdict:
 
 
 def range_applies(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
-    """If-Range: the range counts only for the version that the client has a part of."""
+    """Return whether `If-Range` lets the range apply: only for the version of which the client has a part."""
     condition = headers.get("If-Range", "").strip()
     if not condition:
         return True
@@ -56,6 +57,7 @@ def range_applies(headers: Mapping[str, str], etag: str, modified: datetime) -> 
 
 
 def http_date(moment: datetime) -> str:
+    """Return the time as an HTTP date (RFC 9110 section 5.6.7)."""
     return format_datetime(_seconds(moment), usegmt=True)
 
 

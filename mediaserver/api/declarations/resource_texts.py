@@ -1,4 +1,4 @@
-"""Descriptions of the operations that every resource has, in the terms of its declaration."""
+"""OpenAPI descriptions of the operations of resources, derived from their declarations."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from pydantic.alias_generators import to_camel
 from mediaserver.base.nouns import plural, with_article
 from mediaserver.store.reader import Sort
 
-_CONDITION = "With `If-Match`, the request fails with 412 when somebody else changed it since you read it."
+_CONDITION = "With `If-Match`, the request fails with 412 if it was changed after you read it."
 
 
 def list_text(noun: str, of: str, sort: Sort, left_out: Sequence[str], searched: bool) -> str:
-    """`of`: what they belong to, with its article; nothing for all of them."""
+    """Describe a list. `of` is the noun of the parent with its article; empty for the list of all documents."""
     found = [f"Return a page of the {plural(noun)}{f' of {of}' if of else ''} that you may read, {_order(sort)}."]
     found.append("Pass the `nextCursor` of a page as `cursor` to get the next one.")
     if searched:
-        found.append("`q` searches their text.")
+        found.append("`q` searches the text.")
     if left_out:
-        found.append(f"Items leave out {_names(left_out)}, which reading one returns.")
+        found.append(f"Items omit {_names(left_out)}; read a single one to get them.")
     return " ".join(found)
 
 

@@ -1,4 +1,4 @@
-"""Bodies, queries and answers derived from documents, so that fields, types and limits stand in one place."""
+"""Models of bodies, queries and responses, derived from documents: fields, types and limits are declared once."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -23,11 +23,11 @@ from mediaserver.domain.uploads.upload_references import holds_uploads
 
 MAX_WORDS = 200
 FilterBy = str | tuple[str, str]
-"""A field; or a parameter and the field that is a list in which what it gives must be."""
+"""The name of a field; or the names of a parameter and of the list field that must contain its value."""
 
 
 def derived_model(name: str, document: type[Document], fields: Sequence[str]) -> type[BaseModel]:
-    """A body with some of a document's fields, their types, limits and defaults."""
+    """Return the model of a body with some of a document's fields, with their types, limits and defaults."""
     chosen: dict[str, Any] = {f: (info.annotation, copy(info)) for f in fields for info in [_info(document, f)]}
     return create_model(name, __base__=Body, **chosen)
 
@@ -35,31 +35,32 @@ def derived_model(name: str, document: type[Document], fields: Sequence[str]) ->
 def query_model(
     name: str, document: type[Document], filters: Sequence[FilterBy], sorts: Sequence[str] = ()
 ) -> type[BaseModel]:
-    """The query of a list: filters by equality, an order, words to search where the document is searched."""
+    """Return the model of a list's query: filters by equality, an order, and search words if the document has any
+    searched fields."""
     chosen: dict[str, Any] = {}
     for one in filters:
         if isinstance(one, str):
             info = copy(_info(document, one))
             info.default, info.default_factory = None, None
-            info.description = f"Only those with this `{info.alias or one}`."
+            info.description = f"Return only items with this `{info.alias or one}`."
             chosen[one] = (info.annotation | None if info.annotation else Any, info)
         else:
             parameter, field = one
             (item,) = get_args(_info(document, field).annotation)
-            about = f"Only those with this among their `{to_camel(field)}`."
+            about = f"Return only items whose `{to_camel(field)}` contain this value."
             chosen[parameter] = (item | None, Field(default=None, description=about))
     if sorts:
         orders = tuple(sign + to_camel(field) for field in sorts for sign in ("", "-"))
-        about = "Ascending; with `-` descending."
+        about = "Sort by this field, ascending; with `-` descending."
         chosen["sort"] = (Literal[orders] | None, Field(default=None, description=about))
     if document.searched:
-        about = f"Words that must all occur, at most {MOST_WORDS}; the last one may be unfinished."
+        about = f"Search words, at most {MOST_WORDS}. All must occur; the last may be incomplete."
         chosen["q"] = (str | None, Field(default=None, min_length=1, max_length=MAX_WORDS, description=about))
     return create_model(name, __base__=PageQuery, **chosen)
 
 
 def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
-    """The shape of an answer: the document with the people, documents and uploads that it names.
+    """Return the model of a response: the document with the users, documents and uploads that it refers to.
 
     `more` are further fields, as for `pydantic.create_model`.
     """
@@ -72,7 +73,7 @@ def view_of(document: type[Document], **more: Any) -> type[BaseModel]:
 
 @cache
 def part_view(document: type[Document], name: str) -> type[BaseModel]:
-    """The shape in which answers have a part, or each of a list of parts: with the people that it names."""
+    """Return the model of a field's part, or of each item of a list of parts, with the users that it names."""
     part = _part(document.model_fields[name].annotation)
     named: dict[str, Any] = {
         r.shown: (PersonView, ...) for r in document.references if r.shown and r.within == (name,)
@@ -81,7 +82,7 @@ def part_view(document: type[Document], name: str) -> type[BaseModel]:
 
 
 def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
-    """The shape of an item in a list that leaves some fields out."""
+    """Return the model of a list item without some fields."""
     if not left_out:
         return view
     chosen: dict[str, Any] = {
@@ -91,7 +92,10 @@ def brief(view: type[BaseModel], left_out: Sequence[str]) -> type[BaseModel]:
 
 
 def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a merge patch (RFC 7396) changes, with their new values. Invalid names every bad one."""
+    """Return the fields that a merge patch (RFC 7396) names, with their new values.
+
+    Raises: Invalid naming every bad field.
+    """
     names = {info.alias or name: name for name, info in model.model_fields.items()}
     unknown = [FieldError(name, UNKNOWN_FIELD) for name in patch if name not in names][: bodies.MAX_FAULTS]
     current = {alias: value for alias, value in before.to_wire().items() if alias in names}
@@ -106,7 +110,7 @@ def patched(model: type[BaseModel], before: Document, patch: Mapping[str, Any]) 
 
 
 def narrowed(query: BaseModel, filters: Sequence[FilterBy]) -> dict[str, Any]:
-    """What a query of `query_model` narrows its list to, as a filter."""
+    """Return the filter that a query of `query_model` asks for."""
     fields = dict((one, one) if isinstance(one, str) else one for one in filters)
     given = query.model_dump(exclude_none=True, include=set(fields))
     aliases = {name: info.alias or name for name, info in type(query).model_fields.items()}
@@ -120,8 +124,8 @@ def _info(document: type[Document], name: str) -> Any:
 
 
 def _class_of(collection: str) -> type[Document]:
-    """Whatever class declares it, wherever it stands."""
-    assert DOCUMENTS, "they are imported with us"
+    """Return the document class that is stored in the collection."""
+    assert DOCUMENTS, "importing the registry imports all documents"
     found, looked = list[type[Document]](Document.__subclasses__()), 0
     while looked < len(found):
         if getattr(found[looked], "collection", None) == collection:
@@ -132,7 +136,7 @@ def _class_of(collection: str) -> type[Document]:
 
 
 def _naming_parts(document: type[Document]) -> dict[str, Any]:
-    """The fields with parts that name people, as answers have them."""
+    """Return the fields with parts that name users, in the shape of responses."""
     found: dict[str, Any] = {}
     for name in {r.within[0] for r in document.references if r.shown and r.within}:
         changed = copy(_info(document, name))
@@ -142,7 +146,7 @@ def _naming_parts(document: type[Document]) -> dict[str, Any]:
 
 
 def _part(kind: Any) -> type[BaseModel]:
-    """The class of a field's parts."""
+    """Return the class of a field's parts."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
     (part,) = (one for one in get_args(kind) if one is not type(None))
@@ -150,7 +154,7 @@ def _part(kind: Any) -> type[BaseModel]:
 
 
 def _replaced(kind: Any, view: type[BaseModel]) -> Any:
-    """A type of parts with another class of them."""
+    """Return a type of parts with another class of parts."""
     if get_origin(kind) is list:
         return list[view]  # type: ignore[valid-type]  # made at run time
     return view | None if type(None) in get_args(kind) else view
@@ -168,7 +172,7 @@ def _named(document: type[Document], reference: Reference) -> Any:
 
 @cache
 def summary_of(document: type[Document]) -> type[BaseModel]:
-    """The shape in which others show a document."""
+    """Return the model in which other documents show a document."""
     if document is Skill:
         return SkillSummary
     fields: dict[str, Any] = {
@@ -183,7 +187,7 @@ def _view(value: type[BaseModel]) -> type[BaseModel]:
 
 
 def _swapped(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields that hold ids of uploads at any depth, as answers have them."""
+    """Return the fields that hold upload ids at any depth, in the shape of responses."""
     found: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         if UPLOAD in info.metadata:
@@ -196,7 +200,7 @@ def _swapped(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def shown(kind: Any) -> Any:
-    """A type of values as answers have them."""
+    """Return the type of a value in the shape of responses."""
     if not holds_uploads(kind):
         return kind
     if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -1,4 +1,4 @@
-"""Shapes of answers that are more than a document: for the OpenAPI description, which tests hold them against."""
+"""Shapes of responses that are not just documents. They describe the API; tests compare responses with them."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from mediaserver.domain.sessions.sessions import SessionKind, SessionType, Statu
 
 
 class ThumbnailView(Body):
-    """A small WebP picture; `url` is signed for the reader and expires."""
+    """A small WebP image. `url` is signed for the reader and expires."""
 
     url: str
     width: int
@@ -22,7 +22,8 @@ class ThumbnailView(Body):
 
 
 class UploadView(Body):
-    """An upload, `width` and `height` in pixels where it has them; `url` is signed for the reader and expires."""
+    """An upload. `width` and `height` are in pixels, for images and videos. `url` is signed for the reader and
+    expires."""
 
     id: str
     content_type: str
@@ -32,25 +33,26 @@ class UploadView(Body):
     height: int | None
     duration: float | None = Field(description="Seconds.")
     url: str
-    thumbnail: ThumbnailView | None = Field(description="Of a picture or a video.")
+    thumbnail: ThumbnailView | None = Field(description="Thumbnail of an image or a video.")
 
 
 class PersonView(Body):
-    """What lists show of a person; one who is gone is called "deleted user"."""
+    """A user as lists show them. Deleted users are called "deleted user"."""
 
     id: str
     username: str
-    profile_image: str | None = Field(description="URL of the picture.")
+    profile_image: str | None = Field(description="URL of the profile picture.")
 
 
 class PresignedView(Body):
-    """Where to put the bytes: `method` to `url` with these headers, the body of exactly the announced size."""
+    """How to upload the bytes: send `method` to `url` with these headers and a body of exactly the announced
+    size."""
 
     id: str
     method: Literal["PUT"]
     url: str
     headers: dict[str, str]
-    expires_at: Moment = Field(description="By then it must have begun.")
+    expires_at: Moment = Field(description="The upload must have started by then.")
 
 
 class SkillSummary(Body):
@@ -60,7 +62,7 @@ class SkillSummary(Body):
 
 
 class UserView(Body):
-    """A person; `email`, `emailVerified` and `pendingEmail` are there for themselves and admins."""
+    """A user. `email`, `emailVerified` and `pendingEmail` are shown only to the user and to admins."""
 
     id: str
     created_at: Moment
@@ -68,22 +70,22 @@ class UserView(Body):
     username: str
     email: str | None = None
     email_verified: bool | None = Field(
-        default=None, description="False until the person confirms `email`, where the server requires that."
+        default=None, description="False until the user confirms `email`, if the server requires that."
     )
     pending_email: str | None = Field(
         default=None,
-        description="The address that takes the place of `email` once it is confirmed.",
+        description="The address that replaces `email` once it is confirmed.",
         examples=["ada@example.org"],
     )
     role: Role
     active: bool
     profile: Profile
     profile_image: UploadView | None
-    skills: list[SkillSummary] = Field(description="The first is the main one.")
+    skills: list[SkillSummary] = Field(description="Skills of the user, the main one first.")
     followers_count: int
     following_count: int
     tweets_count: int
-    following: bool = Field(description="Whether the reader follows them.")
+    following: bool = Field(description="Whether the reader follows this user.")
     join_date: Moment
     last_login: Moment | None
 
@@ -94,50 +96,50 @@ class SignedInView(Body):
     expires_in: int = Field(description="Seconds.")
     refresh_token: str
     device_token: str | None = Field(
-        description="Of a device that became known just now: keep it and send it at the next sign-in."
+        description="Token of a device that has just become known. Store it and send it at the next sign-in."
     )
 
 
 class RegistrationView(Body):
-    """What a page needs to know before someone creates an account."""
+    """Whether and how users can create accounts."""
 
-    open: bool = Field(description="Whether people may create accounts themselves.")
+    open: bool = Field(description="Whether users may create accounts themselves.")
     email_domains: list[str] = Field(
-        description="Domains of the addresses that are taken, `*.` for subdomains; empty: any.",
+        description="Allowed domains of email addresses, `*.` for subdomains; empty allows all.",
         examples=[["school.example"]],
     )
-    requires_verified_email: bool = Field(description="Whether the address must be confirmed by a mailed link.")
+    requires_verified_email: bool = Field(description="Whether the address must be confirmed with a mailed link.")
 
 
 class ConfirmedDeviceView(Body):
-    """A device that a mailed link made known, and the account that knows it."""
+    """A device that has become known by a mailed link, and its account."""
 
-    device_token: str = Field(description="Send it when signing in.")
+    device_token: str = Field(description="Send this token when signing in.")
     user_id: str
     username: str
     email: str
 
 
 class DeviceView(Body):
-    """A device that the account knows: strangers' wrong passwords do not delay it."""
+    """A known device of the account. Wrong passwords from other devices do not delay its sign-ins."""
 
     id: str
-    created_at: Moment = Field(description="When it became known.")
-    last_used_at: Moment = Field(description="When it last signed in.")
-    expires_at: Moment = Field(description="Unless it signs in before.")
+    created_at: Moment = Field(description="When the device became known.")
+    last_used_at: Moment = Field(description="When the device last signed in.")
+    expires_at: Moment = Field(description="When the device is forgotten unless it signs in before.")
     user_agent: str
-    current: bool = Field(description="Whether it is the one that asks.")
+    current: bool = Field(description="Whether this is the device that sent the request.")
 
 
 class LoginView(Body):
-    """A device on which one is signed in."""
+    """A device on which the user is signed in."""
 
     id: str
-    created_at: Moment = Field(description="When one signed in there.")
-    last_used_at: Moment = Field(description="When it last refreshed its tokens.")
-    expires_at: Moment = Field(description="Unless it is used before.")
+    created_at: Moment = Field(description="When the user signed in on the device.")
+    last_used_at: Moment = Field(description="When the device last refreshed its tokens.")
+    expires_at: Moment = Field(description="When the login expires unless it is used before.")
     user_agent: str
-    current: bool = Field(description="Whether it is the one that asks.")
+    current: bool = Field(description="Whether this is the device that sent the request.")
 
 
 class SessionCourse(Body):
@@ -162,7 +164,9 @@ class SessionView(Body):
     moderator_user_id: str
     moderator: PersonView
     status: Status
-    ends_when_empty: bool = Field(description="Whether it ends by itself when nobody has been in it for a while.")
+    ends_when_empty: bool = Field(
+        description="Whether the session ends automatically after it has been empty for a while."
+    )
     started_at: Moment | None
     ended_at: Moment | None
     participant_count: int
@@ -186,7 +190,7 @@ class AudioSessionView(SessionView):
 
 
 class AnySessionView(RootModel[LiveSessionView | VideoSessionView | AudioSessionView]):
-    """A session of any kind; `kind` says which."""
+    """A session of the kind in `kind`."""
 
     root: LiveSessionView | VideoSessionView | AudioSessionView = Field(discriminator="kind")
 
@@ -206,21 +210,21 @@ class _Message(Body):
 
 
 class TextMessageView(_Message):
-    """A chat message of words."""
+    """A text message in the chat."""
 
     content_type: Literal["Text"]
     content: str
 
 
 class UploadMessageView(_Message):
-    """A chat message that shows an upload, which is null once it was deleted."""
+    """A chat message with an upload, which is null after the upload was deleted."""
 
     content_type: AttachedType
     content: UploadView | None
 
 
 class MessageView(RootModel[TextMessageView | UploadMessageView]):
-    """A chat message; `contentType` says whether `content` is text or an upload."""
+    """A chat message. `contentType` tells whether `content` is text or an upload."""
 
     root: TextMessageView | UploadMessageView = Field(discriminator="content_type")
 
@@ -237,7 +241,7 @@ class FieldFault(Body):
 
 
 class ProblemView(Body):
-    """RFC 9457."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str

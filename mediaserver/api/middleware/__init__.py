@@ -1,1 +1,1 @@
-"""What happens to every request before and after its handler."""
+"""Middlewares: limits, security headers, CORS and measurements for every request."""

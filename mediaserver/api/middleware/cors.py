@@ -1,6 +1,6 @@
-"""Cross-origin requests (Fetch standard, CORS protocol) for the origins that `Origins` allows, and no others.
+"""Cross-origin requests (Fetch standard, CORS protocol) from the origins that `Origins` allows.
 
-Identity is a bearer token, never a cookie, so credentials are not part of it.
+Clients authenticate with a bearer token, never with cookies, so credentials are not allowed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,6 +20,8 @@ _CACHED_S = "600"
 
 
 class Cors:
+    """Answers preflight requests and marks responses to allowed origins."""
+
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
@@ -39,7 +41,7 @@ class Cors:
             if request.method != hdrs.METH_OPTIONS or wanted is None:
                 return await handler(request)
             if not self._allows(request):
-                raise Forbidden("origin_not_allowed", "this origin may not use this server")
+                raise Forbidden("origin_not_allowed", "This server does not accept requests from this origin.")
             return web.Response(
                 status=204,
                 headers={
@@ -52,7 +54,7 @@ class Cors:
         return preflight
 
     async def _mark(self, request: web.Request, response: web.StreamResponse) -> None:
-        """On every answer, streamed and failed ones too. Socket.IO marks its own, by the same list."""
+        """Mark every response, including streams and errors. Socket.IO marks its own, by the same rules."""
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or hdrs.ACCESS_CONTROL_ALLOW_ORIGIN in response.headers or not self._allows(request):
             return

@@ -1,6 +1,6 @@
-"""Behind trusted proxies the limit of connections from one address becomes one of requests in progress.
+"""Behind trusted proxies, limits the requests in progress per client address instead of the connections.
 
-The proxy's own connections say nothing about who is behind them; the address that it forwards does.
+The proxy's own connections carry requests of many clients, so the address that it forwards is counted.
 """
 
 from collections import Counter
@@ -17,16 +17,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def forwarded_limit(per_network: int) -> Middleware:
-    """Refuse requests with 429 when `per_network` others from the same forwarded address are in progress."""
+    """Return a middleware that answers 429 when `per_network` requests of the same address are in progress."""
     in_progress: Counter[str] = Counter()
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.app[authentication.PROXIES].trusts(request.remote or ""):
-            return await handler(request)  # the listener has counted its connection
+            return await handler(request)  # the listener counted its connection
         network = client_network(authentication.client_address(request))
         if in_progress[network] >= per_network:
-            raise TooMany("too_many_requests", f"at most {per_network} requests at once from one address", 1.0)
+            detail = (
+                f"At most {per_network} requests from one address may be in progress at once. Try again later."
+            )
+            raise TooMany("too_many_requests", detail, 1.0)
         in_progress[network] += 1
         try:
             return await handler(request)

@@ -1,9 +1,9 @@
-"""Requests begin in turns between addresses, so that a flood from one address delays above all its own.
+"""Starts requests round-robin by client address, so that a flood from one address mostly delays itself.
 
-Even a request that is refused takes a fraction of a millisecond. Hundreds of connections that send one after the
-other would fill each pass of the event loop, and everybody else's requests, events and timers need many passes.
-Therefore only a few requests begin in a pass, one of each address in turn. Nothing is refused, and while few
-requests come, none of them waits.
+Even a refused request costs a fraction of a millisecond. Hundreds of connections that send request after
+request would fill each iteration of the event loop, while other clients' requests, events and timers need many
+iterations. So only a few requests start per iteration, one of each address in turn. None is refused, and under
+light load none waits.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from mediaserver.base.net.networks import client_network
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PER_PASS: Final = 4
-"""Requests that begin in one pass of the event loop: about a millisecond of work."""
+"""Requests that start in one iteration of the event loop: about a millisecond of work."""
 
 
 class RequestTurns:
-    """Turns of one event loop. The number that waits is bounded by that of the connections."""
+    """The turns of one event loop. The number of waiting requests is bounded by that of connections."""
 
     def __init__(self, per_pass: int = PER_PASS) -> None:
         self._per_pass = self._left = per_pass
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        """By address, in the order of their turns."""
+        """Waiting requests by address, in the order of the addresses' turns."""
         self._scheduled = False
 
     async def turn(self, source: str) -> None:
-        """Return when a request of `source` may begin."""
+        """Wait until a request of `source` may start."""
         loop = asyncio.get_running_loop()
         if not self._scheduled:
             self._scheduled = True
@@ -52,7 +52,7 @@ class RequestTurns:
             waiter = queue.popleft()
             if queue:
                 self._waiting[source] = queue
-            if not waiter.done():  # else its client has gone
+            if not waiter.done():  # otherwise its client disconnected
                 waiter.set_result(None)
                 self._left -= 1
         self._scheduled = self._left < self._per_pass
@@ -61,7 +61,7 @@ class RequestTurns:
 
 
 def request_turns(turns: RequestTurns) -> Middleware:
-    """Let each request wait for its turn."""
+    """Return a middleware in which each request waits for its turn."""
 
     @web.middleware
     async def wait(request: web.Request, handler: Handler) -> web.StreamResponse:

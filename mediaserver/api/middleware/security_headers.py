@@ -1,6 +1,6 @@
-"""Headers that tell browsers what they must not do with an answer, on every answer of the application.
+"""Security headers for every response: content type sniffing, referrer, content security policy and HSTS.
 
-Pages and files set stricter or wider ones of their own first or later; this fills in what is missing.
+Pages and files set headers of their own; this fills in those that are missing.
 """
 
 from aiohttp import hdrs, web
@@ -16,8 +16,9 @@ _HEADERS = {
 }
 
 
-class Protection:
-    """HSTS (RFC 6797) only where it cannot lock people out: over HTTPS with a certificate that browsers trust."""
+class SecurityHeaders:
+    """Sets the headers. HSTS (RFC 6797) is set only over HTTPS with a certificate that browsers trust: otherwise
+    it would lock users out."""
 
     def __init__(self, settings: Settings) -> None:
         tls, http = settings.tls, settings.http

@@ -1,1 +1,1 @@
-"""The OpenAPI 3.1 description, derived from the declarations."""
+"""The OpenAPI 3.1 document, derived from the declarations of endpoints."""

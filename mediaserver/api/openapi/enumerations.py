@@ -1,4 +1,4 @@
-"""Names for sets of values that several schemas share: generated clients have one type for each, not many."""
+"""Names for enumerations that several schemas share, so that generated clients have one type for each."""
 
 from typing import Any, Final, get_args
 
@@ -28,11 +28,11 @@ _NAMES: Final[dict[tuple[str, ...], str]] = {
 
 
 def with_named_enumerations(document: Schema) -> Schema:
-    """An OpenAPI document whose schemas refer to a component wherever they list the values of one of these."""
+    """Return the OpenAPI document with a reference to a component wherever a schema lists one of these values."""
     used: Schema = {}
     described: Schema = _replaced(document, used)
     schemas = described["components"]["schemas"]
-    assert not used.keys() & schemas.keys(), "an enumeration is called like a model"
+    assert not used.keys() & schemas.keys(), "an enumeration has the name of a model"
     described["components"]["schemas"] = dict(sorted({**schemas, **used}.items()))
     return described
 
@@ -47,5 +47,5 @@ def _replaced(schema: Any, used: Schema) -> Any:
         return {key: _replaced(one, used) for key, one in schema.items()}
     used[name] = {"type": "string", "enum": schema["enum"]}
     about = {key: one for key, one in schema.items() if key not in ("type", "enum")}
-    # Some generators drop what stands beside a reference.
+    # Some generators ignore siblings of a reference.
     return {"allOf": [{"$ref": REF + name}], **about} if about else {"$ref": REF + name}

@@ -1,6 +1,6 @@
-"""Examples for the description, made from the schemas: the same each time, and such as a real answer might be.
+"""Generates realistic, reproducible examples for the OpenAPI document from its schemas.
 
-A field's own `examples` come first; the words for names that many documents share stand here.
+The `examples` of a field take precedence; values for field names that many documents share are listed here.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _WORDS = {
     "courseCode": "MATH-101",
     "cursor": "eyJpZCI6IjAxIn0",
     "description": "From straight lines to systems of equations.",
-    "detail": "some fields are not as described",
+    "detail": "Some fields are not valid.",
     "deviceToken": "01JNB6ZV3T8Q4R5S6W7X8Y9Z0A.mW7cXk2TtR0vB9hL",
     "email": "ada@example.org",
     "feedback": "Well argued.",
@@ -60,7 +60,7 @@ _NUMBERS = {
 
 
 def example(schemas: Schemas, schema: Schema, name: str = "") -> Any:
-    """A value that `schema` allows, for a field called `name`."""
+    """Return a value that `schema` allows, for a field of this name."""
     schema = schemas.resolve(schema)
     for given in (schema.get("examples"), schema.get("enum")):
         if given:
@@ -74,7 +74,7 @@ def example(schemas: Schemas, schema: Schema, name: str = "") -> Any:
 
 
 def example_id(name: str) -> str:
-    """A ULID made in March 2026, another one for each name."""
+    """Return a ULID of March 2026, a different one for each name."""
     digest = hashlib.sha256(name.encode()).digest()
     return "01KJ" + "".join(ID_ALPHABET[byte & 31] for byte in digest[:22])
 

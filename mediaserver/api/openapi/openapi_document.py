@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description, made from the endpoints' declarations: what is declared is what is served."""
+"""Builds the OpenAPI 3.1 document from the declarations of the endpoints that the server serves."""
 
 import inspect
 import re
@@ -19,15 +19,15 @@ from mediaserver.base.ids import ID_PATTERN
 from mediaserver.base.nouns import singular, words
 
 _BINARY: Schema = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-"""`contentMediaType` is how OpenAPI 3.1 says it; generators look for the `format`, which is how 3.0 said it."""
+"""OpenAPI 3.1 uses `contentMediaType`; generators look for the `format` of OpenAPI 3.0."""
 _FORM: Schema = {
     "type": "object",
     "required": ["file"],
-    "properties": {"file": {**_BINARY, "description": "The bytes of the file, with its name."}},
+    "properties": {"file": {**_BINARY, "description": "The file, with its name."}},
 }
 _DESCRIPTION = """\
-People, courses, messages, and live, video and audio sessions with chat and recordings. What happens live goes by
-Socket.IO: docs/protocol.md describes it, and what holds for every call here (conditions, sending again, limits).
+Users, courses, messages, and live, video and audio sessions with chat and recordings. Realtime events use
+Socket.IO; docs/protocol.md describes them, and what all operations here share: conditions, idempotency, limits.
 """
 
 
@@ -39,11 +39,11 @@ _WHOLE: Mapping[str, Schema] = {
     "text/plain": {"text/plain": {"schema": {"type": "string"}, "example": "process_threads 12.0\n"}},
     "*/*": {"application/octet-stream": {"schema": _BINARY}, "*/*": {"schema": _BINARY}},
 }
-"""The content of answers of which no model says what they are, by their media type."""
+"""Content of responses without a model, by media type."""
 
 
 def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
-    """The whole document; `tags` says what is under each tag."""
+    """Return the whole document. `tags` describes each tag."""
     schemas = Schemas(
         [e.accepts.body for e in endpoints if e.accepts.body],
         [e.accepts.patch for e in endpoints if e.accepts.patch],
@@ -71,7 +71,7 @@ def describe(endpoints: Sequence[Endpoint], tags: Mapping[str, str]) -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The `accessToken` that signing in answers (RFC 6750).",
+                    "description": "The `accessToken` that signing in returns (RFC 6750).",
                 }
             },
         },
@@ -122,7 +122,7 @@ def _path_parameters(endpoint: Endpoint) -> list[Schema]:
 
 
 def _path_description(path: str, name: str) -> str:
-    """What a parameter names, as the path says it: what stands before an `id` is what it is of."""
+    """Describe a path parameter: the segment before an `id` tells what it identifies."""
     if name in _NAMED:
         return _NAMED[name]
     before = path.split(f"/{{{name}}}")[0].rpartition("/")[2]
@@ -131,8 +131,8 @@ def _path_description(path: str, name: str) -> str:
 
 
 _NAMED = {
-    "courseCode": "The course's code, in whatever case.",
-    "key": "Of the object, as its link has it.",
+    "courseCode": "Code of the course, in upper or lower case.",
+    "key": "Key of the object, as in its link.",
 }
 
 
@@ -149,7 +149,7 @@ def _query_parameters(endpoint: Endpoint) -> list[Schema]:
 
 
 def _parameter(schema: Schema) -> Schema:
-    """A query has no null: what is not given is left out."""
+    """Return a query parameter's schema without null: parameters are omitted instead."""
     if "anyOf" in schema:
         (given,) = [one for one in schema.pop("anyOf") if one != {"type": "null"}]
         schema = {**given, **{name: value for name, value in schema.items() if name != "default"}}
@@ -172,7 +172,7 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> Schema | None:
     if endpoint.accepts.body is not None:
         return {"application/json": _content(schemas, schemas.body(endpoint.accepts.body))}
     if endpoint.accepts.patch is not None:
-        # Generators take a body of several media types for an optional one, so only the proper one is described.
+        # Generators treat a body with several media types as optional, so only the preferred one is described.
         return {MERGE_PATCH: _content(schemas, schemas.patch(endpoint.accepts.patch))}
     if endpoint.accepts.consumes is not None:
         return {endpoint.accepts.consumes: {"schema": schemas.named("UploadForm", _FORM)}}
@@ -189,7 +189,10 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Schema:
         for status in (endpoint.returns.status, *endpoint.returns.other_statuses)
     }
     if endpoint.tagged:
-        good["304"] = {"description": "What the client has still holds.", "headers": components.refer("ETag")}
+        good["304"] = {
+            "description": "The client's version is still current.",
+            "headers": components.refer("ETag"),
+        }
     good |= {
         str(status): {"description": HTTPStatus(status).phrase} for status in endpoint.returns.bodiless_statuses
     }

@@ -1,4 +1,4 @@
-"""The `operationId` of an operation: the name of its method in generated clients, such as `listCourseLessons`."""
+"""Derives the `operationId` of an operation, which names its method in generated clients: `listCourseLessons`."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from mediaserver.base.nouns import singular, words
 
 _LEFT_OUT = {"auth"}
-"""Segments that only hold a family of operations together."""
+"""Path segments that only group operations."""
 
 
 def operation_name(method: str, path: str, listed: bool, creates: bool) -> str:
-    """A verb and what it is done to, as method and path say it: `GET /users/{id}/tweets` is `listUserTweets`."""
+    """Return verb and object, derived from method and path: `GET /users/{id}/tweets` is `listUserTweets`."""
     segments = [one for one in path.strip("/").split("/") if one not in _LEFT_OUT]
     nouns = [
         _noun(segment, one=_is_parameter(following))

@@ -1,7 +1,7 @@
-"""JSON Schemas of bodies and answers, as exact as the checks themselves: what they allow is taken, nothing else.
+"""JSON Schemas of request and response bodies, exactly as strict as the server's checks.
 
-pydantic gives their shape; what it does not know is added here: texts' characters, how large numbers are, what a
-merge patch may be.
+Pydantic generates their shape. This module adds what it does not know: allowed characters, the range of
+numbers, and the shape of merge patches.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _NULL: Schema = {"type": "null"}
 
 
 class Schemas:
-    """Every model once, under its name."""
+    """Collects each model once, under its name."""
 
     def __init__(
         self,
@@ -47,26 +47,26 @@ class Schemas:
         return self._refs[model, "serialization"]
 
     def named(self, name: str, schema: Schema) -> Schema:
-        """A reference to `schema`, which has this name from now on."""
-        assert self.definitions.setdefault(name, schema) == schema, f"two schemas are called {name}"
+        """Register `schema` under a name; return a reference to it."""
+        assert self.definitions.setdefault(name, schema) == schema, f"two schemas are named {name}"
         return {"$ref": REF + name}
 
     def page(self, item: Schema) -> Schema:
-        """Of a list of such items."""
+        """Return the schema of a page of such items."""
         return self.named(item["$ref"].removeprefix(REF).removesuffix("View") + "Page", page_of(item))
 
     def patch(self, model: type[BaseModel]) -> Schema:
-        """What a merge patch (RFC 7396) of this body may be."""
+        """Return the schema of a merge patch (RFC 7396) of this body."""
         return self._patch_of(self.body(model)["$ref"])
 
     def resolve(self, schema: Schema) -> Schema:
-        """The schema itself, where there is only a reference to it."""
+        """Return the schema that a reference refers to."""
         while "$ref" in schema:
             schema = self.definitions[schema["$ref"].removeprefix(REF)]
         return schema
 
     def used_by(self, description: Any) -> Schema:
-        """The definitions to which `description` refers, and those to which they refer."""
+        """Return all definitions that `description` refers to, directly or indirectly."""
         found: dict[str, None] = {}
         waiting = [description]
         while waiting:
@@ -82,7 +82,7 @@ class Schemas:
         return {name: self.definitions[name] for name in sorted(found)}
 
     def _with_named_unions(self, schema: Any, whole: bool = False) -> Any:
-        """`schema` with a reference in the place of each union that has a name."""
+        """Return the schema with a reference in place of each named union."""
         if isinstance(schema, list):
             return [self._with_named_unions(one) for one in schema]
         if not isinstance(schema, dict):
@@ -100,7 +100,7 @@ class Schemas:
         patch_name = name.removesuffix("Update") + "Patch"
         if patch_name not in self.definitions:
             whole = self.definitions[name]
-            self.definitions[patch_name] = {}  # what refers to itself ends here
+            self.definitions[patch_name] = {}  # recursive schemas end here
             required = whole.get("required", ())
             self.definitions[patch_name] = {
                 "type": "object",
@@ -113,7 +113,7 @@ class Schemas:
         return {"$ref": REF + patch_name}
 
     def _patch_member(self, schema: Schema, removable: bool) -> Schema:
-        """Objects merge, null removes where there is a default, all else replaces."""
+        """Objects merge, null removes where there is a default, everything else replaces."""
         member = {key: value for key, value in deepcopy(schema).items() if key != "default"}
         options = member.get("anyOf", [member])
         merged = [self._patch_of(one["$ref"]) if self._is_object(one) else one for one in options]
@@ -130,8 +130,8 @@ class Schemas:
 
 
 def _plainly_named(schema: Any) -> Any:
-    """`schema` with our suffix in the place of pydantic's, for models that are taken and answered differently:
-    an answer always has the fields that a body may leave out."""
+    """Return the schema with our suffixes instead of pydantic's, for models that differ in requests and
+    responses: responses always have the fields that requests may omit."""
     if isinstance(schema, dict):
         return {
             _plain_name(key) if isinstance(key, str) else key: _plainly_named(one) for key, one in schema.items()
@@ -148,7 +148,7 @@ def _plain_name(text: str) -> str:
 
 
 def exact(schema: Any) -> Any:
-    """`schema` with what pydantic leaves out, without the titles that it makes of names."""
+    """Return the schema with the constraints that pydantic omits, and without the titles that it generates."""
     if isinstance(schema, list):
         return [exact(one) for one in schema]
     if not isinstance(schema, dict):
@@ -173,7 +173,7 @@ def exact(schema: Any) -> Any:
 
 
 def _each_exact(members: Schema) -> Schema:
-    """Those of an object. A password is never answered, and forms do not show it."""
+    """Make an object's members exact. Passwords are write-only."""
     secret: Schema = {"format": "password", "writeOnly": True}
     return {
         name: exact(one) | (secret if name.lower().endswith("password") else {}) for name, one in members.items()

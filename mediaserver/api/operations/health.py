@@ -1,6 +1,6 @@
-"""For those who run the server: alive, ready, metrics. Outside the prefix, without signing in.
+"""Liveness, readiness and metrics for operators, outside the API's prefix and without sign-in.
 
-`MonitoringAccess` says who may ask for more than whether the process runs.
+`MonitoringAccess` decides who may read more than whether the process runs.
 """
 
 from time import monotonic
@@ -19,7 +19,7 @@ from mediaserver.api.operations.monitoring import MonitoringAccess
 ACCESS = web.AppKey("monitoring access", MonitoringAccess)
 
 _TAG = "Operation"
-_Fitness = Literal["ok", "unavailable"]
+_Readiness = Literal["ok", "unavailable"]
 
 
 class AliveView(Body):
@@ -27,8 +27,8 @@ class AliveView(Body):
 
 
 class ReadyView(Body):
-    status: _Fitness
-    parts: dict[str, _Fitness] = Field(description="Each part by its name.")
+    status: _Readiness
+    parts: dict[str, _Readiness] = Field(description="Readiness of each part by its name.")
 
 
 async def _alive(call: Call) -> Answer:
@@ -37,19 +37,17 @@ async def _alive(call: Call) -> Answer:
 
 
 async def _ready(call: Call) -> Answer:
-    """Return 200 when every part of the server can do its work, otherwise 503 with the parts that cannot. The log
-    says why. Only for those who run the server; 404 for others.
+    """Return 200 when every part of the server is ready, otherwise 503 with the parts that are not. The log says
+    why. Only for operators; 404 for others.
     """
     call.request.app[ACCESS].require(call.request)
     parts = await call.services.readings.take(call.services.readiness, call.context.clock)
-    fit = all(result == "ok" for result in parts.values())
-    return Answer({"status": "ok" if fit else "unavailable", "parts": parts}, status=200 if fit else 503)
+    ready = all(result == "ok" for result in parts.values())
+    return Answer({"status": "ok" if ready else "unavailable", "parts": parts}, status=200 if ready else 503)
 
 
 async def _metrics(call: Call) -> web.Response:
-    """Return the metrics of the server in the text format of Prometheus. Only for those who run the server; 404
-    for others.
-    """
+    """Return the metrics of the server in the text format of Prometheus. Only for operators; 404 for others."""
     call.request.app[ACCESS].require(call.request)
     return web.Response(
         body=call.services.scrapes.take(monotonic()), headers={"Content-Type": CONTENT_TYPE_LATEST}

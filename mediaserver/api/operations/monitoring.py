@@ -1,8 +1,9 @@
-"""Who may ask for `/metrics` and `/readyz`: those who run the server, not those who use it.
+"""Access to `/metrics` and `/readyz`: for operators of the server, not for its users.
 
-With `monitoring.port` there is a listener for them alone. Elsewhere a token is needed. Without either, only
-requests that surely come from this machine are answered. A reverse proxy on it makes everybody look as if they
-did: it is recognized by the headers that it adds, by the name that people use, or by the settings that it needs.
+With `monitoring.port` there is a separate listener for them. Elsewhere a token is required. Without either,
+only requests that certainly come from this machine are answered. A reverse proxy on this machine makes every
+request look local, so it is recognized by the headers it adds, by the host name in requests, or by the settings
+it needs.
 """
 
 import secrets
@@ -21,7 +22,7 @@ _FORWARDED = (
 
 
 class MonitoringAccess:
-    """`open` on the listener that is for monitoring alone."""
+    """Decides about requests. `open` is True on the separate listener for monitoring."""
 
     def __init__(self, settings: Settings, *, open: bool = False) -> None:
         self._open = open
@@ -30,9 +31,9 @@ class MonitoringAccess:
         self._local = not (self._settings.port or self._settings.token or http.public_url)
 
     def require(self, request: web.Request) -> None:
-        """NotFound for others: they need not know that there is something."""
+        """Raises: NotFound for requests without access, which do not learn that there is an endpoint."""
         if not (self._open or self._has_token(request) or (self._local and _is_local(request))):
-            raise NotFound("not_found", "there is nothing at this address")
+            raise NotFound("not_found", "There is nothing at this address.")
 
     def _has_token(self, request: web.Request) -> bool:
         wanted, given = self._settings.token, request.headers.get("Authorization", "")

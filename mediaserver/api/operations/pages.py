@@ -1,4 +1,5 @@
-"""The web client: `/` is its page, `/docs` the API's, `/web/…` what they need; nothing is from other hosts."""
+"""Serves the web client at `/`, the API's page at `/docs`, and their files under `/web/`, all from this
+server."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,12 +19,13 @@ _HEADERS = {
         "serial=(), bluetooth=(), hid=(), midi=()"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Files carry no version in their names: browsers ask each time and get 304.
+    # File names carry no version, so browsers revalidate each time and get 304.
     hdrs.CACHE_CONTROL: "no-cache",
 }
 
 
 def setup(app: web.Application, settings: Settings) -> None:
+    """Add the pages and their security headers to the application."""
     headers = _HEADERS | {"Content-Security-Policy": policy(settings)}
 
     async def protect(request: web.Request, response: web.StreamResponse) -> None:
@@ -39,7 +41,7 @@ def setup(app: web.Application, settings: Settings) -> None:
 
 
 def policy(settings: Settings) -> str:
-    """Everything from the server itself; pictures and films also from where object requests are redirected to."""
+    """Return the content security policy: only this server, and for media also where files are redirected to."""
     files = " ".join(["'self'", "blob:", *_file_origins(settings)])
     return "; ".join(
         (

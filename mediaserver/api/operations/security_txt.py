@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt` (RFC 9116): whom to tell of a vulnerability, where the operator says so."""
+"""`/.well-known/security.txt` (RFC 9116): where to report vulnerabilities, if the operator configured it."""
 
 from datetime import datetime, timedelta
 
@@ -13,11 +13,11 @@ from mediaserver.base.settings.tree import Settings
 PATH = "/.well-known/security.txt"
 
 _VALID = timedelta(days=180)
-"""Section 2.5.5 asks for less than a year."""
+"""Section 2.5.5 recommends less than a year."""
 
 
 def text(settings: Settings, now: datetime) -> str:
-    """The file; empty when there is no contact."""
+    """Return the content of the file; empty when no contact is configured."""
     security = settings.security
     if not security.contacts:
         return ""
@@ -37,7 +37,7 @@ async def _show(call: Call) -> web.Response:
     """Return the contacts of the operator as RFC 9116 describes; 404 when there are none."""
     content = text(call.context.settings, call.context.clock())
     if not content:
-        raise NotFound("not_found", "there is nothing at this address")
+        raise NotFound("not_found", "There is nothing at this address.")
     return web.Response(text=content, content_type="text/plain", charset="utf-8")
 
 
@@ -45,7 +45,7 @@ ENDPOINTS = [
     Endpoint(
         "GET",
         PATH,
-        "Read whom to tell of a vulnerability",
+        "Read where to report vulnerabilities",
         _show,
         "Operation",
         returns=Returns(produces="text/plain", errors=(404,)),

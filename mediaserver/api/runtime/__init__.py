@@ -1,1 +1,1 @@
-"""What the HTTP shell is given when it is composed, and who sends a request."""
+"""What the HTTP API gets from the composition root, and how it identifies the sender of a request."""

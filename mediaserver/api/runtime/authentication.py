@@ -1,4 +1,4 @@
-"""Who asks, and from where: the bearer token (RFC 6750) and the address behind trusted proxies."""
+"""Identifies the sender of a request by bearer token (RFC 6750) and by address, behind trusted proxies too."""
 
 from aiohttp import web
 
@@ -14,13 +14,16 @@ PROXIES = web.AppKey("trusted_proxies", TrustedProxies)
 
 
 def client_address(request: web.Request) -> str:
+    """Return the client's IP address, as trusted proxies report it."""
     forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", []))
     return request.app[PROXIES].client_address(request.remote, forwarded_for)
 
 
 async def actor_of(request: web.Request) -> Actor:
-    """Whom the request's access token names. Unauthenticated."""
+    """Return the user whom the request's access token names. Raises: Unauthenticated."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("unauthenticated", "this needs an access token: `Authorization: Bearer …`")
+        raise Unauthenticated(
+            "unauthenticated", "Sign in first. Send the access token as `Authorization: Bearer …`."
+        )
     return await identity.authenticate(request.app[SERVICES].context, token.strip())

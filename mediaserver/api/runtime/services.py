@@ -1,4 +1,4 @@
-"""What the HTTP shell is given by whoever composes the server."""
+"""What the composition root passes to the HTTP API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,28 +16,31 @@ from mediaserver.usecases.files.file_transfers import FileTransfers
 
 
 class RunningRooms(Protocol):
-    """The rooms of this server, as far as REST acts on them."""
+    """The rooms of this server, as far as REST changes them."""
 
     async def patch_participant(
         self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: Mapping[str, bool]
     ) -> dict[str, Any]:
-        """Change `mute`, `video_visible`, `cast_screen` of one who is in; answers the room's Participant.
+        """Change `mute`, `video_visible` or `cast_screen` of a participant; return the room's Participant.
 
-        Forbidden; Conflict `not_in_session` when the session has no room, or the participant is not in it.
+        Raises: Forbidden; Conflict("not_in_session") when the session has no room or the participant is not in
+        it.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """Everything that handlers need beside the request."""
+
     context: Context
     rooms: RunningRooms
     readiness: Mapping[str, Check] = field(default_factory=dict)
-    """By name, for `/readyz`."""
+    """The checks of `/readyz` by name of the part."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     readings: Readings = field(default_factory=Readings)
     scrapes: Scrapes = field(init=False)
     transfers: FileTransfers = field(init=False)
-    """Files that are being sent; its `run` must be running."""
+    """File responses in progress; its `run` must be running."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scrapes", Scrapes(self.metrics))

@@ -21,7 +21,7 @@ async def test_every_route_refuses_an_encoded_body(client: Client, method: str, 
         problem = await answer.json()
         assert (answer.status, problem["code"]) == (415, "content_encoding")
         assert answer.headers["Accept-Encoding"] == "identity"
-    assert problem["detail"] == "The body must be sent as it is, without Content-Encoding."
+    assert problem["detail"] == "Send the body without Content-Encoding."
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "x-gzip", "identity, gzip", "nonsense"])
