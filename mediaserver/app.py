@@ -43,7 +43,7 @@ from mediaserver.recording.capture.ledger import Documents
 from mediaserver.recording.jobs import Jobs
 from mediaserver.recording.recover import recover
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.room_task import Surroundings
+from mediaserver.rooms.room_task import RoomDependencies
 from mediaserver.signalling import socket_server
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.bus import RedisBus
@@ -218,7 +218,7 @@ async def _start(
     connection.self_test()
     signalling = Signalling(context)
     addresses = announced(settings.media.announced_ips, settings.media.ip)
-    rooms = Rooms(Surroundings(context, signalling.audience, workers, recorder, addresses))
+    rooms = Rooms(RoomDependencies(context, signalling.audience, workers, recorder, addresses))
     signalling.serve(rooms)
     await stack.enter_async_context(running("pushes", signalling.run))
     await stack.enter_async_context(running("rooms", rooms.run))

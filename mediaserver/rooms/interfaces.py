@@ -1,6 +1,6 @@
-"""What rooms need of media workers, of the recorder and of sockets; those fit without importing rooms.
+"""What rooms need of media workers, the recorder and sockets, as protocols: their classes do not import rooms.
 
-Every method may raise `ChannelClosed` when the process behind it dies; a room then carries on without it.
+Every method may raise `ChannelClosed` when the process behind it dies. A room then continues without it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from mediaserver.media import messages as m
 
 
 class Worker(Protocol):
-    """One media worker process; the object outlives its process and serves the restarted one too."""
+    """A media worker process. The object outlives the process and also represents the restarted one."""
 
     @property
     def alive(self) -> bool: ...
@@ -22,7 +22,7 @@ class Worker(Protocol):
 
     @property
     def fingerprint(self) -> m.Fingerprint:
-        """Of the DTLS certificate, for the answers."""
+        """Fingerprint of the DTLS certificate, for the answers."""
 
     async def open_transport(self, request: m.OpenTransport) -> m.IceParameters: ...
     async def connect_transport(self, request: m.ConnectTransport) -> m.Empty: ...
@@ -47,14 +47,18 @@ class Workers(Protocol):
     """The pool of media workers."""
 
     async def pick(self) -> Worker:
-        """The least loaded living worker; waits 5 s for one, then raises `Unavailable("media_unavailable")`."""
+        """Return the least loaded worker that is alive.
+
+        Raises: Unavailable("media_unavailable") when there is none for 5 s.
+        """
 
     def listen(self, on_event: WorkerEvent, on_reset: WorkerReset) -> None:
-        """Hear every worker's events, and of each death: all that the worker held is gone then."""
+        """Call back for every worker's events and deaths. A worker that dies loses all its transports and
+        tracks."""
 
 
 class Recorder(Protocol):
-    """The handle of the egress process. Tracks are named by their id; one track has one tap in a recording."""
+    """The handle of the egress process. A track has one tap in a recording."""
 
     async def start(
         self, *, recording_id: str, session_kind: str, session_id: str, title: str, started_at: datetime
@@ -74,34 +78,35 @@ class Recorder(Protocol):
         enabled: bool,
         audio_level_id: int | None = None,
     ) -> tuple[int, str]:
-        """The tap number and the Unix socket path to give to the media worker (`TapTrack`);
-        `audio_level_id` is the publisher's id of the RFC 6464 extension.
+        """Return the tap number and the Unix socket path for the media worker (`TapTrack`).
 
-        Adding a track again (after a media worker died, after egress died) gives it a new tap number."""
+        `audio_level_id` is the publisher's id of the header extension of RFC 6464. A track that is added again,
+        after the media worker or egress died, gets a new tap number.
+        """
 
     async def mark_track(self, *, recording_id: str, track_id: str, enabled: bool) -> None:
-        """The track is muted or hidden (False) from now on, or shown and heard again."""
+        """Note that the track was muted or hidden (False), or that this was undone (True)."""
 
     async def end_track(self, *, recording_id: str, track_id: str) -> None: ...
 
     async def stop(self, *, recording_id: str) -> None:
-        """Close the journals and begin composing; the use cases tell when the recording is ready."""
+        """Close the journals and start composing. The use cases publish an event when the recording is ready."""
 
     def listen(self, on_reset: Callable[[], None]) -> None:
-        """Call when the egress process has come back after dying: `start` and `add_track` again."""
+        """Call back when the egress process was restarted: `start` and `add_track` must be called again."""
 
 
 class Audience(Protocol):
-    """The sockets of people in rooms. Nothing here waits: a socket that cannot keep up is closed."""
+    """The sockets of participants. No method waits: sockets that cannot keep up are closed."""
 
     def attach(self, socket: str, room: str) -> None:
-        """The socket hears the broadcasts of `room` from now on."""
+        """Start sending the broadcasts of `room` to the socket."""
 
     def detach(self, socket: str, room: str) -> None:
-        """It does not any more: it was replaced, turned out, or its session is over."""
+        """Stop sending the broadcasts: the socket was replaced or removed, or its session ended."""
 
     def close(self, socket: str) -> None:
-        """End its connection once what was sent is out: its client connects anew."""
+        """Close the connection after everything was sent. The client reconnects."""
 
     def broadcast(self, room: str, event: str, data: dict[str, Any]) -> None: ...
 

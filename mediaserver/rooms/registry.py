@@ -1,12 +1,10 @@
-"""All running rooms: found by kind and session, made at the first join, closed when over or long empty.
-
-What use cases publish (ended, deactivated, messages, recordings…) reaches the rooms through here."""
+"""All running rooms: found by kind and session, created at the first join, closed when over or empty for long."""
 
 import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,344 +15,243 @@ from mediaserver.base.ids import new_id
 from mediaserver.base.logs import log_context
 from mediaserver.base.processes.supervision import periodic
 from mediaserver.domain.documents.actor import Actor
-from mediaserver.domain.sessions.recordings import Recording
 from mediaserver.domain.sessions.sessions import Session, SessionKind
 from mediaserver.media import messages as m
 from mediaserver.rooms.interfaces import Worker
-from mediaserver.rooms.recording_control import recording_cut_off, recording_wire, stop_recording
-from mediaserver.rooms.room_task import Host, Surroundings, room_key
+from mediaserver.rooms.recording_control import recording_cut_off, stop_recording
+from mediaserver.rooms.room_events import RoomEvents
+from mediaserver.rooms.room_task import RoomDependencies, RoomTask, room_key
 from mediaserver.rooms.state import effects as fx
-from mediaserver.rooms.state.members import Member
-from mediaserver.usecases import events as happened
-from mediaserver.usecases.access import course_access
-from mediaserver.usecases.representation import users
 from mediaserver.usecases.sessions import sessions
 
 log = logging.getLogger(__name__)
 
-_NOBODY = Actor(user_id="", username="", role="student", login_id="")
 _SWEEP_S = 5.0
 _DRAIN_S = 10.0
 _SHUTDOWN_S = 8.0
-"""All rooms together when the server ends: service managers often kill after 10 s."""
+"""Time for all rooms together to close at shutdown: service managers often kill after 10 s."""
 
 
 class Rooms:
-    """`run` must be running. Everything is called on one event loop."""
+    """The rooms of this server. `run` must be running. All methods are called on one event loop."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
-        self.ctx = around.ctx
-        self._hosts: dict[str, Host] = {}
+    def __init__(self, dependencies: RoomDependencies) -> None:
+        self._dependencies = dependencies
+        self.ctx = dependencies.ctx
+        self._rooms: dict[str, RoomTask] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: dict[str, asyncio.Task[None]] = {}
-        self._subscribe()
-        around.workers.listen(self._worker_event, self._worker_died)
-        around.recorder.listen(self._recorder_is_back)
+        RoomEvents(self.ctx, self).subscribe()
+        dependencies.workers.listen(self._worker_event, self._worker_died)
+        dependencies.recorder.listen(self._recorder_restarted)
 
     # --------------------------------------------------------------- finding
 
-    async def enter(self, session: Session) -> Host:
-        """The session's room, made when there is none; its chat position is known.
+    async def enter(self, session: Session) -> RoomTask:
+        """Return the session's room, with its chat ready; it is created if needed.
 
-        Conflict `ended` when it has ended since `session` was read."""
+        Raises: Conflict("ended") when the session ended after `session` was read.
+        """
         key = room_key(session.kind, session.id)
         while closing := self._closing.get(key):
             await asyncio.wait([closing])
-        host = self._hosts.get(key)
-        if host is None:
-            host = self._hosts[key] = Host(session, new_id(), self._around)
-            self._run(host)
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = RoomTask(session, new_id(), self._dependencies)
+            self._run(room)
             log.info("room opened", extra={"room": key})
-            await self._check_live(host, session)
-        await host.chat.start()
-        return host
+            await self._require_live(room, session)
+        await room.chat.start()
+        return room
 
-    def _run(self, host: Host) -> None:
-        # In a context of its own: what the room logs is not about whoever came first.
+    def _run(self, room: RoomTask) -> None:
+        # In its own context, so that the room's log lines do not carry the ids of the first participant.
         own = contextvars.Context()
-        task = asyncio.create_task(host.run(), name=f"room {host.key}", context=own)
-        task.add_done_callback(lambda task: self._stopped(host, task))
-        self._tasks[host.key] = task
+        task = asyncio.create_task(room.run(), name=f"room {room.key}", context=own)
+        task.add_done_callback(lambda task: self._stopped(room, task))
+        self._tasks[room.key] = task
 
-    def _stopped(self, host: Host, task: asyncio.Task[None]) -> None:
-        """A room's task that failed: its people are sent away, to come back into a new room."""
+    def _stopped(self, room: RoomTask, task: asyncio.Task[None]) -> None:
+        """After a room's task failed, disconnect its participants: they reconnect to a new room."""
         if task.cancelled() or (error := task.exception()) is None:
             return
-        log.error("a room's task failed", exc_info=error, extra={"room": host.key})
-        host.close_sockets("failed")
-        if host.key not in self._closing:
-            self._run(host)  # once more: it takes nobody, but it can be closed in order
-            self._close_later(host)
+        log.error("a room's task failed", exc_info=error, extra={"room": room.key})
+        room.close_sockets("failed")
+        if room.key not in self._closing:
+            self._run(room)  # once more: nobody can join it, but it can be closed properly
+            self.close_later(room)
 
-    async def _check_live(self, host: Host, session: Session) -> None:
-        """From now on the room hears of the session's end; one that came before can only be read."""
+    async def _require_live(self, room: RoomTask, session: Session) -> None:
+        """Check that the session did not end before the room existed; the room hears of later ends by events."""
         try:
             sessions.require_live(await sessions.find(self.ctx, session.kind, session.id))
         except (Conflict, NotFound):
-            self._over(session, "ended")
+            self.end(session, "ended")
             raise
         except Problem:
-            self._close_if_empty(host, 0.0)
+            self._close_if_empty(room, 0.0)
             raise
 
-    def get(self, kind: SessionKind, session_id: str) -> Host | None:
-        """The running room; one that is being closed takes nothing more."""
-        return self._hosts.get(room_key(kind, session_id))
+    def get(self, kind: SessionKind, session_id: str) -> RoomTask | None:
+        """Return the running room of a session, if any. A room that is closing accepts no commands."""
+        return self._rooms.get(room_key(kind, session_id))
+
+    def all(self) -> list[RoomTask]:
+        """Return all running rooms."""
+        return list(self._rooms.values())
+
+    def rooms_of(self, user_id: str) -> list[RoomTask]:
+        """Return the rooms in which a user participates."""
+        return [
+            room
+            for room in self._rooms.values()
+            if any(member.user_id == user_id for member in room.room.members.values())
+        ]
 
     @property
     def rooms(self) -> int:
-        return len(self._hosts)
+        """The number of running rooms."""
+        return len(self._rooms)
 
     @property
     def participants(self) -> int:
-        return sum(len(host.room.members) for host in self._hosts.values())
+        """The number of participants in all rooms."""
+        return sum(len(room.room.members) for room in self._rooms.values())
 
     def occupied(self) -> list[str]:
-        """The ids of sessions with people in them, those included whose connection was just lost."""
-        return [host.room.session.id for host in self._hosts.values() if host.room.members]
+        """Return the ids of sessions with participants, including those whose connection was just lost."""
+        return [room.room.session.id for room in self._rooms.values() if room.room.members]
 
     # --------------------------------------------------------------- REST
 
     async def patch_participant(
         self, actor: Actor, kind: SessionKind, session_id: str, participant_id: str, changes: Mapping[str, bool]
     ) -> dict[str, Any]:
-        """Change `mute`, `video_visible`, `cast_screen` of somebody in the running room; answers the Participant.
+        """Change `mute`, `video_visible` or `cast_screen` of a participant in the running room; return it.
 
-        One's own flags freely; moderators may switch those of others off. Conflict `not_in_session`."""
-        host = self.get(kind, session_id)
-        member = host.room.members.get(participant_id) if host else None
-        if host is None or member is None:
-            raise Conflict("not_in_session", "this participant is not in the session now")
+        Users change their own flags; moderators may switch off those of others.
+        Raises: Conflict("not_in_session"); Forbidden.
+        """
+        room = self.get(kind, session_id)
+        member = room.room.members.get(participant_id) if room else None
+        if room is None or member is None:
+            raise Conflict("not_in_session", "This participant is not in the session now.")
         own = member.user_id == actor.user_id
         if not own:
-            _check_may_switch(host, actor, changes)
-        await host.command(lambda now: host.room.update(participant_id, changes, now))
+            _check_may_switch(room, actor, changes)
+        await room.command(lambda now: room.room.update(participant_id, changes, now))
         return member.wire()
 
-    # --------------------------------------------------------------- the recorder
+    # --------------------------------------------------------------- recordings
 
     def recording_lost(self, recording: str, reason: str, why: str) -> None:
-        """The recorder ended a recording (by `disk_full` or `disk_reserve`); what it has will be composed."""
+        """Handle a recording that the recorder ended (`disk_full`, `disk_reserve`). What it has is composed."""
         log.error("a recording was cut off", extra={"recording": recording, "why": why})
-        for host in self._hosts.values():
-            if host.taps.active == recording or host.recording_lock.locked():
-                host.taps.lane.put(partial(recording_cut_off, host, self.ctx, recording, reason))
+        for room in self._rooms.values():
+            if room.recording_feed.active == recording or room.recording_lock.locked():
+                room.recording_feed.queue.put(partial(recording_cut_off, room, self.ctx, recording, reason))
 
     def recording_warned(self, recording: str, in_s: float | None) -> None:
-        """The recorder will stop a recording in `in_s` seconds to spare the disk; None: not any more."""
+        """Warn that the recorder will end a recording in `in_s` seconds to save disk space; None: no longer."""
         warning = None
         if in_s is not None:
             ends_at = self.ctx.clock() + timedelta(seconds=in_s)
             warning = {"reason": "disk_reserve", "endsAt": rfc3339(ends_at)}
-        for host in self._hosts.values():
-            host.tell(partial(host.room.recording_warned, recording, warning))
+        for room in self._rooms.values():
+            room.enqueue(partial(room.room.recording_warned, recording, warning))
 
-    # --------------------------------------------------------------- the life of rooms
+    # --------------------------------------------------------------- closing
 
     async def run(self) -> None:
-        """Close rooms that are over or long empty, until cancelled."""
+        """Close rooms that are over or have been empty for long, until canceled."""
         kept_s = self.ctx.settings.rooms.empty_s
         await periodic("rooms", self._close_empty, min(_SWEEP_S, max(0.05, kept_s)))
 
     async def _close_empty(self) -> None:
-        for host in list(self._hosts.values()):
-            if host.room.empty_since is not None:
-                self._close_if_empty(host, self.ctx.settings.rooms.empty_s)
+        for room in self.all():
+            if room.room.empty_since is not None:
+                self._close_if_empty(room, self.ctx.settings.rooms.empty_s)
 
-    def _close_if_empty(self, host: Host, kept_s: float) -> None:
-        """The room's task decides: who joins before stays, who joins after enters a new room."""
+    def _close_if_empty(self, room: RoomTask, kept_s: float) -> None:
+        """Let the room's task decide: participants who join before that stay, later ones enter a new room."""
 
         def decide(now: float) -> list[fx.Effect]:
-            if host.room.close_if_empty(kept_s, now):
-                self._close_later(host)
+            if room.room.close_if_empty(kept_s, now):
+                self.close_later(room)
             return []
 
-        host.tell(decide)
+        room.enqueue(decide)
+
+    def end(self, session: Session, reason: fx.EndReason) -> None:
+        """End the room of a session that is over."""
+        if room := self.get(session.kind, session.id):
+            room.enqueue(lambda now: room.room.end(reason, now))
+            self.close_later(room)
 
     async def shutdown(self) -> None:
-        """Stop recordings and close all rooms; what they want written is written. Sockets are told by others."""
-        for host in list(self._hosts.values()):
-            self._close_later(host)
+        """Stop recordings, close all rooms and finish their writes. Sockets are closed elsewhere."""
+        for room in self.all():
+            self.close_later(room)
         if self._closing:
             _, late = await asyncio.wait(self._closing.values(), timeout=_SHUTDOWN_S)
             if late:
-                log.error("rooms are not closed in order", extra={"rooms": len(late)})
+                log.error("rooms were not closed in time", extra={"rooms": len(late)})
 
-    def _close_later(self, host: Host) -> None:
-        if host.key not in self._closing:
+    def close_later(self, room: RoomTask) -> None:
+        """Start closing a room."""
+        if room.key not in self._closing:
             own = contextvars.Context()
-            closing = asyncio.create_task(self._close(host), name=f"close {host.key}", context=own)
-            self._closing[host.key] = closing
+            closing = asyncio.create_task(self._close(room), name=f"close {room.key}", context=own)
+            self._closing[room.key] = closing
 
-    async def _close(self, host: Host) -> None:
-        with log_context(room=host.key):
+    async def _close(self, room: RoomTask) -> None:
+        with log_context(room=room.key):
             try:
-                await self._end_in_order(host)
+                await self._finish(room)
             finally:
-                running = self._tasks.pop(host.key)
+                running = self._tasks.pop(room.key)
                 running.cancel()
                 await asyncio.wait([running])
-                del self._hosts[host.key], self._closing[host.key]
+                del self._rooms[room.key], self._closing[room.key]
                 log.info("room closed")
 
-    async def _end_in_order(self, host: Host) -> None:
+    async def _finish(self, room: RoomTask) -> None:
         try:
             with contextlib.suppress(Conflict):
-                await stop_recording(host, self.ctx, None)
+                await stop_recording(room, self.ctx, None)
         except Exception:
-            log.exception("a recording was not stopped in order", extra={"room": host.key})
-            host.taps.stop()
+            log.exception("a recording could not be stopped properly", extra={"room": room.key})
+            room.recording_feed.stop()
         try:
-            await host.command(host.room.close)
-            await host.drain(_DRAIN_S)
+            await room.command(room.room.close)
+            await room.drain(_DRAIN_S)
         except Exception:
-            log.exception("a room was not closed in order", extra={"room": host.key})
+            log.exception("a room could not be closed properly", extra={"room": room.key})
 
-    # --------------------------------------------------------------- what happened elsewhere
-
-    def _subscribe(self) -> None:
-        on = self.ctx.events.subscribe
-        on(happened.SessionEnded, lambda event: self._over(event.session, "ended"))
-        on(happened.SessionDeleted, lambda event: self._over(event.session, "deleted"))
-        on(happened.SessionUpdated, self._session_updated)
-        on(happened.UserUpdated, self._person_changed)
-        on(happened.RoleChanged, self._role_changed)
-        on(happened.Unenrolled, self._unenrolled)
-        on(happened.UserDeactivated, lambda event: self._out(event.user_id, None, "deactivated", "deactivated"))
-        on(happened.LoginRevoked, lambda event: self._out(event.user_id, event.login_id, "login_revoked", "left"))
-        on(happened.MessageStored, self._message_stored)
-        on(happened.RecordingReady, lambda event: self._recording("recording.ready", event.recording))
-        on(happened.RecordingFailed, lambda event: self._recording("recording.failed", event.recording))
-        on(happened.BusInterrupted, lambda event: self._look_again())
-
-    def _over(self, session: Session, reason: fx.EndReason) -> None:
-        if host := self.get(session.kind, session.id):
-            host.tell(lambda now: host.room.end(reason, now))
-            self._close_later(host)
-
-    def _session_updated(self, event: happened.SessionUpdated) -> None:
-        session = event.session
-        host = self.get(session.kind, session.id)
-        if host is None:
-            return
-
-        async def tell() -> None:
-            (wire,) = await sessions.describe(self.ctx, _NOBODY, [session])  # the same for every reader
-            host.tell(lambda now: host.room.session_updated(session, wire, now))
-
-        host.chat.lane.put(tell)
-
-    def _look_again(self) -> None:
-        """Some of the events of other nodes may not have come: what they would have said is read instead."""
-        for host in self._hosts.values():
-            host.chat.lane.put(lambda host=host: self._reread(host))  # type: ignore[misc]
-
-    async def _reread(self, host: Host) -> None:
-        known = host.room.session
-        try:
-            session = await sessions.find(self.ctx, known.kind, known.id)
-        except NotFound:
-            self._over(known, "deleted")
-            return
-        if session.status == "ended":
-            self._over(session, "ended")
-            return
-        if session.revision != known.revision:
-            self._session_updated(happened.SessionUpdated(session))
-        await self._turn_out_strangers(host)
-        await host.chat.fetch()
-
-    def _unenrolled(self, event: happened.Unenrolled) -> None:
-        for host in self._where(event.user_id):
-            if host.room.session.course_id == event.course_id:
-                host.tell(lambda now, host=host: _unenroll(host, event.user_id, now))  # type: ignore[misc]
-
-    async def _turn_out_strangers(self, host: Host) -> None:
-        """Who does not take the session's course, moderators aside, is out."""
-        for user_id in {one.user_id for one in host.room.members.values() if one.role != "moderator"}:
-            if not await course_access.passes(self.ctx, user_id, host.room.session):
-                host.tell(lambda now, id=user_id: _unenroll(host, id, now))  # type: ignore[misc]
-
-    def _person_changed(self, event: happened.UserUpdated) -> None:
-        for host in self._where(event.user_id):
-            host.chat.lane.put(lambda host=host: self._tell_of(host, event.user_id))  # type: ignore[misc]
-
-    async def _tell_of(self, host: Host, user_id: str) -> None:
-        name, face = (await users.names(self.ctx, [user_id]))[user_id], await users.face(self.ctx, user_id)
-        host.tell(lambda now: host.room.person_changed(user_id, name, face))
-
-    def _role_changed(self, event: happened.RoleChanged) -> None:
-        is_admin = event.role == "admin"
-        for host in self._where(event.user_id):
-            for participant, actor in host.actors.items():
-                if actor.user_id == event.user_id:
-                    host.actors[participant] = event.applied_to(actor)
-            host.tell(lambda now, host=host: host.room.role_changed(event.user_id, is_admin, now))  # type: ignore[misc]
-            if not is_admin and host.room.session.course_id:
-                host.chat.lane.put(lambda host=host: self._turn_out_strangers(host))  # type: ignore[misc]
-
-    def _where(self, user_id: str) -> list[Host]:
-        """The rooms in which somebody is."""
-        return [h for h in self._hosts.values() if any(m.user_id == user_id for m in h.room.members.values())]
-
-    def _out(self, user_id: str, login_id: str | None, why: str, reason: fx.LeftReason) -> None:
-        """A person (with that login, when one is named) may not be here any more."""
-
-        def concerned(member: Member) -> bool:
-            return member.user_id == user_id and login_id in (None, member.login_id)
-
-        for host in self._hosts.values():
-            host.tell(lambda now, host=host: _turn_out(host, concerned, why, reason, now))  # type: ignore[misc]
-
-    def _message_stored(self, event: happened.MessageStored) -> None:
-        if host := self.get(event.message.session_kind, event.message.session_id):
-            host.chat.stored(event)
-
-    def _recording(self, name: str, recording: Recording) -> None:
-        if host := self.get(recording.session_kind, recording.session_id):
-            wire = recording_wire(recording)
-            if host.room.recording and host.room.recording["id"] == recording.id:
-                host.taps.stop()
-            host.tell(lambda now: host.room.recording_changed(name, wire))
+    # --------------------------------------------------------------- workers and recorder
 
     def _worker_event(self, worker: Worker, event: m.Event) -> None:
         if isinstance(event, m.SpeakersChanged):
             key = event.room
         elif isinstance(event, m.TransportChanged | m.TrackLimited | m.SlotSuspended | m.SlotUnsupported):
-            key = event.transport.rpartition(".")[0]  # as `negotiation` names transports
+            key = event.transport.rpartition(".")[0]  # `negotiation` names transports after their room
         else:
             return
-        if host := self._hosts.get(key):
-            host.worker_event(event)
+        if room := self._rooms.get(key):
+            room.worker_event(event)
 
     def _worker_died(self, worker: Worker) -> None:
-        for host in self._hosts.values():
-            host.worker_died(worker)
+        for room in self._rooms.values():
+            room.worker_died(worker)
 
-    def _recorder_is_back(self) -> None:
-        for host in self._hosts.values():
-            host.taps.recorder_is_back()
+    def _recorder_restarted(self) -> None:
+        for room in self._rooms.values():
+            room.recording_feed.recorder_restarted()
 
 
-def _check_may_switch(host: Host, actor: Actor, changes: Mapping[str, bool]) -> None:
-    if not host.room.session.is_moderated_by(actor):
-        raise Forbidden("forbidden", "only moderators may change others")
+def _check_may_switch(room: RoomTask, actor: Actor, changes: Mapping[str, bool]) -> None:
+    if not room.room.session.is_moderated_by(actor):
+        raise Forbidden("forbidden", "Only moderators may change other participants.")
     if any(value != (flag == "mute") for flag, value in changes.items()):
-        raise Forbidden("not_allowed", "moderators mute and hide; only people themselves undo that")
-
-
-def _unenroll(host: Host, user_id: str, now: float) -> list[fx.Effect]:
-    """Somebody who is no moderator does not take the session's course any more."""
-
-    def concerned(member: Member) -> bool:
-        return member.user_id == user_id and member.role != "moderator"
-
-    return _turn_out(host, concerned, "unenrolled", "unenrolled", now)
-
-
-def _turn_out(
-    host: Host, concerned: Callable[[Member], bool], why: str, reason: fx.LeftReason, now: float
-) -> list[fx.Effect]:
-    found = [member for member in host.room.members.values() if concerned(member)]
-    return [effect for member in found for effect in host.room.turn_out(member, why, reason, now)]
+        detail = "Moderators can only mute and hide. The participants themselves can undo that."
+        raise Forbidden("not_allowed", detail)

@@ -1,6 +1,6 @@
 """What each client event does: one handler a message, which asks a room or a use case and answers.
 
-Handlers of one client run one after another, those in `LANES` beside the others; what they raise as `Problem`
+Handlers of one client run one after another, those in `QUEUES` beside the others; what they raise as `Problem`
 becomes the refusal."""
 
 import contextlib
@@ -18,14 +18,14 @@ from mediaserver.rooms.negotiation.ice_servers import ice_servers
 from mediaserver.rooms.negotiation.negotiation import negotiate
 from mediaserver.rooms.recording_control import start_recording, stop_recording
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.room_task import Host
+from mediaserver.rooms.room_task import RoomTask
 from mediaserver.rooms.state.event_log import Since
 from mediaserver.rooms.state.members import Person
 from mediaserver.rooms.state.room import Room, RoomClosed
 from mediaserver.rooms.state.slots import Wish
 from mediaserver.rooms.state.stage import Effects
 from mediaserver.signalling import messages as c
-from mediaserver.signalling.lanes import Lane, LaneName
+from mediaserver.signalling.command_queues import CommandQueue, QueueName
 from mediaserver.usecases.access import course_access
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.messaging import direct_messages
@@ -44,41 +44,41 @@ class Client:
 
     socket: str
     actor: Actor
-    host: Host | None = None
+    room_task: RoomTask | None = None
     """The room it is in."""
     participant: str = ""
-    lanes: dict[LaneName, Lane] = field(default_factory=dict)
+    queues: dict[QueueName, CommandQueue] = field(default_factory=dict)
     gone: bool = False
     """The connection is over; a handler may still be under way."""
 
-    def place(self) -> Host:
+    def place(self) -> RoomTask:
         """The room in which this very socket is the participant's."""
-        if self.host is None or not self.owns(self.host):
+        if self.room_task is None or not self.owns(self.room_task):
             raise Conflict("not_in_session", "join a session first")
-        return self.host
+        return self.room_task
 
-    def owns(self, host: Host) -> bool:
-        member = host.room.members.get(self.participant)
+    def owns(self, room_task: RoomTask) -> bool:
+        member = room_task.room.members.get(self.participant)
         return member is not None and member.socket == self.socket
 
-    def check_still_in(self, host: Host) -> None:
+    def check_still_in(self, room_task: RoomTask) -> None:
         """Raise when the socket broke, was replaced or turned out while its join waited for something."""
         if self.gone:
             raise Conflict("not_in_session", "the connection is over")
-        if self.host is not host or not self.owns(host):
-            host.room.check_may_join(self.actor.user_id)  # ended or removed
+        if self.room_task is not room_task or not self.owns(room_task):
+            room_task.room.check_may_join(self.actor.user_id)  # ended or removed
             raise Conflict("replaced", "another connection of yours has joined meanwhile")
 
-    async def command(self, decide: Callable[[Room, float], Effects]) -> Host:
+    async def command(self, decide: Callable[[Room, float], Effects]) -> RoomTask:
         """Have the room do it, unless the participant has become another socket's by its turn."""
-        host = self.place()
+        room_task = self.place()
 
         def decide_for_owner(now: float) -> Effects:
             self.place()
-            return decide(host.room, now)
+            return decide(room_task.room, now)
 
-        await host.command(decide_for_owner)
-        return host
+        await room_task.command(decide_for_owner)
+        return room_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Reply:
 
 
 async def join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
-    if client.host is not None:
+    if client.room_task is not None:
         with contextlib.suppress(Conflict):  # it was put out at this very moment
             await _leave(client)
     try:
@@ -110,8 +110,8 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     admission = await sessions.admit(ctx, client.actor, message.kind, message.session_id)
     session = admission.session
     role: ParticipantRole = "moderator" if admission.is_moderator else "participant"
-    host = await services.rooms.enter(session)
-    host.room.check_may_join(client.actor.user_id)  # before a document says that they were here
+    room_task = await services.rooms.enter(session)
+    room_task.room.check_may_join(client.actor.user_id)  # before a document says that they were here
     await occupancy.occupy(ctx, session)
     document = await participants.enter(ctx, client.actor, session, role, ctx.clock())
     person = Person(
@@ -120,18 +120,18 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
         client.actor.is_admin, document.promoted,
     )  # fmt: skip
     since = Since(message.since.chat, message.since.epoch, message.since.n)
-    resumed, state = await _take_place(ctx, client, host, person, since)
+    resumed, state = await _take_place(ctx, client, room_task, person, since)
     try:
-        client.check_still_in(host)
+        client.check_still_in(room_task)
         # Who was unenrolled before the room knew them.
         await course_access.require(ctx, client.actor, session)
         history = await _missed_chat(ctx, session, since.chat)
         (session_wire,) = await sessions.describe(ctx, client.actor, [session])
         messages = await chat.describe(ctx, client.actor, history.messages)
-        client.check_still_in(host)
+        client.check_still_in(room_task)
     except BaseException:
-        client.host = None
-        host.lost(client.socket)
+        client.room_task = None
+        room_task.connection_lost(client.socket)
         raise
     seen = max(since.chat or 0, messages[-1]["sequence"] if messages else 0)
     answer = {
@@ -140,26 +140,26 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
         "resumed": resumed,
         "session": session_wire,
         "iceServers": ice_servers(ctx.settings.media, client.actor.user_id, ctx.clock()),
-        "media": _media(ctx, host, document.id),
+        "media": _media(ctx, room_task, document.id),
         "capacity": ctx.settings.rooms.capacity,
         "chat": {"messages": messages, "lastSequence": history.last_sequence, "truncated": history.truncated},
     }
-    return Reply(answer, then=lambda: host.open_gate(client.socket, seen))
+    return Reply(answer, then=lambda: room_task.release_events(client.socket, seen))
 
 
 async def _take_place(
-    ctx: Context, client: Client, host: Host, person: Person, since: Since
+    ctx: Context, client: Client, room_task: RoomTask, person: Person, since: Since
 ) -> tuple[bool, Wire]:
     """`(resumed, state)`; whoever does not get in has no open stay in the documents."""
     try:
         if client.gone:  # it must not take the place of a connection that lives
             raise Conflict("not_in_session", "the connection is over")
-        joined = await host.join(client.actor, person, client.socket, since)
+        joined = await room_task.join(client.actor, person, client.socket, since)
     except (Problem, TimeoutError):
-        if person.participant_id not in host.room.members:
+        if person.participant_id not in room_task.room.members:
             await participants.leave(ctx, person.participant_id, ctx.clock())
         raise
-    client.host, client.participant = host, person.participant_id
+    client.room_task, client.participant = room_task, person.participant_id
     return joined
 
 
@@ -178,12 +178,12 @@ async def _missed_chat(ctx: Context, session: Session, seen: int | None) -> chat
     return await chat.history(ctx, session.kind, session.id)
 
 
-def _media(ctx: Context, host: Host, participant: str) -> Wire:
-    rules, member = host.room.session.rules, host.room.members.get(participant)
+def _media(ctx: Context, room_task: RoomTask, participant: str) -> Wire:
+    rules, member = room_task.room.session.rules, room_task.room.members.get(participant)
     return {
         "kinds": list(rules.media),
         "sources": list(rules.sources),
-        "videoCodec": host.video_codec if "video" in rules.media else None,
+        "videoCodec": room_task.video_codec if "video" in rules.media else None,
         "floatingAudioSlots": ctx.settings.rooms.floating_audio_slots,
         "generation": member.generation if member else 0,
     }
@@ -196,7 +196,7 @@ async def leave(services: Services, client: Client, message: c.SessionLeave) -> 
 
 async def _leave(client: Client) -> None:
     await client.command(lambda room, now: room.leave(client.participant, "left", now))
-    client.host = None
+    client.room_task = None
 
 
 async def end(services: Services, client: Client, message: c.SessionEnd) -> Reply:
@@ -218,18 +218,18 @@ async def subscribe(services: Services, client: Client, message: c.MediaSubscrib
         Wish(slot.mid, slot.track_id, slot.max_width, slot.max_height, slot.priority, slot.paused)
         for slot in message.slots
     ]
-    host = await client.command(
+    room_task = await client.command(
         lambda room, now: room.stage.subscribe(room.member(client.participant), wishes, now)
     )
-    slots = host.room.member(client.participant).slots.by_mid
+    slots = room_task.room.member(client.participant).slots.by_mid
     named = [slots[mid] for mid in mids if mid in slots]
     return Reply({"slots": [{"mid": s.mid, "trackId": s.track, "revision": s.revision} for s in named]})
 
 
 async def update(services: Services, client: Client, message: c.ParticipantUpdate) -> Reply:
     changes = message.model_dump(exclude_none=True)
-    host = await client.command(lambda room, now: room.update(client.participant, changes, now))
-    return Reply({"participant": host.room.member(client.participant).wire()})
+    room_task = await client.command(lambda room, now: room.update(client.participant, changes, now))
+    return Reply({"participant": room_task.room.member(client.participant).wire()})
 
 
 async def moderate(services: Services, client: Client, message: c.ParticipantModerate) -> Reply:

@@ -23,10 +23,10 @@ from mediaserver.base.origins import Origins
 from mediaserver.rooms.registry import Rooms
 from mediaserver.rooms.room_task import room_key
 from mediaserver.signalling import costs
+from mediaserver.signalling.command_queues import QUEUES, CommandQueue, QueueName
 from mediaserver.signalling.engine import MAX_PACKETS_PER_REQUEST
 from mediaserver.signalling.fanout import Fanout
 from mediaserver.signalling.handlers import HANDLERS, Client, Services
-from mediaserver.signalling.lanes import LANES, Lane, LaneName
 from mediaserver.signalling.messages import (
     CLIENT_MESSAGES,
     MAX_MESSAGE_BYTES,
@@ -135,23 +135,23 @@ class Signalling:
         if client is None:
             return
         client.gone = True  # a join under way sees this
-        if client.host is not None:
-            client.host.lost(sid)
+        if client.room_task is not None:
+            client.room_task.connection_lost(sid)
 
     def _detached(self, socket: str, room: str) -> None:
         client = self._clients.get(socket)
         if client is None:
             return
-        if client.host is not None and client.host.key == room:
-            client.host = None
-        if media := client.lanes.get("media"):  # a negotiation under way is of no use any more
+        if client.room_task is not None and client.room_task.key == room:
+            client.room_task = None
+        if media := client.queues.get("media"):  # a negotiation under way is of no use any more
             media.cancel()
 
     def _end_login(self, user_id: str, login_id: str | None, reason: str) -> None:
         """Tell the sockets of a login (or of all logins) that they are out, then close them."""
         for client in self._sockets_of(user_id):
             if login_id in (None, client.actor.login_id):
-                if client.host is None:  # else its room tells it
+                if client.room_task is None:  # else its room tells it
                     self.audience.send(client.socket, "session.replaced", {"reason": reason})
                 asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.audience.close, client.socket)
 
@@ -181,8 +181,8 @@ class Signalling:
             return self._refusal(Unauthenticated("unauthenticated", "this connection is over"))
         try:
             message = self._admit(client, name, arguments)
-            if (lane := LANES.get(type(message))) is not None:
-                return self._beside(client, lane, message)
+            if (queue := QUEUES.get(type(message))) is not None:
+                return self._beside(client, queue, message)
         except Problem as problem:
             return self._refusal(problem)
         return await self._handle(client, message)
@@ -213,16 +213,16 @@ class Signalling:
         if (connection := self.audience.connection(client.socket)) is not None:
             self.audience.server.connections.charge(connection, cost)
 
-    def _beside(self, client: Client, lane: LaneName, message: ClientMessage) -> asyncio.Task[Answer]:
-        """Do it after what is in the lane, if the client is still where it was when it asked."""
+    def _beside(self, client: Client, queue: QueueName, message: ClientMessage) -> asyncio.Task[Answer]:
+        """Do it after what is in the queue, if the client is still where it was when it asked."""
         host = client.place()
 
         async def work() -> Answer:
-            if client.host is not host:
+            if client.room_task is not host:
                 return self._refusal(Conflict("not_in_session", "you left the session before this was done"))
             return await self._handle(client, message)
 
-        task = client.lanes.setdefault(lane, Lane()).put(work)
+        task = client.queues.setdefault(queue, CommandQueue()).put(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
@@ -257,8 +257,8 @@ def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
     ids = {"user": client.actor.user_id}
     if isinstance(message, SessionJoin):
         return {**ids, "room": room_key(message.kind, message.session_id)}
-    if client.host is not None:
-        return {**ids, "room": client.host.key, "participant": client.participant}
+    if client.room_task is not None:
+        return {**ids, "room": client.room_task.key, "participant": client.participant}
     return ids
 
 

@@ -12,7 +12,7 @@ from mediaserver.api.operations.monitoring import MonitoringAccess
 from mediaserver.api.runtime.services import Services
 from mediaserver.base.settings.tree import Http
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.room_task import Surroundings
+from mediaserver.rooms.room_task import RoomDependencies
 from tests.rooms.fakes import FakeRecorder, FakeWorkers
 from tests.store.conftest import ENGINES, engine, shared_server, uri  # noqa: F401 - fixtures
 from tests.usecases.world import World, open_world
@@ -38,7 +38,7 @@ class Silent:
 
 def rooms_of(world: World) -> Rooms:
     """Real ones; their media worker and recorder do nothing."""
-    return Rooms(Surroundings(world.ctx, Silent(), FakeWorkers(), FakeRecorder(), ()))
+    return Rooms(RoomDependencies(world.ctx, Silent(), FakeWorkers(), FakeRecorder(), ()))
 
 
 @pytest.fixture

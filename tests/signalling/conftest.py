@@ -19,7 +19,7 @@ from mediaserver.domain.documents.actor import Actor
 from mediaserver.domain.registry import DOCUMENTS
 from mediaserver.domain.sessions.sessions import Session
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.room_task import Surroundings
+from mediaserver.rooms.room_task import RoomDependencies
 from mediaserver.signalling.namespace import Signalling
 from mediaserver.store.counters import MemoryCounters
 from mediaserver.store.mail import open_mail
@@ -167,7 +167,7 @@ async def live(ctx: Context, media: tuple[Any, tuple[str, ...]]) -> AsyncIterato
 async def serving(ctx: Context, workers: Any, addresses: tuple[str, ...]) -> AsyncIterator[Live]:
     """A server over `ctx`; with Redis it exchanges pushes with others."""
     signalling, recorder = Signalling(ctx), FakeRecorder()
-    rooms = Rooms(Surroundings(ctx, signalling.audience, workers, recorder, addresses))
+    rooms = Rooms(RoomDependencies(ctx, signalling.audience, workers, recorder, addresses))
     signalling.serve(rooms)
     pushing = asyncio.create_task(signalling.run())
     app = web.Application()

@@ -20,7 +20,7 @@ async def test_a_room_whose_task_fails_is_replaced_by_a_new_one(
     broken = live.rooms.get("video", session.id)
     assert broken is not None
     monkeypatch.setattr(broken.room, "deadline", lambda now: now / 0)
-    broken.tell(lambda now: [])
+    broken.enqueue(lambda now: [])
     assert await mia.hears("session.closing") == {"reason": "failed"}
     await until(lambda: not mia.socket.connected and live.rooms.rooms == 0)
     (told,) = [r for r in caplog.records if r.name == registry.__name__ and r.levelno == logging.ERROR]

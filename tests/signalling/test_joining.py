@@ -8,7 +8,7 @@ import pytest
 
 from mediaserver.domain.sessions.sessions import Session
 from mediaserver.rooms import registry
-from mediaserver.rooms.room_task import Host
+from mediaserver.rooms.room_task import RoomTask
 from mediaserver.signalling import handlers
 from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.sessions import sessions
@@ -38,7 +38,7 @@ class Held:
         await self.go.wait()
 
 
-def host_of(live: Live, session: Session) -> Host:
+def host_of(live: Live, session: Session) -> RoomTask:
     host = live.rooms.get(session.kind, session.id)
     assert host is not None
     return host
@@ -99,8 +99,8 @@ async def test_a_replaced_tab_that_has_not_noticed_removes_nobody(live: Live) ->
     twin = await live.again(mia).connect()
     await twin.join(session)
     host = host_of(live, session)
-    stale = next(c for c in live.signalling._clients.values() if c.host is None)
-    stale.host = host  # as if the word of it were still under way
+    stale = next(c for c in live.signalling._clients.values() if c.room_task is None)
+    stale.room_task = host  # as if the event had not arrived yet
     for event in ("session.leave", "chat.typing", "session.end", "recording.start"):
         assert (await mia.ask(event))["error"]["code"] == "not_in_session"
     assert len(host.room.members) == 1 and (await twin.ask("chat.typing"))["ok"]

@@ -57,6 +57,6 @@ async def test_a_track_that_is_gone_is_not_tried_again(
     host = live.rooms.get(session.kind, session.id)
     assert host is not None
     await host.drain(5)
-    host.taps.recorder_is_back()
+    host.recording_feed.recorder_restarted()
     await host.drain(5)
     assert live.workers.worker.of(m.TapTrack) == []

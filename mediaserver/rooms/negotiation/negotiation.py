@@ -1,11 +1,13 @@
-"""One participant's peer connection as the server negotiates it: an offer in, worker requests, an answer out.
+"""Negotiates a participant's peer connection: reads the offer, sends requests to the worker, writes the answer.
 
-Negotiations of one participant are serialised; the room hears of one only when it has succeeded."""
+Negotiations of one participant are serialized. The room's state changes only when a negotiation has succeeded.
+"""
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mediaserver.base.errors import Conflict, FieldError, Invalid, Unavailable
 from mediaserver.base.ids import new_id
@@ -13,18 +15,17 @@ from mediaserver.base.processes.channel import ChannelClosed
 from mediaserver.domain.sessions.sessions import Source
 from mediaserver.media import messages as m
 from mediaserver.rooms.interfaces import Worker
+from mediaserver.rooms.negotiation.offer_reader import OfferReader
 from mediaserver.rooms.negotiation.sdp import Section, bad_sdp
-from mediaserver.rooms.negotiation.sdp_answer import Accepted, Endpoint, SlotSource, write_answer
+from mediaserver.rooms.negotiation.sdp_answer import Accepted, Endpoint, SlotSource, VideoCodec, write_answer
 from mediaserver.rooms.state import effects as fx
 from mediaserver.rooms.state.members import KIND_OF, Member
-
-if TYPE_CHECKING:
-    from mediaserver.rooms.room_task import Host
+from mediaserver.rooms.state.room import Room
 
 
 @dataclass(slots=True)
-class Link:
-    """What one peer connection has negotiated so far."""
+class PeerConnection:
+    """What a participant and the server have negotiated so far."""
 
     generation: int
     transport: str
@@ -36,67 +37,112 @@ class Link:
     session: int = field(default_factory=lambda: secrets.randbits(62))
     version: int = 0
     tracks: dict[str, m.SetTrack] = field(default_factory=dict)
-    """By mid, as the worker was told."""
+    """The requests that announced tracks to the worker, by mid."""
     slots: dict[str, SlotSource] = field(default_factory=dict)
 
 
+class NegotiatingRoom(Protocol):
+    """What negotiations need of a room's task."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def room(self) -> Room: ...
+
+    @property
+    def video_codec(self) -> VideoCodec: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """IP addresses of the media ports, announced in every answer."""
+
+    @property
+    def offers(self) -> OfferReader: ...
+
+    @property
+    def worker_epoch(self) -> int:
+        """Grows when the worker dies."""
+
+    @property
+    def connections(self) -> MutableMapping[str, PeerConnection]:
+        """The peer connection of each participant."""
+
+    @property
+    def worker_tracks(self) -> MutableMapping[str, m.SetTrack]:
+        """The requests that announced the tracks to the worker."""
+
+    def negotiation_lock(self, participant: str) -> asyncio.Lock: ...
+    async def get_worker(self) -> Worker: ...
+    def close_transport(self, transport: str) -> None: ...
+    def close_track(self, track: str) -> None: ...
+    async def command(self, command: Callable[[float], list[fx.Effect]]) -> None: ...
+
+
 async def negotiate(
-    host: "Host", participant: str, generation: int, sdp: str, sources: Mapping[str, Source]
+    task: NegotiatingRoom, participant: str, generation: int, sdp: str, sources: Mapping[str, Source]
 ) -> dict[str, Any]:
-    """The answer to `media.negotiate`: `{generation, sdp, tracks, slots}`."""
-    async with host.negotiation_lock(participant):
+    """Return the answer to `media.negotiate`: `{generation, sdp, tracks, slots}`.
+
+    Raises: Conflict("stale_generation"); Invalid; BadRequest("bad_sdp"); Forbidden; Unavailable.
+    """
+    async with task.negotiation_lock(participant):
         try:
-            return await _negotiate(host, participant, generation, sdp, sources)
+            return await _negotiate(task, participant, generation, sdp, sources)
         except (ChannelClosed, TimeoutError) as error:
-            raise Unavailable("media_unavailable", "the media worker is away; try again in a moment") from error
+            detail = "The media worker is unavailable. Try again in a moment."
+            raise Unavailable("media_unavailable", detail) from error
 
 
 async def _negotiate(
-    host: "Host", participant: str, generation: int, sdp: str, sources: Mapping[str, Source]
+    task: NegotiatingRoom, participant: str, generation: int, sdp: str, sources: Mapping[str, Source]
 ) -> dict[str, Any]:
-    member = host.room.member(participant)
-    link = host.links.get(participant)
-    if generation < member.generation or (generation == member.generation and link is None):
-        raise Conflict("stale_generation", f"number this connection higher than {member.generation}")
-    offer = await host.offers.read(sdp, host.video_codec)
+    member = task.room.member(participant)
+    connection = task.connections.get(participant)
+    if generation < member.generation or (generation == member.generation and connection is None):
+        detail = f"The generation of this connection must be greater than {member.generation}."
+        raise Conflict("stale_generation", detail)
+    offer = await task.offers.read(sdp, task.video_codec)
     accepted, remote = offer.accepted, offer.transport
-    _check_tracks(host, member, accepted, sources)
-    fresh = link is None or generation > link.generation
-    if link is None or fresh:
-        link = await _open(host, generation, remote)
+    _check_tracks(task, member, accepted, sources)
+    fresh = connection is None or generation > connection.generation
+    if connection is None or fresh:
+        connection = await _open(task, generation, remote)
     try:
-        await _follow_ice(link, remote)
+        await _follow_ice(connection, remote)
         published = [
-            await _set_track(host, member, link, a, sources[a.mid]) for a in accepted if a.role == "track"
+            await _set_track(task, member, connection, section, sources[section.mid])
+            for section in accepted
+            if section.role == "track"
         ]
-        for a in accepted:
-            if a.role == "slot":
-                await _set_slot(link, a)
-        await _commit(host, member, link, published, accepted)
+        for section in accepted:
+            if section.role == "slot":
+                await _set_slot(connection, section)
+        await _commit(task, member, connection, published, accepted)
     except BaseException:
         if fresh:
-            host.close_transport(link.transport)
+            task.close_transport(connection.transport)
         else:
-            _take_back(host, member, link)
+            _undo(task, member, connection)
         raise
-    link.version += 1
-    fingerprint, port = link.worker.fingerprint, link.worker.port
-    endpoint = Endpoint(link.ice, fingerprint, host.addresses, port)
+    connection.version += 1
+    fingerprint, port = connection.worker.fingerprint, connection.worker.port
+    endpoint = Endpoint(connection.ice, fingerprint, task.addresses, port)
     return {
         "generation": generation,
-        "sdp": write_answer(accepted, link.slots, endpoint, link.session, link.version),
+        "sdp": write_answer(accepted, connection.slots, endpoint, connection.session, connection.version),
         "tracks": {track.mid: track.id for track in published},
-        "slots": [a.mid for a in accepted if a.role == "slot"],
+        "slots": [section.mid for section in accepted if section.role == "slot"],
     }
 
 
 def _check_tracks(
-    host: "Host", member: Member, accepted: Sequence[Accepted], sources: Mapping[str, Source]
+    task: NegotiatingRoom, member: Member, accepted: Sequence[Accepted], sources: Mapping[str, Source]
 ) -> None:
-    """Every sending m-line is named once with a fitting source that this participant may publish."""
-    sending = {a.mid: a for a in accepted if a.role == "track"}
+    """Check that each sending m-line is named once, with a suitable source that the participant may publish."""
+    sending = {section.mid: section for section in accepted if section.role == "track"}
     faults = [
-        FieldError(f"tracks.{mid}", "this m-line sends, so say its source")
+        FieldError(f"tracks.{mid}", "must name the source that this m-line sends")
         for mid in sending
         if mid not in sources
     ]
@@ -104,22 +150,23 @@ def _check_tracks(
     for mid, source in sources.items():
         where = f"tracks.{mid}"
         if mid not in sending:
-            faults.append(FieldError(where, "there is no sendonly m-line with this mid"))
+            faults.append(FieldError(where, "does not name a sendonly m-line of the offer"))
         elif sending[mid].kind != KIND_OF[source]:
-            faults.append(FieldError(where, f"{source} is {KIND_OF[source]}, the m-line is {sending[mid].kind}"))
+            fault = f"must be {sending[mid].kind} as its m-line is, but {source} is {KIND_OF[source]}"
+            faults.append(FieldError(where, fault))
         if source in seen:
-            faults.append(FieldError(where, f"{source} is published twice"))
+            faults.append(FieldError(where, f"names {source} a second time"))
         seen.add(source)
     if faults:
-        raise Invalid("invalid", "the tracks do not fit the offer", faults)
+        raise Invalid("invalid", "The tracks do not match the offer.", faults)
     for source in sources.values():
-        host.room.stage.check_may_publish(member, source)
+        task.room.stage.check_may_publish(member, source)
 
 
-async def _open(host: "Host", generation: int, remote: Section) -> Link:
-    worker = await host.living_worker()
-    epoch, transport = host.worker_epoch, f"{host.key}.{new_id()}"
-    ice = await worker.open_transport(m.OpenTransport(room=host.key, transport=transport))
+async def _open(task: NegotiatingRoom, generation: int, remote: Section) -> PeerConnection:
+    worker = await task.get_worker()
+    epoch, transport = task.worker_epoch, f"{task.key}.{new_id()}"
+    ice = await worker.open_transport(m.OpenTransport(room=task.key, transport=transport))
     fingerprints = [m.Fingerprint(algorithm=algorithm, value=value) for algorithm, value in remote.fingerprints]
     remote_ice = _ice_parameters(remote)
     try:
@@ -127,94 +174,106 @@ async def _open(host: "Host", generation: int, remote: Section) -> Link:
             m.ConnectTransport(transport=transport, ice=remote_ice, fingerprints=fingerprints)
         )
     except BaseException:
-        host.close_transport(transport)
+        task.close_transport(transport)
         raise
-    return Link(generation, transport, worker, epoch, ice, remote_ice, remote.fingerprints)
+    return PeerConnection(generation, transport, worker, epoch, ice, remote_ice, remote.fingerprints)
 
 
-async def _follow_ice(link: Link, remote: Section) -> None:
-    """New credentials in the offer are an ICE restart (RFC 8839 section 4.4.1.1.1): ours change as well."""
-    if remote.fingerprints != link.fingerprints:
-        raise bad_sdp("the DTLS fingerprint changed: a new connection needs a higher generation")
+async def _follow_ice(connection: PeerConnection, remote: Section) -> None:
+    """Restart ICE when the offer has new credentials (RFC 8839 section 4.4.1.1.1): the server's change, too."""
+    if remote.fingerprints != connection.fingerprints:
+        raise bad_sdp("The DTLS fingerprint changed. A new connection needs a higher generation.")
     remote_ice = _ice_parameters(remote)
-    if remote_ice != link.remote_ice:
-        link.ice = await link.worker.restart_ice(m.RestartIce(transport=link.transport, ice=remote_ice))
-        link.remote_ice = remote_ice
+    if remote_ice != connection.remote_ice:
+        connection.ice = await connection.worker.restart_ice(
+            m.RestartIce(transport=connection.transport, ice=remote_ice)
+        )
+        connection.remote_ice = remote_ice
 
 
 def _ice_parameters(remote: Section) -> m.IceParameters:
     return m.IceParameters(ufrag=remote.ice_ufrag, pwd=remote.ice_pwd)
 
 
-async def _set_track(host: "Host", member: Member, link: Link, a: Accepted, source: Source) -> fx.Published:
-    assert a.codec is not None
-    before = link.tracks.get(a.mid)
+async def _set_track(
+    task: NegotiatingRoom, member: Member, connection: PeerConnection, section: Accepted, source: Source
+) -> fx.Published:
+    assert section.codec is not None
+    before = connection.tracks.get(section.mid)
     known = before is not None and before.source == source and member.tracks.get(source) is not None
-    told = m.SetTrack(
-        transport=link.transport, track=before.track if before and known else new_id(), mid=a.mid,
-        kind=KIND_OF[source], source=source, codecs=[a.codec], extensions=a.extension_ids,
-        ssrcs=list(a.ssrcs), rtx_ssrcs=dict(a.rtx_ssrcs), rids=list(a.rids),
-        enabled=host.room.stage.will_flow(member, source),
+    request = m.SetTrack(
+        transport=connection.transport, track=before.track if before and known else new_id(), mid=section.mid,
+        kind=KIND_OF[source], source=source, codecs=[section.codec], extensions=section.extension_ids,
+        ssrcs=list(section.ssrcs), rtx_ssrcs=dict(section.rtx_ssrcs), rids=list(section.rids),
+        enabled=task.room.stage.will_flow(member, source),
     )  # fmt: skip
-    if told != before:
-        await link.worker.set_track(told)
-        link.tracks[a.mid] = told
-    return fx.Published(told.track, told.mid, source, KIND_OF[source], told.enabled)
+    if request != before:
+        await connection.worker.set_track(request)
+        connection.tracks[section.mid] = request
+    return fx.Published(request.track, request.mid, source, KIND_OF[source], request.enabled)
 
 
-def _take_back(host: "Host", member: Member, link: Link) -> None:
-    """Close the tracks that a failed negotiation has set up and the room has not heard of."""
+def _undo(task: NegotiatingRoom, member: Member, connection: PeerConnection) -> None:
+    """Close the tracks of a failed negotiation, which the room does not know."""
     published = {track.id for track in member.tracks.values()}
-    for mid, told in list(link.tracks.items()):
-        if told.track not in published:
-            host.close_track(told.track)
-            del link.tracks[mid]
+    for mid, request in list(connection.tracks.items()):
+        if request.track not in published:
+            task.close_track(request.track)
+            del connection.tracks[mid]
 
 
-async def _set_slot(link: Link, a: Accepted) -> None:
-    assert a.codec is not None
-    source = link.slots.get(a.mid)
+async def _set_slot(connection: PeerConnection, section: Accepted) -> None:
+    assert section.codec is not None
+    source = connection.slots.get(section.mid)
     if source is None:
-        has_rtx = a.codec.rtx_payload_type is not None
-        source = SlotSource(_new_ssrc(link), _new_ssrc(link) if has_rtx else None, f"s-{link.session}")
-        link.slots[a.mid] = source
-    await link.worker.set_slot(
+        has_rtx = section.codec.rtx_payload_type is not None
+        source = SlotSource(
+            _new_ssrc(connection), _new_ssrc(connection) if has_rtx else None, f"s-{connection.session}"
+        )
+        connection.slots[section.mid] = source
+    await connection.worker.set_slot(
         m.SetSlot(
-            transport=link.transport,
-            mid=a.mid,
-            kind="audio" if a.kind == "audio" else "video",
+            transport=connection.transport,
+            mid=section.mid,
+            kind="audio" if section.kind == "audio" else "video",
             ssrc=source.ssrc,
             rtx_ssrc=source.rtx_ssrc,
             cname=source.cname,
-            codecs=[a.codec],
-            extensions=a.extension_ids,
+            codecs=[section.codec],
+            extensions=section.extension_ids,
         )
     )
 
 
-def _new_ssrc(link: Link) -> int:
-    taken = {s for source in link.slots.values() for s in (source.ssrc, source.rtx_ssrc)}
+def _new_ssrc(connection: PeerConnection) -> int:
+    taken = {s for source in connection.slots.values() for s in (source.ssrc, source.rtx_ssrc)}
     while (ssrc := secrets.randbelow(0xFFFFFFFE) + 1) in taken:
         pass
     return ssrc
 
 
 async def _commit(
-    host: "Host", member: Member, link: Link, published: list[fx.Published], accepted: Sequence[Accepted]
+    task: NegotiatingRoom,
+    member: Member,
+    connection: PeerConnection,
+    published: list[fx.Published],
+    accepted: Sequence[Accepted],
 ) -> None:
-    """Tell the room, unless the worker died meanwhile or the participant left."""
+    """Change the room's state, unless the worker died meanwhile or the participant left."""
     slots: dict[str, m.Kind] = {
-        a.mid: "audio" if a.kind == "audio" else "video" for a in accepted if a.role == "slot"
+        section.mid: "audio" if section.kind == "audio" else "video"
+        for section in accepted
+        if section.role == "slot"
     }
 
     def succeed(now: float) -> list[fx.Effect]:
-        if host.worker_epoch != link.worker_epoch:
-            raise Unavailable("media_unavailable", "the media worker was restarted; try again")
-        done = host.room.negotiated(member.id, link.generation, link.transport, published, slots, now)
-        host.links[member.id] = link
+        if task.worker_epoch != connection.worker_epoch:
+            raise Unavailable("media_unavailable", "The media worker was restarted. Try again.")
+        done = task.room.negotiated(member.id, connection.generation, connection.transport, published, slots, now)
+        task.connections[member.id] = connection
         kept = {track.id for track in published}
-        link.tracks = {mid: told for mid, told in link.tracks.items() if told.track in kept}
-        host.told.update({told.track: told for told in link.tracks.values()})
+        connection.tracks = {mid: request for mid, request in connection.tracks.items() if request.track in kept}
+        task.worker_tracks.update({request.track: request for request in connection.tracks.values()})
         return done
 
-    await host.command(succeed)
+    await task.command(succeed)

@@ -126,7 +126,7 @@ class Save(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class Gone(Effect):
+class Left(Effect):
     """A participant has left: close the stay in its document."""
 
     participant: str

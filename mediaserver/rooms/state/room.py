@@ -114,7 +114,7 @@ class Room:
         if member.socket is not None:
             done.append(fx.Detach(member.socket))
         done.append(self._numbered("participant.left", {"participantId": participant, "reason": reason}))
-        done.append(fx.Gone(participant, reason))
+        done.append(fx.Left(participant, reason))
         if not self.members:
             self.empty_since = now
         return done + self.stage.rebalance(now)

@@ -9,7 +9,7 @@ from mediaserver.domain.sessions.participants import Participant
 from mediaserver.domain.sessions.recordings import RecordedTrack
 from mediaserver.domain.sessions.sessions import KINDS
 from mediaserver.rooms.registry import Rooms
-from mediaserver.rooms.room_task import Host
+from mediaserver.rooms.room_task import RoomTask
 from mediaserver.rooms.state.event_log import Since
 from mediaserver.rooms.state.members import Person
 from mediaserver.usecases.accounts import identity
@@ -36,7 +36,7 @@ class Class:
         self.moderator = ada
         return self
 
-    async def come_in(self, rooms: Rooms, *names: str) -> Host:
+    async def come_in(self, rooms: Rooms, *names: str) -> RoomTask:
         """Into the running room, as their sockets would bring them."""
         host = await rooms.enter(self.session)
         for name in names:

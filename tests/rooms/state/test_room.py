@@ -50,7 +50,7 @@ def test_a_lost_connection_has_30_seconds_to_return() -> None:
     r.lost("s3", 60.0)
     gone = r.expire(90.0)
     assert events(gone) == ["participant.left"]
-    assert of_type(gone, fx.Gone) == [fx.Gone("p-ben", "timeout")]
+    assert of_type(gone, fx.Left) == [fx.Left("p-ben", "timeout")]
 
 
 def test_who_leaves_takes_their_media_along() -> None:
@@ -148,7 +148,7 @@ def test_the_removed_do_not_come_back() -> None:
     r.join(person("ben"), "s2", 0.0)
     done = r.moderate("p-mia", "p-ben", "remove", 1.0)
     assert done[0] == fx.Send("s2", "session.replaced", {"reason": "removed"})
-    assert fx.Gone("p-ben", "removed") in done
+    assert fx.Left("p-ben", "removed") in done
     with pytest.raises(Forbidden) as caught:
         r.join(person("ben"), "s3", 2.0)
     assert caught.value.code == "removed"
@@ -160,7 +160,7 @@ def test_the_end_is_told_once_and_closes_everything() -> None:
     publish(r, "mia", "microphone")
     done = r.end("ended", 2.0)
     assert events(done)[0] == "session.ended"
-    assert done.index(fx.Detach("s1")) < done.index(fx.Gone("p-mia", "ended"))
+    assert done.index(fx.Detach("s1")) < done.index(fx.Left("p-mia", "ended"))
     assert r.end("ended", 3.0) == []
     with pytest.raises(Conflict):
         r.join(mia(), "s2", 4.0)

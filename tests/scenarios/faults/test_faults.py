@@ -163,7 +163,7 @@ async def test_kill_of_the_document_server(own: Server, room: Room, http: aiohtt
                 await asyncio.sleep(0.1)
             else:
                 acknowledged.append(f"line {number}")
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.22)  # the limit is five messages per second
 
     async def reader() -> None:
         headers = {"Authorization": f"Bearer {moderator.token}"}

@@ -1,6 +1,8 @@
-"""A client's events that may take long, each kind in its own lane: in order there, beside all other events.
+"""Queues for client events that may take long: events in one queue run in order, other events do not wait for
+them.
 
-A lane has a bound; what is put into a full one is refused."""
+Queues are bounded; an event for a full queue is refused.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,26 +14,27 @@ from mediaserver.signalling.socket_server import Answer
 
 MAX_WAITING = 8
 
-LaneName = Literal["media", "recording"]
-LANES: dict[type[c.ClientMessage], LaneName] = {
+QueueName = Literal["media", "recording"]
+QUEUES: dict[type[c.ClientMessage], QueueName] = {
     c.MediaNegotiate: "media",
     c.MediaSubscribe: "media",
     c.RecordingStart: "recording",
     c.RecordingStop: "recording",
 }
-"""They wait for other processes, which may be slow or dead. All others wait for documents at most."""
+"""The queues of events that wait for other processes, which may be slow or dead. All other events at most wait
+for documents."""
 
 
-class Lane:
-    """One after another. It owns its tasks until they are done."""
+class CommandQueue:
+    """Runs commands of one client one after another. It owns their tasks until they are done."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[Answer], None] = {}
 
     def put(self, work: Callable[[], Awaitable[Answer]]) -> asyncio.Task[Answer]:
-        """Do `work` after what was put before. Unavailable `busy`."""
+        """Run `work` after the earlier commands. Raises: Unavailable("busy") when the queue is full."""
         if len(self._tasks) >= MAX_WAITING:
-            raise Unavailable("busy", "too much of this is waiting already")
+            raise Unavailable("busy", "Too many of these requests are waiting. Try again in a moment.")
         former = next(reversed(self._tasks), None)
         task = asyncio.create_task(_after(former, work))
         self._tasks[task] = None
@@ -39,7 +42,7 @@ class Lane:
         return task
 
     def cancel(self) -> None:
-        """Give up what is under way and what waits."""
+        """Cancel the running command and drop those that wait."""
         for task in self._tasks:
             task.cancel()
 
