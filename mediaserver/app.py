@@ -75,7 +75,7 @@ log = logging.getLogger(__name__)
 DOCUMENTS: Final = (*builtin.DOCUMENTS, *(r.document for r in RESOURCES if r.document not in builtin.DOCUMENTS))
 _HOUSEKEEPING_S: Final = 300.0
 _SETTLING_S: Final = 10.0
-_LAST_LETTERS_S: Final = 3.0
+_LAST_MAIL_S: Final = 3.0
 _LAST_EVENTS_S: Final = 2.0
 
 
@@ -382,6 +382,6 @@ async def _mail(settings: Settings) -> AsyncIterator[Mail]:
     async with running("mail", mail.run):
         try:
             yield mail
-            await mail.settle(_LAST_LETTERS_S)
+            await mail.drain(_LAST_MAIL_S)
         finally:
             mail.close()

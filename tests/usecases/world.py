@@ -16,7 +16,7 @@ from mediaserver.domain.registry import DOCUMENTS
 from mediaserver.domain.sessions.sessions import Session, SessionKind
 from mediaserver.domain.uploads.uploads import Upload
 from mediaserver.store.counters import MemoryCounters
-from mediaserver.store.mail import Letter, Mail
+from mediaserver.store.mail import Mail, MailMessage
 from mediaserver.store.objects import open_objects
 from mediaserver.store.repositories import Repositories
 from mediaserver.usecases.accounts import identity
@@ -48,21 +48,21 @@ class TestClock:
         self.now += timedelta(seconds=seconds)
 
 
-class Letters:
-    """Carries letters nowhere."""
+class RecordingTransport:
+    """A mail transport that records messages."""
 
     def __init__(self) -> None:
-        self.sent: list[Letter] = []
+        self.sent: list[MailMessage] = []
 
-    async def carry(self, letter: Letter) -> None:
-        self.sent.append(letter)
+    async def deliver(self, mail: MailMessage) -> None:
+        self.sent.append(mail)
 
 
 class World:
     """What a test has at hand beside the context."""
 
-    def __init__(self, ctx: Context, clock: TestClock, letters: "Letters") -> None:
-        self.ctx, self.clock, self._letters = ctx, clock, letters
+    def __init__(self, ctx: Context, clock: TestClock, transport: "RecordingTransport") -> None:
+        self.ctx, self.clock, self._transport = ctx, clock, transport
         self.events: list[Event] = []
         for kind in Event.__subclasses__():
             ctx.events.subscribe(kind, self.events.append)
@@ -70,10 +70,10 @@ class World:
     def happened(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def letters(self) -> list[Letter]:
+    async def mails(self) -> list[MailMessage]:
         """All that were sent."""
-        assert await self.ctx.mail.settle(5)
-        return self._letters.sent
+        assert await self.ctx.mail.drain(5)
+        return self._transport.sent
 
     async def person(self, name: str, role: Role = "student") -> Actor:
         """A signed-in user."""
@@ -124,8 +124,8 @@ async def open_world(
     database = await stack.enter_async_context(empty_database(uri, documents))
     secrets, clock = Secrets(b"j" * 32, b"u" * 32), TestClock()
     objects = await open_objects(settings.objects, directory)
-    passwords, letters = Passwords(settings.auth), Letters()
-    mail = Mail(letters)
+    passwords, transport = Passwords(settings.auth), RecordingTransport()
+    mail = Mail(transport)
     carrying = asyncio.create_task(mail.run())
     events, repositories = Events(), Repositories(database, documents, clock)
     ctx = Context(
@@ -145,7 +145,7 @@ async def open_world(
         disk=DiskReserve(directory, 0),
     )
     try:
-        yield World(ctx, clock, letters)
+        yield World(ctx, clock, transport)
     finally:
         carrying.cancel()
         passwords.close()

@@ -275,7 +275,7 @@ class MailSettings(Section):
     backend: Literal["file", "smtp"] = "file"
     """`file` only writes letters to `data.dir/outbox`; `smtp` sends them."""
     host: str = "localhost"
-    """SMTP server that takes our letters."""
+    """Host name of the SMTP server that accepts outgoing mail."""
     port: int = Field(587, ge=1, le=65535)
     """Its port: 587 with `starttls`, mostly 465 with `tls`."""
     tls: Literal["starttls", "tls", "none"] = "starttls"

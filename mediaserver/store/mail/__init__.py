@@ -1,7 +1,7 @@
-"""Letters to people: a bounded queue, and what carries them: files for a try, SMTP for real."""
+"""Mail to users: a bounded queue and the transports that deliver it, SMTP or files in a directory."""
 
-from mediaserver.store.mail.letters import Carrier, Letter, Undeliverable
+from mediaserver.store.mail.messages import MailMessage, MailTransport, Undeliverable
 from mediaserver.store.mail.opening import open_mail
 from mediaserver.store.mail.queue import Mail
 
-__all__ = ["Carrier", "Letter", "Mail", "Undeliverable", "open_mail"]
+__all__ = ["Mail", "MailMessage", "MailTransport", "Undeliverable", "open_mail"]

@@ -1,4 +1,4 @@
-"""Which carrier the settings ask for."""
+"""Create the mail queue with the transport that the settings select."""
 
 from pathlib import Path
 
@@ -10,7 +10,10 @@ from mediaserver.store.mail.smtp import SmtpMail
 
 
 def open_mail(settings: MailSettings, data_dir: Path, clock: Clock = utc_now) -> Mail:
-    """Connects to nothing: a mail server that is away keeps nobody from starting. `close` it at the end."""
+    """Return the mail queue for `settings`. The caller must call its `close`.
+
+    No connection is made here, so the server starts even while the mail server is unreachable.
+    """
     if settings.backend == "smtp":
         smtp = SmtpMail(settings, clock)
         return Mail(smtp, smtp.close)

@@ -1,4 +1,4 @@
-"""Letters by SMTP (RFC 5321), handed to a server of one's own (submission, RFC 6409): one connection a letter."""
+"""Mail over SMTP (RFC 5321), submitted to the configured server (RFC 6409) with one connection per message."""
 
 import asyncio
 import contextlib
@@ -10,27 +10,31 @@ from concurrent.futures import ThreadPoolExecutor
 from mediaserver.base.clock import Clock
 from mediaserver.base.errors import Unavailable
 from mediaserver.base.settings.tree import MailSettings
-from mediaserver.store.mail.letters import Letter, Undeliverable, message_of
+from mediaserver.store.mail.messages import MailMessage, Undeliverable, to_email
 
 _TIMEOUT_S = 10.0
-"""For each answer of the server."""
+"""Timeout for each reply of the mail server."""
 _PERMANENT = 500
-"""Replies from here on are final (RFC 5321 section 4.2.1)."""
+"""Reply codes from 500 on are permanent failures (RFC 5321 section 4.2.1)."""
 
 
 class SmtpMail:
-    """TLS is never given up: a server that cannot do what `mail.tls` says gets neither password nor letter."""
+    """Delivers mail over SMTP.
+
+    There is no fallback to plain text: a server that does not support the configured `mail.tls` mode receives
+    neither the password nor any message.
+    """
 
     def __init__(self, settings: MailSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="smtp")  # smtplib waits where it stands
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="smtp")  # smtplib is blocking
 
-    async def carry(self, letter: Letter) -> None:
-        message = message_of(letter, self._settings.sender, self._clock())
-        await self._run(lambda smtp: smtp.send_message(message, to_addrs=[letter.to]))
+    async def deliver(self, mail: MailMessage) -> None:
+        message = to_email(mail, self._settings.sender, self._clock())
+        await self._run(lambda smtp: smtp.send_message(message, to_addrs=[mail.to]))
 
     async def check(self) -> None:
-        """Connect, sign in and say goodbye. Raises `Unavailable`."""
+        """Check that the server accepts a connection and the credentials. Raises: Unavailable."""
         try:
             await self._run(lambda smtp: smtp.noop())
         except Undeliverable as error:
@@ -47,14 +51,18 @@ class SmtpMail:
             with self._connected() as smtp:
                 work(smtp)
         except smtplib.SMTPRecipientsRefused as error:
-            ((code, said),) = error.recipients.values()  # each letter has one
-            raise _failure(code, said) from error
+            ((code, reply),) = error.recipients.values()  # each message has one recipient
+            raise _failure(code, reply) from error
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise Undeliverable(f"the mail server cannot do what this needs: {error}") from error
-        except (smtplib.SMTPException, OSError) as error:  # also refused passwords: the operator may mend them
-            raise Unavailable("mail_unavailable", f"the mail server does not take letters: {error}") from error
+            raise Undeliverable(f"the mail server does not support a required extension: {error}") from error
+        except (
+            smtplib.SMTPException,
+            OSError,
+        ) as error:
+            # Refused credentials are included: the operator can fix these.
+            raise Unavailable("mail_unavailable", f"the mail server is unavailable: {error}") from error
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -72,6 +80,8 @@ class SmtpMail:
             yield smtp
 
 
-def _failure(code: int, said: bytes | str) -> Exception:
-    text = f"the mail server says {code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+def _failure(code: int, reply: bytes | str) -> Exception:
+    text = (
+        f"the mail server replied {code} {reply.decode(errors='replace') if isinstance(reply, bytes) else reply}"
+    )
     return Undeliverable(text) if code >= _PERMANENT else Unavailable("mail_unavailable", text)

@@ -12,7 +12,7 @@ from typing import Final
 from mediaserver.base.errors import Gone
 from mediaserver.base.net.networks import client_network
 from mediaserver.domain.accounts.users import VERIFIED, User, folded, is_login_email
-from mediaserver.store.mail import Letter
+from mediaserver.store.mail import MailMessage
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.login import devices, mail_templates, tokens
 from mediaserver.usecases.login.login_attempts import HOUR_S, MINUTE_S, refuse_if_exceeded
@@ -32,7 +32,7 @@ async def ask(ctx: Context, login: str, address: str) -> None:
     from_here = await ctx.counters.hit(f"login-link-address:{network}", limit * _FROM_ONE_ADDRESS, HOUR_S)
     refuse_if_exceeded(from_here)
     key = folded(login)
-    ctx.mail.send_made(lambda: _letter(ctx, key))
+    ctx.mail.send_composed(lambda: _compose(ctx, key))
 
 
 async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tuple[User, str]:
@@ -55,7 +55,7 @@ async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tu
     return user, device_token
 
 
-async def _letter(ctx: Context, key: str) -> Letter | None:
+async def _compose(ctx: Context, key: str) -> MailMessage | None:
     name = "emailFolded" if is_login_email(key) else "usernameFolded"
     user = await ctx.users.find_one({name: key, "active": True, **VERIFIED})
     limit = ctx.settings.auth.login_links_per_hour

@@ -10,7 +10,7 @@ from mediaserver.base.errors import Conflict, Gone
 from mediaserver.base.net.networks import client_network
 from mediaserver.domain.accounts.users import VERIFIED, User, folded, is_login_email
 from mediaserver.domain.documents.actor import Actor
-from mediaserver.store.mail import Letter
+from mediaserver.store.mail import MailMessage
 from mediaserver.usecases.accounts import identity
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.login import devices, mail_templates, revocations, tokens
@@ -67,7 +67,7 @@ async def ask(ctx: Context, login: str, address: str) -> None:
     # Only what was asked for from here: strangers who ask for the same account refuse its owner nothing.
     name = account_key(ctx.secrets.jwt_key, key, exists=True)
     refuse_if_exceeded(await ctx.counters.hit(f"reset-pair:{name} {network}", limit, HOUR_S))
-    ctx.mail.send_made(lambda: _reset_letter(ctx, key))
+    ctx.mail.send_composed(lambda: _compose_reset(ctx, key))
 
 
 async def confirm(ctx: Context, token: str, new: str, address: str) -> None:
@@ -96,7 +96,7 @@ async def confirm(ctx: Context, token: str, new: str, address: str) -> None:
     await _tell(ctx, changed)
 
 
-async def _reset_letter(ctx: Context, key: str) -> Letter | None:
+async def _compose_reset(ctx: Context, key: str) -> MailMessage | None:
     name = "emailFolded" if is_login_email(key) else "usernameFolded"
     user = await ctx.users.find_one({name: key, "active": True, **VERIFIED})
     limit = ctx.settings.auth.resets_per_hour

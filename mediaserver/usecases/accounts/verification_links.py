@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from mediaserver.domain.accounts.users import User, folded
-from mediaserver.store.mail import Letter
+from mediaserver.store.mail import MailMessage
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.login import mail_templates, tokens
 from mediaserver.usecases.login.login_attempts import HOUR_S, account_key
@@ -19,10 +19,10 @@ _FROM_ALL: Final = 4
 
 def send(ctx: Context, user: User, network: str) -> None:
     """Queue the letter about the address that `user` has to confirm. `network` is where it was asked for."""
-    ctx.mail.send_made(lambda: _letter(ctx, user.id, network))
+    ctx.mail.send_composed(lambda: _compose(ctx, user.id, network))
 
 
-async def _letter(ctx: Context, user_id: str, network: str) -> Letter | None:
+async def _compose(ctx: Context, user_id: str, network: str) -> MailMessage | None:
     user = await ctx.users.find_one({"_id": user_id, "active": True})
     if user is None or (address := user.address_to_verify) is None:
         return None

@@ -115,9 +115,9 @@ async def test_a_forgotten_password(client: Client, world: World) -> None:
     for name in ("ada", "nobody"):
         asked = await client.post("/api/v1/auth/password-reset", json={"login": name})
         assert (asked.status, await asked.read()) == (202, b"")
-    (letter,) = await world.letters()
-    assert letter.to == NEW["email"]
-    token = letter.text.partition("/#/reset/")[2].split()[0]
+    (mail,) = await world.mails()
+    assert mail.to == NEW["email"]
+    token = mail.text.partition("/#/reset/")[2].split()[0]
     confirm = "/api/v1/auth/password-reset/confirm"
     weak = await client.post(confirm, json={"token": token, "password": "Ada@example.org"})
     assert weak.status == 422 and (await weak.json())["errors"][0]["loc"] == "password"
@@ -127,7 +127,7 @@ async def test_a_forgotten_password(client: Client, world: World) -> None:
     assert (await client.get("/api/v1/auth/me", headers=bearer(signed_in["accessToken"]))).status == 401
 
 
-async def test_asking_for_letters_without_end_is_refused(client: Client, world: World) -> None:
+async def test_mail_requests_are_limited(client: Client, world: World) -> None:
     for _ in range(world.ctx.settings.auth.resets_per_hour):
         assert (await client.post("/api/v1/auth/password-reset", json={"login": "ada"})).status == 202
     refused = await client.post("/api/v1/auth/password-reset", json={"login": "ada"})
@@ -167,8 +167,8 @@ async def test_strangers_lock_out_unknown_devices_only_and_a_mailed_link_lets_th
     for name in ("ada", "nobody"):
         asked = await client.post("/api/v1/auth/login-link", json={"login": name})
         assert (asked.status, await asked.read()) == (202, b"")
-    (letter,) = await world.letters()
-    link = {"token": letter.text.partition("/#/device/")[2].split()[0]}
+    (mail,) = await world.mails()
+    link = {"token": mail.text.partition("/#/device/")[2].split()[0]}
     confirmed = await client.post("/api/v1/auth/login-link/confirm", json=link)
     assert confirmed.status == 200
     device = await confirmed.json()

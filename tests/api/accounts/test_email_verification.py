@@ -38,7 +38,7 @@ async def registered(client: Client) -> dict[str, str]:
 
 
 async def mailed_token(world: World) -> str:
-    found = re.search(r"/#/verify/(\S+)", (await world.letters())[-1].text)
+    found = re.search(r"/#/verify/(\S+)", (await world.mails())[-1].text)
     assert found
     return found[1]
 

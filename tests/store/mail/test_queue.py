@@ -1,4 +1,4 @@
-"""The queue of letters: nobody waits for it, it tries again, and says what it gives up."""
+"""The mail queue: delivery in order, retries, and logging of dropped messages."""
 
 import asyncio
 import contextlib
@@ -7,31 +7,31 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mediaserver.base.errors import Unavailable
-from mediaserver.store.mail import Letter, Mail, Undeliverable
+from mediaserver.store.mail import Mail, MailMessage, Undeliverable
 
-ADA = Letter("ada@example.org", "Hello", "Hello Ada")
-EVE = Letter("eve@example.org", "Hello", "Hello Eve")
+ADA = MailMessage("ada@example.org", "Hello", "Hello Ada")
+EVE = MailMessage("eve@example.org", "Hello", "Hello Eve")
 
 
-class Postman:
-    """Fails with the given errors first."""
+class FakeTransport:
+    """Raises the given errors first, then delivers."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
-        self.carried: list[Letter] = []
-        self.may_go = asyncio.Event()
-        self.may_go.set()
+        self.delivered: list[MailMessage] = []
+        self.may_deliver = asyncio.Event()
+        self.may_deliver.set()
 
-    async def carry(self, letter: Letter) -> None:
-        await self.may_go.wait()
+    async def deliver(self, message: MailMessage) -> None:
+        await self.may_deliver.wait()
         if self.errors:
             raise self.errors.pop(0)
-        self.carried.append(letter)
+        self.delivered.append(message)
 
 
 @contextlib.asynccontextmanager
-async def running(postman: Postman) -> AsyncIterator[Mail]:
-    mail = Mail(postman, retry_s=(0.01, 0.02))
+async def running(transport: FakeTransport) -> AsyncIterator[Mail]:
+    mail = Mail(transport, retry_s=(0.01, 0.02))
     task = asyncio.create_task(mail.run())
     yield mail
     task.cancel()
@@ -43,91 +43,91 @@ def away() -> Unavailable:
     return Unavailable("mail_unavailable", "the mail server is away")
 
 
-async def test_letters_are_carried_in_order() -> None:
-    postman = Postman()
-    async with running(postman) as mail:
+async def test_messages_are_delivered_in_order() -> None:
+    transport = FakeTransport()
+    async with running(transport) as mail:
         mail.send(ADA)
         mail.send(EVE)
-        assert await mail.settle(5)
-    assert postman.carried == [ADA, EVE]
+        assert await mail.drain(5)
+    assert transport.delivered == [ADA, EVE]
 
 
-async def test_a_letter_is_tried_again_and_holds_up_no_other() -> None:
-    postman = Postman(away(), away())
-    async with running(postman) as mail:
+async def test_failed_delivery_is_retried_without_delaying_others() -> None:
+    transport = FakeTransport(away(), away())
+    async with running(transport) as mail:
         mail.send(ADA)
         mail.send(EVE)
-        assert await mail.settle(5)
-    assert sorted(letter.to for letter in postman.carried) == [ADA.to, EVE.to]
+        assert await mail.drain(5)
+    assert sorted(message.to for message in transport.delivered) == [ADA.to, EVE.to]
 
 
-async def test_what_is_given_up_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    postman = Postman(away(), away(), away(), Undeliverable("550 no such mailbox"))
-    async with running(postman) as mail:
+async def test_dropped_messages_are_logged_without_their_text(caplog: pytest.LogCaptureFixture) -> None:
+    transport = FakeTransport(away(), away(), away(), Undeliverable("550 no such mailbox"))
+    async with running(transport) as mail:
         mail.send(ADA)
-        assert await mail.settle(5)
+        assert await mail.drain(5)
         mail.send(EVE)
-        assert await mail.settle(5)
+        assert await mail.drain(5)
         mail.send(ADA)
-        assert await mail.settle(5)
-    assert postman.carried == [ADA]
-    given_up = [record for record in caplog.records if record.message == "a letter was given up"]
-    assert [(r.__dict__["to"], r.__dict__["why"]) for r in given_up] == [
+        assert await mail.drain(5)
+    assert transport.delivered == [ADA]
+    dropped = [record for record in caplog.records if record.message == "a mail message was dropped"]
+    assert [(r.__dict__["to"], r.__dict__["why"]) for r in dropped] == [
         (ADA.to, "the mail server is away"),
         (EVE.to, "550 no such mailbox"),
     ]
     assert "Hello Ada" not in caplog.text
 
 
-async def test_a_letter_is_written_when_its_turn_comes_and_perhaps_not_at_all() -> None:
-    postman, asked = Postman(away()), 0
+async def test_composed_message_is_created_in_its_turn_and_may_be_skipped() -> None:
+    transport, asked = FakeTransport(away()), 0
 
-    async def make() -> Letter | None:
+    async def compose() -> MailMessage | None:
         nonlocal asked
         asked += 1
         if asked == 1:
             raise Unavailable("store_unavailable", "the database is away")
         return ADA
 
-    async def nothing() -> Letter | None:
+    async def nothing() -> MailMessage | None:
         return None
 
-    async with running(postman) as mail:
-        mail.send_made(nothing)
-        mail.send_made(make)
+    async with running(transport) as mail:
+        mail.send_composed(nothing)
+        mail.send_composed(compose)
         assert asked == 0
-        assert await mail.settle(5)
-    assert postman.carried == [ADA] and asked == 2, "written once, carried at the second try"
+        assert await mail.drain(5)
+    assert transport.delivered == [ADA] and asked == 2, "composed once, delivered on the second attempt"
 
 
-async def test_a_mistake_in_one_letter_does_not_end_the_queue(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken() -> Letter | None:
+async def test_error_while_composing_does_not_stop_the_queue(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> MailMessage | None:
         raise ZeroDivisionError
 
-    postman = Postman()
-    async with running(postman) as mail:
-        mail.send_made(broken)
+    transport = FakeTransport()
+    async with running(transport) as mail:
+        mail.send_composed(broken)
         mail.send(ADA)
-        assert await mail.settle(5)
-    assert postman.carried == [ADA] and "could not be written" in caplog.text
+        assert await mail.drain(5)
+    assert transport.delivered == [ADA] and "could not be composed" in caplog.text
 
 
-async def test_a_full_queue_drops_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    postman = Postman()
-    postman.may_go.clear()
-    async with running(postman) as mail:
+async def test_full_queue_drops_messages_and_logs_it(caplog: pytest.LogCaptureFixture) -> None:
+    transport = FakeTransport()
+    transport.may_deliver.clear()
+    async with running(transport) as mail:
         for _ in range(1001):
             mail.send(ADA)
-        assert caplog.text.count("a letter is lost") == 1
-        assert not await mail.settle(0.01)
-        postman.may_go.set()
-        assert await mail.settle(5)
-    assert len(postman.carried) == 1000
+        assert caplog.text.count("a mail message was dropped because the queue is full") == 1
+        assert not await mail.drain(0.01)
+        transport.may_deliver.set()
+        assert await mail.drain(5)
+    assert len(transport.delivered) == 1000
 
 
-async def test_letters_that_the_end_cuts_off_are_counted(caplog: pytest.LogCaptureFixture) -> None:
-    postman = Postman(away())
-    async with running(postman) as mail:
+async def test_unsent_messages_are_logged_at_shutdown(caplog: pytest.LogCaptureFixture) -> None:
+    transport = FakeTransport(away())
+    async with running(transport) as mail:
         mail.send(ADA)
         await asyncio.sleep(0)
-    assert "letters were not sent before the end" in caplog.text
+    assert "mail messages were not sent before shutdown" in caplog.text

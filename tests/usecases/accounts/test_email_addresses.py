@@ -12,13 +12,13 @@ from tests.usecases.world import PASSWORD, World
 OTHER = "Countess@example.org"
 
 
-async def test_one_signs_in_by_the_new_address_and_the_old_one_is_told(world: World) -> None:
+async def test_new_address_signs_in_and_old_address_is_notified(world: World) -> None:
     ada = await register(world)
     assert (await email_addresses.change(world.ctx, ada.actor, PASSWORD, OTHER)).email == OTHER
     assert (await identity.login(world.ctx, "countess@EXAMPLE.org", PASSWORD, HOME)).user.id == ada.user.id
     await refused(Unauthenticated, identity.login(world.ctx, "ada@example.org", PASSWORD, HOME))
-    (letter,) = await world.letters()
-    assert letter.to == "Ada@example.org" and OTHER in letter.text
+    (mail,) = await world.mails()
+    assert mail.to == "Ada@example.org" and OTHER in mail.text
 
 
 async def test_the_password_is_asked_for_and_guesses_are_limited(world: World) -> None:
@@ -29,7 +29,7 @@ async def test_the_password_is_asked_for_and_guesses_are_limited(world: World) -
         await refused(Forbidden, email_addresses.change(world.ctx, ada.actor, "wrong", OTHER))
     await refused(TooMany, email_addresses.change(world.ctx, ada.actor, PASSWORD, OTHER))
     await refused(TooMany, password_changes.change(world.ctx, ada.actor, PASSWORD, NEW))
-    assert (await world.ctx.users.get(ada.user.id)).email == "Ada@example.org" and not await world.letters()
+    assert (await world.ctx.users.get(ada.user.id)).email == "Ada@example.org" and not await world.mails()
 
 
 async def test_an_address_belongs_to_one_person(world: World) -> None:
@@ -37,7 +37,7 @@ async def test_an_address_belongs_to_one_person(world: World) -> None:
     taken = await refused(Conflict, email_addresses.change(world.ctx, eve.actor, PASSWORD, "ADA@example.org"))
     assert (taken.code, [fault.loc for fault in taken.errors]) == ("email_taken", ["email"])
     await email_addresses.change(world.ctx, ada.actor, PASSWORD, "ADA@example.org")
-    assert not [letter for letter in await world.letters() if letter.to != "Ada@example.org"]
+    assert not [mail for mail in await world.mails() if mail.to != "Ada@example.org"]
 
 
 async def test_it_is_not_the_password(world: World) -> None:
@@ -47,7 +47,7 @@ async def test_it_is_not_the_password(world: World) -> None:
     assert [fault.loc for fault in refusal.errors] == ["email"]
 
 
-async def test_a_letter_to_the_old_address_is_good_for_nothing_any_more(world: World) -> None:
+async def test_links_mailed_to_the_old_address_stop_working(world: World) -> None:
     ada = await register(world)
     token = await reset_token(world)
     await email_addresses.change(world.ctx, ada.actor, PASSWORD, OTHER)

@@ -10,7 +10,7 @@ import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Gone, Invalid, TooMany, Unauthenticated
 from mediaserver.domain.accounts.users import User
-from mediaserver.store.mail import Letter
+from mediaserver.store.mail import MailMessage
 from mediaserver.usecases.accounts import (
     email_addresses,
     email_verification,
@@ -44,15 +44,15 @@ async def register(
     return await identity.register(world.ctx, name, email, password, address)
 
 
-def link_in(letter: Letter) -> str:
-    found = re.search(r"/#/verify/(\S+)", letter.text)
-    assert found, letter.text
+def link_in(mail: MailMessage) -> str:
+    found = re.search(r"/#/verify/(\S+)", mail.text)
+    assert found, mail.text
     return found[1]
 
 
 async def links(world: World, to: str = ADDRESS) -> list[str]:
     """The tokens mailed to an address so far, the newest last."""
-    return [link_in(one) for one in await world.letters() if one.to == to and "/#/verify/" in one.text]
+    return [link_in(one) for one in await world.mails() if one.to == to and "/#/verify/" in one.text]
 
 
 async def confirm(world: World, token: str, password: str = PASSWORD) -> identity.SignedIn:
@@ -73,9 +73,9 @@ async def test_link_and_password_confirm_the_address_and_end_all_earlier_logins(
     assert not ada.actor.verified and not ada.user.email_verified
     assert not (await identity.authenticate(world.ctx, ada.access_token)).verified
     phone = await identity.login(world.ctx, "ada", PASSWORD, HOME)
-    (letter,) = await world.letters()
-    assert letter.to == ADDRESS and "ada" not in letter.text.replace(letter.to, "").replace(link_in(letter), "")
-    again = await confirm(world, link_in(letter))
+    (mail,) = await world.mails()
+    assert mail.to == ADDRESS and "ada" not in mail.text.replace(mail.to, "").replace(link_in(mail), "")
+    again = await confirm(world, link_in(mail))
     assert again.actor.verified and again.user.email_verified and again.user.verify_by is None
     assert not await alive(world, ada) and not await alive(world, phone) and await alive(world, again)
     assert {event.login_id for event in world.happened(LoginRevoked)} == {
@@ -161,17 +161,17 @@ async def test_registration_answers_alike_for_known_and_new_addresses(world: Wor
         return {name: value for name, value in wire.items() if name not in own}
 
     assert shown(known) == shown(fresh) and known.actor.verified is fresh.actor.verified is False
-    told, link = (await world.letters())[-2:]
-    assert (told.to, "/#/verify/" in told.text) == (owner.user.email, False)
-    assert "someone tried to use this address" in told.text and "eve" not in told.text
+    notice, link = (await world.mails())[-2:]
+    assert (notice.to, "/#/verify/" in notice.text) == (owner.user.email, False)
+    assert "This email address was entered for another account" in notice.text and "eve" not in notice.text
     assert link.to == "new@example.org"
     assert (await identity.login(world.ctx, ADDRESS, PASSWORD, HOME)).user.id == owner.user.id
 
 
 async def test_known_and_new_addresses_cost_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hash, one letter in the queue and as many operations of the store."""
+    """One hash, one mail in the queue and as many operations of the store."""
     await confirmed(world)
-    run, hash_, send = world.ctx.repositories.database.run, world.ctx.passwords.hash, world.ctx.mail.send_made
+    run, hash_, send = world.ctx.repositories.database.run, world.ctx.passwords.hash, world.ctx.mail.send_composed
     done: list[str] = []
 
     async def counted_run(*given: object, **named: object) -> object:
@@ -184,14 +184,14 @@ async def test_known_and_new_addresses_cost_the_same(world: World, monkeypatch: 
 
     monkeypatch.setattr(world.ctx.repositories.database, "run", counted_run)
     monkeypatch.setattr(world.ctx.passwords, "hash", counted_hash)
-    monkeypatch.setattr(world.ctx.mail, "send_made", lambda make: done.append("letter"))
+    monkeypatch.setattr(world.ctx.mail, "send_composed", lambda make: done.append("mail"))
     costs = []
     for name, email in (("eve", ADDRESS), ("bob", "new@example.org"), ("zoe", "ADA@EXAMPLE.ORG")):
         done.clear()
         await register(world, name, email)
         costs.append(sorted(done))
-    assert costs[0] == costs[1] == costs[2] and costs[0].count("hash") == costs[0].count("letter") == 1
-    monkeypatch.setattr(world.ctx.mail, "send_made", send)
+    assert costs[0] == costs[1] == costs[2] and costs[0].count("hash") == costs[0].count("mail") == 1
+    monkeypatch.setattr(world.ctx.mail, "send_composed", send)
 
 
 async def test_usernames_are_unique_among_all_accounts(world: World) -> None:
@@ -243,18 +243,18 @@ async def test_a_link_does_not_confirm_an_address_that_was_given_after_it(world:
 
 async def test_sign_in_by_email_password_links_and_device_links_are_for_confirmed_accounts(world: World) -> None:
     await register(world)
-    before = len(await world.letters())
+    before = len(await world.mails())
     await refused(Unauthenticated, identity.login(world.ctx, ADDRESS, PASSWORD, HOME))
     for login in ("ada", ADDRESS):
         await password_changes.ask(world.ctx, login, HOME)
         await login_links.ask(world.ctx, login, HOME)
-    assert len(await world.letters()) == before
+    assert len(await world.mails()) == before
 
 
-async def test_another_password_of_an_unconfirmed_account_is_told_to_nobody(world: World) -> None:
+async def test_no_mail_when_an_unconfirmed_account_changes_its_password(world: World) -> None:
     ada = await register(world)
     await password_changes.change(world.ctx, ada.actor, PASSWORD, "a better one")
-    assert len(await world.letters()) == 1
+    assert len(await world.mails()) == 1
     await confirm(world, (await links(world))[-1], "a better one")
 
 
@@ -267,16 +267,16 @@ async def test_a_change_of_the_address_waits_for_its_confirmation(world: World) 
         True,
     )
     assert (await identity.login(world.ctx, ADDRESS, PASSWORD, HOME)).actor.verified
-    told = [one for one in await world.letters() if one.to == ADDRESS][-1]
-    assert told.subject == "Your email address is about to change" and "countess@example.org" in told.text
+    notice = [one for one in await world.mails() if one.to == ADDRESS][-1]
+    assert notice.subject == "Your email address is about to change" and "countess@example.org" in notice.text
     (token,) = await links(world, "countess@example.org")
     await password_changes.ask(world.ctx, "ada", HOME)
-    reset = re.search(r"/#/reset/(\S+)", (await world.letters())[-1].text)
+    reset = re.search(r"/#/reset/(\S+)", (await world.mails())[-1].text)
     again = await confirm(world, token)
     assert (again.user.email, again.user.pending_email) == ("countess@example.org", None)
     assert not await alive(world, ada)
-    assert (await world.letters())[-1].subject == "Your email address was changed"
-    assert (await world.letters())[-1].to == ADDRESS
+    assert (await world.mails())[-1].subject == "Your email address was changed"
+    assert (await world.mails())[-1].to == ADDRESS
     await identity.login(world.ctx, "countess@example.org", PASSWORD, HOME)
     await refused(Unauthenticated, identity.login(world.ctx, ADDRESS, PASSWORD, HOME))
     assert reset
@@ -296,18 +296,18 @@ async def test_a_change_to_a_known_address_looks_like_any_other(world: World) ->
     ada, eve = await confirmed(world), await confirmed(world, "eve", "eve@example.org")
     known = await email_addresses.change(world.ctx, eve.actor, PASSWORD, ADDRESS, HOME)
     assert (known.email, known.pending_email) == ("eve@example.org", ADDRESS)
-    to_owner = [one for one in await world.letters() if one.to == ADDRESS][-1]
-    assert "someone tried to use this address" in to_owner.text
+    to_owner = [one for one in await world.mails() if one.to == ADDRESS][-1]
+    assert "This email address was entered for another account" in to_owner.text
     assert (await stored(world, ada)).email == ADDRESS
 
 
-async def test_letters_that_an_account_asks_for_are_limited(world: World) -> None:
+async def test_mails_requested_by_an_account_are_limited(world: World) -> None:
     ada = await register(world)
     for _ in range(AUTH.verification_mails_per_hour):
         await email_verification.resend(world.ctx, ada.actor, HOME)
     await refused(TooMany, email_verification.resend(world.ctx, ada.actor, HOME))
     await refused(TooMany, email_addresses.change(world.ctx, ada.actor, PASSWORD, "victim@example.org", HOME))
-    assert not [one for one in await world.letters() if one.to == "victim@example.org"]
+    assert not [one for one in await world.mails() if one.to == "victim@example.org"]
     world.clock.pass_s(3601)
     await email_verification.resend(world.ctx, ada.actor, HOME)
 
@@ -315,12 +315,12 @@ async def test_letters_that_an_account_asks_for_are_limited(world: World) -> Non
 async def test_strangers_fill_no_mailbox_and_keep_no_link_from_its_owner(world: World) -> None:
     for n in range(6):
         await register(world, f"eve{n}")
-    assert len(await world.letters()) == AUTH.verification_mails_per_hour
+    assert len(await world.mails()) == AUTH.verification_mails_per_hour
     owner = await confirmed(world, address=ELSEWHERE)
     assert owner.user.email_verified
     for n in range(17):
         await register(world, f"mob{n}", address=f"203.0.113.{n}")
-    assert len(await world.letters()) == 4 * AUTH.verification_mails_per_hour
+    assert len(await world.mails()) == 4 * AUTH.verification_mails_per_hour
 
 
 async def test_there_is_nothing_to_send_again_once_confirmed(world: World) -> None:
@@ -335,7 +335,7 @@ async def test_accounts_of_the_command_line_are_confirmed(world: World) -> None:
     assert root.email_verified and (await identity.login(world.ctx, "root", PASSWORD, HOME)).actor.verified
     taken = identity.create_user(world.ctx, "root2", "ROOT@example.org", PASSWORD, "admin")
     assert (await refused(Conflict, taken)).code == "email_taken"
-    assert await world.letters() == []
+    assert await world.mails() == []
 
 
 async def test_an_operator_confirms_an_address(world: World) -> None:
@@ -353,7 +353,7 @@ async def test_accounts_from_before_are_confirmed(world: World) -> None:
     await raw.update_one({"_id": ada.id}, {"$unset": {"emailVerified": "", "pendingEmail": "", "verifyBy": ""}})
     assert (await identity.login(world.ctx, ADDRESS, PASSWORD, HOME)).actor.verified
     await password_changes.ask(world.ctx, "ada", HOME)
-    assert len(await world.letters()) == 1
+    assert len(await world.mails()) == 1
     await unverified_accounts.expire(world.ctx, world.clock.now)
     assert await world.ctx.users.exists({"_id": ada.id})
 

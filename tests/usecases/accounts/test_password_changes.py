@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mediaserver.base.errors import Conflict, Forbidden, Gone, Invalid, TooMany, Unauthenticated
-from mediaserver.store.mail import Letter
+from mediaserver.store.mail import MailMessage
 from mediaserver.usecases.accounts import email_addresses, identity, password_changes
 from mediaserver.usecases.events import LoginRevoked
 from mediaserver.usecases.login import tokens
@@ -40,12 +40,12 @@ async def alive(world: World, signed_in: identity.SignedIn) -> bool:
 
 async def reset_token(world: World, login: str = "ada") -> str:
     await password_changes.ask(world.ctx, login, HOME)
-    return token_in((await world.letters())[-1])
+    return token_in((await world.mails())[-1])
 
 
-def token_in(letter: Letter) -> str:
-    found = re.search(r"/#/reset/(\S+)", letter.text)
-    assert found, letter.text
+def token_in(mail: MailMessage) -> str:
+    found = re.search(r"/#/reset/(\S+)", mail.text)
+    assert found, mail.text
     return found[1]
 
 
@@ -59,8 +59,8 @@ async def test_a_change_ends_all_other_logins_and_keeps_this_one(world: World) -
     await refused(Unauthenticated, identity.refresh(world.ctx, phone.refresh_token))
     await refused(Unauthenticated, identity.login(world.ctx, "ada", PASSWORD, HOME))
     assert await alive(world, await identity.login(world.ctx, "ada", NEW, HOME))
-    (letter,) = await world.letters()
-    assert letter.to == "Ada@example.org" and letter.subject == "Your password was changed"
+    (mail,) = await world.mails()
+    assert mail.to == "Ada@example.org" and mail.subject == "Your password was changed"
 
 
 async def test_a_change_needs_the_present_password(world: World) -> None:
@@ -131,8 +131,8 @@ async def test_a_reset_sets_the_password_and_ends_all_logins(world: World) -> No
     laptop = await register(world)
     phone = await identity.login(world.ctx, "ada", PASSWORD, HOME)
     token = await reset_token(world, " ADA@example.org ")
-    (letter,) = await world.letters()
-    assert letter.to == "Ada@example.org" and "Ada" in letter.text and "60 minutes" in letter.text
+    (mail,) = await world.mails()
+    assert mail.to == "Ada@example.org" and "Ada" in mail.text and "60 minutes" in mail.text
     await password_changes.confirm(world.ctx, token, NEW, HOME)
     assert not await alive(world, laptop) and not await alive(world, phone)
     assert {event.login_id for event in world.happened(LoginRevoked)} == {  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ async def test_a_reset_sets_the_password_and_ends_all_logins(world: World) -> No
         phone.actor.login_id,
     }
     await identity.login(world.ctx, "ada", NEW, HOME)
-    assert (await world.letters())[-1].subject == "Your password was changed"
+    assert (await world.mails())[-1].subject == "Your password was changed"
 
 
 async def test_only_a_hash_of_the_token_is_stored(world: World) -> None:
@@ -206,23 +206,23 @@ async def test_nobody_learns_who_has_an_account(world: World) -> None:
     await password_changes.ask(world.ctx, "nobody@example.org", HOME)
     await identity.set_active(world.ctx, ada.user.id, False)
     await password_changes.ask(world.ctx, "ada", HOME)
-    assert await world.letters() == []
+    assert await world.mails() == []
 
 
-async def test_letters_are_limited_for_each_account_and_address(world: World) -> None:
+async def test_mails_are_limited_per_account_and_address(world: World) -> None:
     await register(world)
     limit = world.ctx.settings.auth.resets_per_hour
     for n in range(limit):
         await password_changes.ask(world.ctx, "ada", f"198.51.100.{n}")
-    # Its owner is refused nothing because of that, but no further letter is sent: the link of the newest works.
+    # Its owner is refused nothing because of that, but no further mail is sent: the link of the newest works.
     await password_changes.ask(world.ctx, "ADA", "198.51.100.99")
     for n in range(limit):  # nor by another name of the same account
         await password_changes.ask(world.ctx, "ada@example.org", f"198.51.100.{n}")
-    assert len(await world.letters()) == limit
+    assert len(await world.mails()) == limit
     for _ in range(limit):
         await password_changes.ask(world.ctx, "ada", "198.51.100.50")
     await refused(TooMany, password_changes.ask(world.ctx, "ADA", "198.51.100.50"))
-    await password_changes.confirm(world.ctx, token_in((await world.letters())[-1]), NEW, HOME)
+    await password_changes.confirm(world.ctx, token_in((await world.mails())[-1]), NEW, HOME)
     for n in range(10 * limit):
         await password_changes.ask(world.ctx, f"guess{n}", HOME)
     await refused(TooMany, password_changes.ask(world.ctx, "somebody", HOME))

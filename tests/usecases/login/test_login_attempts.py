@@ -124,9 +124,9 @@ async def test_refused_tries_hash_nothing(strict: World, monkeypatch: pytest.Mon
 
 async def link_token(world: World, login: str = "ada") -> str:
     await login_links.ask(world.ctx, login, AWAY)
-    letter = (await world.letters())[-1]
-    assert letter.subject == "Confirm your device for Mediaserver" and letter.to == "Ada@example.org"
-    return letter.text.partition("/#/device/")[2].split()[0]
+    mail = (await world.mails())[-1]
+    assert mail.subject == "Confirm your device for Mediaserver" and mail.to == "Ada@example.org"
+    return mail.text.partition("/#/device/")[2].split()[0]
 
 
 async def test_a_mailed_link_makes_a_new_device_known(strict: World) -> None:
@@ -172,9 +172,9 @@ async def test_links_are_limited_for_each_account_and_never_refused_to_its_owner
     for n in range(2 * limit):
         await login_links.ask(world.ctx, "ada", f"198.51.100.{n}")
     await login_links.ask(world.ctx, "nobody", AWAY)
-    letters = await world.letters()
-    assert len(letters) == limit
-    token = letters[-1].text.partition("/#/device/")[2].split()[0]
+    mails = await world.mails()
+    assert len(mails) == limit
+    token = mails[-1].text.partition("/#/device/")[2].split()[0]
     await login_links.confirm(world.ctx, token, AWAY, "")  # that strangers asked for it does not matter
     for n in range(10 * limit - 1):
         await login_links.ask(world.ctx, f"guess{n}", AWAY)
@@ -265,7 +265,7 @@ async def test_another_password_lets_unknown_devices_in_again(strict: World) -> 
     await register(strict)
     await lock(strict)
     await password_changes.ask(strict.ctx, "ada", AWAY)
-    token = (await strict.letters())[-1].text.partition("/#/reset/")[2].split()[0]
+    token = (await strict.mails())[-1].text.partition("/#/reset/")[2].split()[0]
     await password_changes.confirm(strict.ctx, token, "a better one", AWAY)
     await identity.login(strict.ctx, "ada", "a better one", AWAY)
     for n in range(10):

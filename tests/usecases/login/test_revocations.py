@@ -43,7 +43,7 @@ async def ada(world: World) -> identity.SignedIn:
     return await identity.register(world.ctx, "Ada", "ada@example.org", PASSWORD, HOME)
 
 
-async def test_a_login_that_ends_elsewhere_is_told_once(world: World, ada: identity.SignedIn) -> None:
+async def test_login_ended_elsewhere_is_announced_once(world: World, ada: identity.SignedIn) -> None:
     other = Elsewhere(world)
     assert await other.knows(ada)
     await identity.logout(world.ctx, ada.refresh_token)
@@ -114,7 +114,7 @@ async def test_what_is_noticed_is_not_sent_to_other_nodes(world: World, ada: ide
     assert len(other.happened) >= 2 and sent == []
 
 
-async def test_what_was_told_here_is_not_told_again(world: World, ada: identity.SignedIn) -> None:
+async def test_events_published_here_are_not_published_again(world: World, ada: identity.SignedIn) -> None:
     watch = Watch(world.ctx)
     await identity.logout(world.ctx, ada.refresh_token)
     await watch.look()
