@@ -145,8 +145,8 @@ async def test_a_role_given_holds_at_once(server: Server, room: Room, http: aioh
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("deactivate", "nobody"), "there is no user nobody"),
-        (("reset-password", "nobody", "--password", "long enough"), "there is no user nobody"),
+        (("deactivate", "nobody"), "There is no user nobody"),
+        (("reset-password", "nobody", "--password", "long enough"), "There is no user nobody"),
     ],
 )
 async def test_who_does_not_exist_is_named(server: Server, words: tuple[str, ...], said: str) -> None:

@@ -1,6 +1,7 @@
-"""Another email address: changed by who knows the password, since letters for a new password go there.
+"""Change the email address of an account.
 
-Where addresses must be confirmed, the old one stays in force until the new one is (`email_verification`).
+The change requires the password, because password-reset mails go to this address. Where addresses must be
+confirmed, the old address stays in use until the new one is confirmed (`email_verification`).
 """
 
 from typing import Any
@@ -15,14 +16,14 @@ from mediaserver.usecases.login import mail_templates
 
 
 async def change(ctx: Context, actor: Actor, password: str, email: str, address: str = "") -> User:
-    """Change the address, or mail a link that does so where `auth.require_verified_email` is set. The old address
-    is told in both cases. `address` is the client's.
+    """Change the email address, or mail a confirmation link where `auth.require_verified_email` is set.
 
-    The answer does not depend on whether a link will be sent: with the setting, nobody learns whether there is an
-    account with the new address. The present address again takes back a change that is not confirmed.
+    The old address is notified in both cases. With the setting, the response does not reveal whether another
+    account has the new address. Passing the current address cancels an unconfirmed change. `address` is the IP
+    address of the client.
 
-    Raises: Forbidden("wrong_password"); Conflict("password_changed" | "email_taken"), the latter without the
-    setting only; Invalid when the address is the password, or of a domain that is not allowed; TooMany.
+    Raises: Forbidden("wrong_password"); Conflict("password_changed"); Conflict("email_taken") only without the
+    setting; Invalid when the address equals the password or its domain is not allowed; TooMany.
     """
     auth = ctx.settings.auth
     registration.require_allowed_domain(auth, email)
@@ -30,7 +31,9 @@ async def change(ctx: Context, actor: Actor, password: str, email: str, address:
     async with ctx.passwords.turn(before.id, known=True):
         await identity.require_password(ctx, actor, before, password, "password")
     if before.model_copy(update={"email": email}).refuses_password(password):
-        raise Invalid("invalid", "this address cannot be used", [FieldError("email", "must not be the password")])
+        raise Invalid(
+            "invalid", "This email address cannot be used.", [FieldError("email", "must not be the password")]
+        )
     same_mailbox = before.email_verified and folded(email) == folded(before.email)
     if same_mailbox or not auth.require_verified_email:
         return await _change_at_once(ctx, before, email)
@@ -44,7 +47,7 @@ async def change(ctx: Context, actor: Actor, password: str, email: str, address:
 
 
 async def _change_at_once(ctx: Context, before: User, email: str) -> User:
-    after = await _store(ctx, before, email_verification.in_force(email))
+    after = await _store(ctx, before, email_verification.confirmed_address_fields(email))
     if after.email != before.email and before.email_verified:
         ctx.mail.send(mail_templates.address_changed(ctx.settings, before, email, ctx.clock()))
     return after
@@ -52,8 +55,8 @@ async def _change_at_once(ctx: Context, before: User, email: str) -> User:
 
 async def _store(ctx: Context, before: User, fields: dict[str, Any]) -> User:
     """Raises: Conflict("password_changed" | "email_taken")."""
-    same = {"_id": before.id, "loginEpoch": before.login_epoch}  # a new password begins a new epoch
+    same = {"_id": before.id, "loginEpoch": before.login_epoch}  # a new password starts a new login epoch
     after = await ctx.users.update_one(same, set=fields)
     if after is None:
-        raise Conflict("password_changed", "the password was changed meanwhile")
+        raise Conflict("password_changed", "The password was changed in the meantime. Sign in again.")
     return after

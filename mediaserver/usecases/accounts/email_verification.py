@@ -1,8 +1,8 @@
-"""Confirming an email address with a mailed link and the password, and what an account may do before that.
+"""Confirm email addresses with a mailed link and the password, and restrict unconfirmed accounts.
 
-Several accounts may wait for one address; the first to confirm it has it, by the unique index. The password keeps
-both sides safe: who registered with somebody else's address does not get into an account that its owner confirms,
-because all logins end; and who opens a link that they did not ask for confirms nothing.
+Several accounts may claim the same address; the unique index gives it to the first one that confirms it.
+Requiring the password protects both sides: opening a link that the user did not request confirms nothing, and
+confirming ends all logins, so an attacker who registered with someone else's address loses access.
 """
 
 from mediaserver.base.errors import Conflict, FieldError, Forbidden, Gone
@@ -16,35 +16,33 @@ from mediaserver.usecases.login.login_attempts import HOUR_S, MINUTE_S, refuse_i
 
 
 def require_verified(actor: Actor) -> None:
-    """The gate of both shells: raises Forbidden("email_unverified") until the address of `actor` is confirmed."""
+    """Refuse an actor whose address is not confirmed. Raises: Forbidden("email_unverified")."""
     if not actor.verified:
-        detail = (
-            "Confirm your email address first: open the link that was mailed to you, or have another one sent."
-        )
+        detail = "Confirm your email address first: open the link that we mailed to you, or request a new one."
         raise Forbidden("email_unverified", detail)
 
 
 async def resend(ctx: Context, actor: Actor, address: str) -> None:
-    """Mail another link for the address to confirm. Raises: Conflict("email_verified"), TooMany."""
+    """Mail a new confirmation link. Raises: Conflict("email_verified"), TooMany."""
     user = await ctx.users.get(actor.user_id)
     if user.address_to_verify is None:
-        raise Conflict("email_verified", "Your email address is confirmed already.")
+        raise Conflict("email_verified", "Your email address is already confirmed.")
     await count_request(ctx, user)
     verification_links.send(ctx, user, client_network(address))
 
 
 async def count_request(ctx: Context, user: User) -> None:
-    """Count a letter that the account asks for: nobody writes to any number of mailboxes. Raises: TooMany."""
+    """Count a mail that the account requested, and limit their number. Raises: TooMany."""
     limit = ctx.settings.auth.verification_mails_per_hour
     refuse_if_exceeded(await ctx.counters.hit(f"verify-account:{user.id}", limit, HOUR_S))
 
 
 async def verify(ctx: Context, token: str, password: str, address: str, user_agent: str) -> identity.SignedIn:
-    """Confirm the address that a mailed link was for, end all logins of the account, and sign in anew.
+    """Confirm the address of a mailed link, end all logins of the account and sign in.
 
-    Raises: Gone("link_over") when the link was used, is too old, or has a newer one; Forbidden("wrong_password");
-    Conflict("email_taken") when another account has confirmed the address; TooMany for many wrong tokens from one
-    address, or many wrong passwords with one account's link.
+    Raises: Gone("link_over") when the link was used, has expired or was replaced by a newer one;
+    Forbidden("wrong_password"); Conflict("email_taken") when another account has confirmed the address; TooMany
+    after too many wrong tokens from one IP address or wrong passwords for one link.
     """
     good = {
         "_id": tokens.subject_of(token),
@@ -72,27 +70,27 @@ async def verify(ctx: Context, token: str, password: str, address: str, user_age
 
 
 async def confirm_by_operator(ctx: Context, user: User) -> User:
-    """Confirm the address without a link, for the command line; ends all logins.
+    """Confirm the address without a link and end all logins, for the command line.
 
     Raises: Conflict("email_verified" | "email_taken").
     """
     if user.address_to_verify is None:
-        raise Conflict("email_verified", f"The address of {user.username} is confirmed already.")
+        raise Conflict("email_verified", f"The address of {user.username} is already confirmed.")
     changed = await confirm(ctx, user, {"_id": user.id})
     if changed is None:
-        raise Conflict("user_changed", "The account changed meanwhile. Try again.")
+        raise Conflict("user_changed", "The account was changed in the meantime. Try again.")
     return changed
 
 
 async def confirm(ctx: Context, user: User, where: dict[str, object]) -> User | None:
-    """Put the address in force and end all logins, in one write; None when the account is not as `where` says.
+    """Confirm the address and end all logins, in one write. Return None when `where` no longer matches.
 
-    Of two accounts that confirm one address at once, one does. Raises: Conflict("email_taken").
+    When two accounts confirm the same address at once, one succeeds. Raises: Conflict("email_taken").
     """
     address = user.address_to_verify
     assert address is not None, "there is an address to confirm"
     same = {**where, "email": user.email, "pendingEmail": user.pending_email}
-    fields = {**in_force(address), "rightsChangedAt": ctx.clock()}
+    fields = {**confirmed_address_fields(address), "rightsChangedAt": ctx.clock()}
     try:
         changed = await ctx.users.update_one(same, set=fields, inc={"loginEpoch": 1})
     except Conflict as conflict:
@@ -108,11 +106,13 @@ async def confirm(ctx: Context, user: User, where: dict[str, object]) -> User | 
     return changed
 
 
-def in_force(address: str) -> dict[str, object]:
-    """What changes in an account when an address becomes its own: links that were sent before are over."""
+def confirmed_address_fields(address: str) -> dict[str, object]:
+    """Return the fields that confirm `address` for an account and invalidate all links mailed before."""
     links = ("pendingEmail", "verifyHash", "verifyUntil", "verifyBy", "resetHash", "deviceLinkHash")
     return {"email": address, "emailFolded": folded(address), "emailVerified": True, **dict.fromkeys(links)}
 
 
 def _over() -> Gone:
-    return Gone("link_over", "This link was used, is too old, or there is a newer one. Have another one sent.")
+    return Gone(
+        "link_over", "This link was already used, has expired or was replaced by a newer one. Request a new link."
+    )

@@ -1,4 +1,4 @@
-"""Who somebody is: register, sign in, refresh, sign out; roles and activity. Guesses are limited."""
+"""Register, sign in, refresh tokens and sign out; change roles and deactivate accounts. Attempts are limited."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What a client gets when it registers, signs in or refreshes."""
+    """The result of registering, signing in or refreshing."""
 
     user: User
     actor: Actor
@@ -33,19 +33,20 @@ class SignedIn:
     expires_in_s: int
     refresh_token: str
     device_token: str | None = None
-    """Of a device that became known just now."""
+    """The token of a device that has just become known."""
 
 
 async def register(
     ctx: Context, username: str, email: str, password: str, address: str, user_agent: str = ""
 ) -> SignedIn:
-    """Create an account for a student and sign in.
+    """Create a student account and sign in to it.
 
-    Where addresses must be confirmed, the account is unverified and a link is mailed. The answer does not depend
-    on whether another account has the address: then its owner gets a letter instead (`verification_links`).
+    Where addresses must be confirmed, the account is unverified and a link is mailed. The response does not
+    reveal whether another account has the address: in that case its owner is notified instead
+    (`verification_links`).
 
-    Raises: Forbidden("registration_closed"); TooMany; Invalid; Conflict("username_taken"), and
-    Conflict("email_taken") where addresses need not be confirmed.
+    Raises: Forbidden("registration_closed"); TooMany; Invalid; Conflict("username_taken");
+    Conflict("email_taken") only where addresses need not be confirmed.
     """
     auth, network = ctx.settings.auth, client_network(address)
     registration.require_open(auth)
@@ -68,12 +69,12 @@ async def create_user(
     network: str = "",
     verified: bool = True,
 ) -> User:
-    """Store an account with any role: for the command line, and for `register` underneath.
+    """Create an account with any role, for `register` and the command line.
 
-    Raises: Conflict("username_taken" | "email_taken"), the latter for verified accounts only; Invalid.
+    Raises: Conflict("username_taken"); Conflict("email_taken") for verified accounts only; Invalid.
     """
     username = usernames.acceptable(username)
-    # Before the costly hash, and naming both.
+    # Checked before the expensive hash, and reported together.
     await _refuse_taken(ctx, {"username": username} | ({"email": email} if verified else {}))
     stamp, names = ctx.stamp(), {"username": username, "email": email}
     derived = User.derived(names)
@@ -100,49 +101,51 @@ async def create_user(
 
 
 def check_password(user: User, password: str, field: str = "password") -> None:
-    """Raises: Invalid naming `field` for a password that is too short, is one of the most common, or is the
-    username or the email."""
+    """Check a new password.
+
+    Raises: Invalid for `field` when it is too short, very common, or equal to the username or email address.
+    """
     try:
         _PASSWORD.validate_python(password)
     except ValidationError as error:
         fault = in_words(error.errors()[0])
     else:
         if is_common(password):
-            fault = "is one of the most common passwords: choose one that is harder to guess"
+            fault = "is one of the most common passwords; choose one that is harder to guess"
         elif user.refuses_password(password):
             fault = "must not be the username or the email"
         else:
             return
-    raise Invalid("invalid", "this password cannot be used", [FieldError(field, fault)])
+    raise Invalid("invalid", "This password cannot be used.", [FieldError(field, fault)])
 
 
 async def require_password(ctx: Context, actor: Actor, user: User, given: str, field: str) -> None:
-    """Within a turn of the passwords, for what a stolen access token must not do. Guesses are limited for the
-    login that the token belongs to: its owner may sign in anew and is not affected.
+    """Require the password for actions that a stolen access token alone must not allow.
 
-    Forbidden `wrong_password` naming `field`; TooMany.
+    The caller must hold a hashing turn. Attempts are limited per login, so the owner can sign in again and is not
+    affected. Raises: Forbidden("wrong_password") for `field`; TooMany.
     """
     key, limit = f"password:{actor.login_id}", ctx.settings.auth.attempts_per_minute
     refuse_if_exceeded(await ctx.counters.peek(key, limit, MINUTE_S))
     if not await ctx.passwords.matches(user.password_hash, given):
         await ctx.counters.hit(key, limit, MINUTE_S)
-        raise Forbidden("wrong_password", "the present password is wrong", [FieldError(field, "is wrong")])
+        raise Forbidden("wrong_password", "The current password is wrong.", [FieldError(field, "is wrong")])
 
 
 async def login(
     ctx: Context, name: str, password: str, address: str, user_agent: str = "", device_token: str = ""
 ) -> SignedIn:
-    """Sign in by username or email; `device_token` is what this device got when it signed in before.
+    """Sign in with a username or email address. `device_token` identifies a known device.
 
-    Raises: Unauthenticated("wrong_login"), which tells neither which half was wrong nor whether the account
+    Raises: Unauthenticated("wrong_login"), which reveals neither which part was wrong nor whether the account
     exists; TooMany as in `login_attempts`; Unavailable("busy").
     """
     key = folded(name)
     user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
     device = await devices.recognise(ctx, user, device_token)
     one = login_attempts.attempt(ctx, key, user, address, device)
-    await login_attempts.require_allowed(ctx, one)  # before it waits for a turn
-    # Few at once, and counted before the next: many parallel guesses are not more than the same one by one.
+    await login_attempts.require_allowed(ctx, one)  # before waiting for a hashing turn
+    # Checked again within the turn, so that parallel attempts count like sequential ones.
     async with ctx.passwords.turn(one.network, known=device is not None):
         await login_attempts.require_allowed(ctx, one)
         fits = await ctx.passwords.matches(user.password_hash if user else None, password)
@@ -150,17 +153,17 @@ async def login(
         if user is not None and fits:
             await _upgrade_hash(ctx, user, password)
     if user is None or not fits:
-        raise Unauthenticated("wrong_login", "the name or the password is wrong")
+        raise Unauthenticated("wrong_login", "The username or password is wrong.")
     return await sign_in(ctx, user, user_agent, device)
 
 
 async def refresh(ctx: Context, token: str) -> SignedIn:
-    """Return a new pair of tokens for the newest refresh token of a login, which is used up by that.
+    """Exchange the newest refresh token of a login for a new pair of tokens.
 
-    The one before it is accepted again for a minute while its successor is unused, because the answer may have
-    been lost; that successor becomes void. Any other token that was issued for this login earlier means that two
-    clients hold the login, so it is revoked and its sockets end. A token that was never issued changes nothing: a
-    login's id is no secret. Tokens from before they carried a MAC are recognised while their hash is stored.
+    The previous token is accepted again for a minute while its successor is unused, because the response may have
+    been lost; that successor then becomes invalid. Any older issued token means that two clients use the login,
+    so it is revoked and its sockets are closed. A token that was never issued has no effect, since login ids are
+    not secret. Tokens issued before MACs were introduced are recognized while their hash is stored.
 
     Raises: Unauthenticated("bad_refresh_token" | "deactivated" | "refresh_token_reused").
     """
@@ -170,21 +173,22 @@ async def refresh(ctx: Context, token: str) -> SignedIn:
         raise _login_over()
     user = await ctx.users.find_one({"_id": login.user_id})
     if user is not None and not user.active:
-        raise Unauthenticated("deactivated", "this account was deactivated")
+        raise Unauthenticated("deactivated", "This account is deactivated. Contact the administrator.")
     if user is None or not login.alive(user, now):
         raise _login_over()
     new_token, new_hash = tokens.new_refresh_token(ctx.secrets.jwt_key, login.id)
     if not await refresh_rotation.rotate(ctx, login, used, new_hash):
         await end_login(ctx, login)
-        raise Unauthenticated("refresh_token_reused", "this token was used before: the login was ended")
+        raise Unauthenticated(
+            "refresh_token_reused", "This refresh token was already used, so the login was ended. Sign in again."
+        )
     return _signed_in(ctx, user, login, new_token, await _device_of_old_login(ctx, user, login))
 
 
 async def logout(ctx: Context, token: str) -> None:
-    """End the login of a refresh token and its sockets; nothing happens when it is over already.
+    """End the login of a refresh token and close its sockets. Has no effect when it has already ended.
 
-    A token that was used up will do, since its reuse would end the login too: the client may not have got the
-    answer with the newest one.
+    A used token is accepted too, since the client may not have received the newest one.
     """
     login = await ctx.logins.find_one({"_id": tokens.subject_of(token)})
     if login is not None and _was_issued(ctx, login, token):
@@ -192,7 +196,10 @@ async def logout(ctx: Context, token: str) -> None:
 
 
 async def authenticate(ctx: Context, token: str) -> Actor:
-    """Whom an access token names. Unauthenticated when it is forged, expired, revoked or its user deactivated."""
+    """Return the actor of an access token.
+
+    Raises: Unauthenticated when it is forged, expired or revoked, or the account is deactivated.
+    """
     now = ctx.clock()
     if known := ctx.tokens.recall(token, now):
         return known
@@ -202,16 +209,17 @@ async def authenticate(ctx: Context, token: str) -> Actor:
         login = await ctx.logins.find_one({"_id": login_id})
         user = await ctx.users.find_one({"_id": user_id})
         if revision == ctx.tokens.revision:
-            break  # else something ended meanwhile, perhaps this: what was read may be old
+            break  # otherwise a token was revoked during the reads, so their results may be stale
     if login is None or user is None or not login.alive(user, now):
-        raise Unauthenticated("unauthenticated", "this login is over; sign in again")
-    # The role is the user's present one: a token outlives a change of role.
+        raise Unauthenticated("unauthenticated", "Your login has ended. Sign in again.")
+    # Use the current role of the user: a token outlives a change of role.
     actor = _actor(ctx, user, login)
     ctx.tokens.remember(token, expires, actor, revision, now)
     return actor
 
 
 async def set_role(ctx: Context, user_id: str, role: Role) -> User:
+    """Change the role of a user; it applies to existing logins at once. Raises: NotFound."""
     user = await ctx.users.get(user_id)
     if user.role == role:
         return user
@@ -221,7 +229,7 @@ async def set_role(ctx: Context, user_id: str, role: Role) -> User:
 
 
 async def set_active(ctx: Context, user_id: str, active: bool) -> User:
-    """Deactivating ends all logins, sockets and media of the person; activating lets them sign in again."""
+    """Activate or deactivate an account. Deactivating ends all of its logins, sockets and media."""
     if active:
         return await ctx.users.update(user_id, set={"active": True})
     return await end_all_logins(
@@ -230,12 +238,13 @@ async def set_active(ctx: Context, user_id: str, active: bool) -> User:
 
 
 async def end_login(ctx: Context, login: Login) -> None:
+    """End a login and close its sockets."""
     await ctx.logins.update_one({"_id": login.id, "revokedAt": None}, set={"revokedAt": ctx.clock()})
     revocations.login_ended(ctx, login)
 
 
 async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] | None = None) -> User:
-    """Sign a person out everywhere, in one write with `changes` to them. NotFound."""
+    """Sign a user out everywhere and apply `changes` to the account, in one write. Raises: NotFound."""
     fields = {**(changes or {}), "rightsChangedAt": ctx.clock()}
     user = await ctx.users.update(user_id, set=fields, inc={"loginEpoch": 1}, edits=bool(changes))
     await revocations.rights_changed(ctx, user)
@@ -243,12 +252,13 @@ async def end_all_logins(ctx: Context, user_id: str, changes: Mapping[str, Any] 
 
 
 async def sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevice | None = None) -> SignedIn:
-    """Begin a login of someone who proved who they are.
+    """Create a login for an authenticated user.
 
-    Forbidden `deactivated`; Unauthenticated when all logins ended since `user` was read."""
+    Raises: Forbidden("deactivated"); Unauthenticated when all logins were ended since `user` was read.
+    """
     now, login_id, device_token = ctx.clock(), new_id(), None
     if not user.active:
-        raise Forbidden("deactivated", "this account was deactivated")
+        raise Forbidden("deactivated", "This account is deactivated. Contact the administrator.")
     if device is None:
         device, device_token = await devices.remember(ctx, user, user_agent)
     else:
@@ -270,14 +280,14 @@ async def sign_in(ctx: Context, user: User, user_agent: str, device: KnownDevice
     user = await ctx.users.update(user.id, set={"lastLogin": now}, edits=False)
     if not login.alive(user, now):
         await end_login(ctx, login)
-        raise Unauthenticated("wrong_login", "the name or the password is wrong")
+        raise Unauthenticated("wrong_login", "The username or password is wrong.")
     return _signed_in(ctx, user, login, token, device_token)
 
 
 async def _upgrade_hash(ctx: Context, user: User, password: str) -> None:
-    """Hash a password that was just proved right with the present parameters, where its hash has others.
+    """Rehash a password that was just verified when its hash uses outdated parameters.
 
-    Another password that was set meanwhile stays.
+    A password that was changed at the same time is kept.
     """
     if ctx.passwords.is_outdated(user.password_hash):
         upgraded = await ctx.passwords.hash(password)
@@ -304,17 +314,18 @@ async def _refuse_taken(ctx: Context, names: Mapping[str, str]) -> None:
         taken.insert(0, "username")
     if taken:
         faults = [FieldError(name, "is taken") for name in taken]
-        raise Conflict(f"{taken[0]}_taken", f"this {taken[0]} is taken", faults)
+        noun = "username" if taken[0] == "username" else "email address"
+        raise Conflict(f"{taken[0]}_taken", f"This {noun} is taken. Choose another one.", faults)
 
 
 def _was_issued(ctx: Context, login: Login, token: str) -> bool:
-    """Whether this server issued the token for this login. `token` names the login."""
+    """Return whether this server issued `token` for this login. The token contains the id of the login."""
     known = tokens.hash_token(token) in (login.token_hash, login.previous_hash)
     return known or tokens.was_issued(ctx.secrets.jwt_key, token)
 
 
 async def _device_of_old_login(ctx: Context, user: User, login: Login) -> str | None:
-    """Make the device of a login from before devices were known a known one; return its token."""
+    """Register the device of a login that predates known devices, and return its token."""
     if login.device_id is not None:
         return None
     device, token = await devices.remember(ctx, user, login.user_agent)
@@ -323,4 +334,4 @@ async def _device_of_old_login(ctx: Context, user: User, login: Login) -> str | 
 
 
 def _login_over() -> Unauthenticated:
-    return Unauthenticated("bad_refresh_token", "this login is over; sign in again")
+    return Unauthenticated("bad_refresh_token", "Your login has ended. Sign in again.")

@@ -1,9 +1,7 @@
-"""Mailed links that make a device known: the way in for a new device while strangers try passwords of the
-account.
+"""Mail links that make a device known, so that a new device can sign in while an account is under attack.
 
-A link replaces no password. It works once, within an hour, and until a newer one is sent. Strangers may ask for
-links too: how many letters an account gets is bounded, and once it got as many, the link of the newest still
-works.
+A link does not replace the password. It works once, within an hour, until a newer one is sent. Anyone can request
+links, so the number of mails per account is limited; the newest link keeps working when the limit is reached.
 """
 
 from datetime import timedelta
@@ -19,14 +17,14 @@ from mediaserver.usecases.login.login_attempts import HOUR_S, MINUTE_S, refuse_i
 
 LINK_MINUTES: Final = 60
 _FROM_ONE_ADDRESS: Final = 10
-"""Times the letters of one account may be asked for from one address: a school has one for all."""
+"""Limit per IP address, as a multiple of the limit per account: a school may share one address."""
 
 
 async def ask(ctx: Context, login: str, address: str) -> None:
-    """Mail the person of that username or email a link, if there is one.
+    """Mail a link to the user with this username or email address, if there is one.
 
-    Neither the answer nor its time tells whether there is: the person is looked up when the letter is written.
-    Raises: TooMany for one address that asks too often, whatever others do.
+    The user is looked up in the background, so neither the response nor its timing reveals whether the account
+    exists. Raises: TooMany when one IP address sends too many requests.
     """
     network, limit = client_network(address), ctx.settings.auth.login_links_per_hour
     from_here = await ctx.counters.hit(f"login-link-address:{network}", limit * _FROM_ONE_ADDRESS, HOUR_S)
@@ -36,9 +34,9 @@ async def ask(ctx: Context, login: str, address: str) -> None:
 
 
 async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tuple[User, str]:
-    """Make the device that opened the link known; return the person and the device's token.
+    """Make the device that opened the link known. Return the user and the device token.
 
-    Raises: Gone("link_over") when the link was used, is too old, or has a newer one; TooMany for many wrong ones.
+    Raises: Gone("link_over") when the link was used, has expired or was replaced; TooMany.
     """
     good = {
         "_id": tokens.subject_of(token),
@@ -50,7 +48,7 @@ async def confirm(ctx: Context, token: str, address: str, user_agent: str) -> tu
     if user is None:
         limit = ctx.settings.auth.attempts_per_minute
         refuse_if_exceeded(await ctx.counters.hit(f"login-link-guess:{client_network(address)}", limit, MINUTE_S))
-        raise Gone("link_over", "This link was used or is too old. Ask for a new one.")
+        raise Gone("link_over", "This link was already used or has expired. Request a new one.")
     _, device_token = await devices.remember(ctx, user, user_agent)
     return user, device_token
 

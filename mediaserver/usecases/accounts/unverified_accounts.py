@@ -1,4 +1,4 @@
-"""Accounts whose address nobody confirmed: deleted after a while, so that they hold no username for good."""
+"""Delete accounts whose address was never confirmed, to release their usernames."""
 
 import logging
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 _BATCH = 100
 _RENEWED = timedelta(hours=1)
-"""While addresses need not be confirmed, the time is extended in steps of this length at least."""
+"""Minimum step by which deadlines are extended while confirmation is not required."""
 
 
 async def expire(ctx: Context, now: datetime) -> int:
-    """Delete accounts whose time is over; return how many. Call it now and then.
+    """Delete expired unverified accounts and return their number. Call this periodically.
 
-    While `auth.require_verified_email` is off none expires, and each has the whole time again when it is on.
+    While `auth.require_verified_email` is off, no account expires and all deadlines are extended.
     """
     deadline = now + timedelta(seconds=ctx.settings.auth.unverified_ttl_s)
     if not ctx.settings.auth.require_verified_email:
@@ -33,14 +33,16 @@ async def expire(ctx: Context, now: datetime) -> int:
         try:
             deleted += await _delete(ctx, user, now)
         except (Problem, TimeoutError) as problem:
-            log.warning("an unverified account cannot be deleted", extra={"user": user.id, "why": str(problem)})
+            log.warning(
+                "could not delete an expired unverified account", extra={"user": user.id, "why": str(problem)}
+            )
     return deleted
 
 
 async def _delete(ctx: Context, user: User, now: datetime) -> bool:
-    """False when the address was confirmed at this very moment."""
+    """Delete the account. Return False when its address was confirmed at the same time."""
     await references.refuse_if_needed(ctx, user)
-    # From here on it cannot be confirmed, and what was confirmed before this is not found.
+    # An inactive account cannot be confirmed; one that was just confirmed no longer matches.
     over = {"_id": user.id, "emailVerified": False, "verifyBy": {"$lt": now}}
     changes = {"active": False, "rightsChangedAt": now}
     closed = await ctx.users.update_one(over, set=changes, inc={"loginEpoch": 1})

@@ -1,4 +1,4 @@
-"""Usernames that people take: readable, not reserved, and unlike those that others have."""
+"""Check new usernames: valid, not reserved, and not confusable with existing ones."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,23 +16,27 @@ _FIELD = "username"
 
 
 def acceptable(name: str) -> str:
-    """A new name as it is stored. Raises: Invalid when the rules for new names refuse it."""
+    """Return a new username in its stored form. Raises: Invalid."""
     if fault := usernames.fault(name):
-        raise Invalid("invalid", "this username cannot be used", [FieldError(_FIELD, fault)])
+        raise Invalid("invalid", "This username cannot be used.", [FieldError(_FIELD, fault)])
     return usernames.normalized_name(name)
 
 
 def refuse_reserved(ctx: Context, name: str) -> None:
-    """Raises: Conflict("username_taken")."""
+    """Refuse a reserved username. Raises: Conflict("username_taken")."""
     if name in _reserved(ctx.settings.auth.reserved_usernames):
-        raise Conflict("username_taken", "this username is reserved", [FieldError(_FIELD, "is reserved")])
+        raise Conflict(
+            "username_taken",
+            "This username is reserved. Choose another one.",
+            [FieldError(_FIELD, "is reserved")],
+        )
 
 
 async def looks_taken(ctx: Context, name: str, user: User | None = None) -> bool:
-    """Whether somebody other than `user` has a name that looks like this one.
+    """Return whether an account other than `user` has a name that looks like `name`.
 
-    The unique index decides between two who take such names at the same moment. Names that share a skeleton since
-    before it was unique are not in that index, but nobody comes to share it any more, so reading is enough.
+    The unique index resolves races between new names. Older names that already shared a skeleton are not in that
+    index, but no new ones are added to them, so reading is sufficient.
     """
     key, others = skeleton(name), {"_id": {"$ne": user.id}} if user else {}
     return await ctx.users.exists({"usernameSkeleton": key, **others}) or await ctx.users.exists(
@@ -41,7 +45,7 @@ async def looks_taken(ctx: Context, name: str, user: User | None = None) -> bool
 
 
 async def renamed(ctx: Context, user: User, name: str) -> Mapping[str, Any]:
-    """What is stored of a person who takes another name. A name that looks like their own is theirs to take.
+    """Return the stored fields for renaming `user`. A name that looks like the current one is allowed.
 
     Raises: Invalid; Conflict("username_taken").
     """
@@ -53,7 +57,9 @@ async def renamed(ctx: Context, user: User, name: str) -> Mapping[str, Any]:
     if fold(name) != user.username_folded:
         refuse_reserved(ctx, name)
     if await looks_taken(ctx, name, user):
-        raise Conflict("username_taken", "this username is taken", [FieldError(_FIELD, "is taken")])
+        raise Conflict(
+            "username_taken", "This username is taken. Choose another one.", [FieldError(_FIELD, "is taken")]
+        )
     return {_FIELD: name}
 
 

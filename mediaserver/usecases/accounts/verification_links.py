@@ -1,7 +1,7 @@
-"""Mailed links that confirm an email address, and letters to its owner when the address is another account's.
+"""Mail confirmation links, or a notice to the owner when the address belongs to another account.
 
-Which of the two is sent is decided when the letter is written, beside the request: whoever asks learns nothing
-about the address. Links work once, for `auth.verification_ttl_s`, and until a newer one is sent.
+Which of the two is sent is decided in the background, so a request does not reveal whether an address has an
+account. A link works once, for `auth.verification_ttl_s` seconds, until a newer one is sent.
 """
 
 from datetime import timedelta
@@ -14,11 +14,11 @@ from mediaserver.usecases.login import mail_templates, tokens
 from mediaserver.usecases.login.login_attempts import HOUR_S, account_key
 
 _FROM_ALL: Final = 4
-"""Times `auth.verification_mails_per_hour` that one mailbox gets on account of all addresses of the network."""
+"""Limit of mails to one mailbox from all networks, as a multiple of `auth.verification_mails_per_hour`."""
 
 
 def send(ctx: Context, user: User, network: str) -> None:
-    """Queue the letter about the address that `user` has to confirm. `network` is where it was asked for."""
+    """Queue the mail for the address that `user` has to confirm. `network` identifies the client's network."""
     ctx.mail.send_composed(lambda: _compose(ctx, user.id, network))
 
 
@@ -33,7 +33,7 @@ async def _compose(ctx: Context, user_id: str, network: str) -> MailMessage | No
         return mail_templates.address_in_use(ctx.settings, owner)
     token, token_hash = tokens.new_token(user.id)
     until = ctx.clock() + timedelta(seconds=ctx.settings.auth.verification_ttl_s)
-    # Bound to the address: when that has changed meanwhile, the link must not confirm the other one.
+    # The link is bound to the address: after a concurrent change it must not confirm a different one.
     same = {"_id": user.id, "email": user.email, "pendingEmail": user.pending_email}
     if await ctx.users.update_one(same, set={"verifyHash": token_hash, "verifyUntil": until}, edits=False):
         return mail_templates.verify_address(ctx.settings, address, token, until)
@@ -41,8 +41,11 @@ async def _compose(ctx: Context, user_id: str, network: str) -> MailMessage | No
 
 
 async def _may_get_another(ctx: Context, address: str, network: str) -> bool:
-    """Count a letter to a mailbox. Strangers who register with an address from elsewhere use up less than what
-    its owner has left."""
+    """Count a mail to a mailbox; return False when the limit is reached.
+
+    The limit per network is lower than the one for all networks, so that strangers who enter an address cannot
+    use up the mails of its owner.
+    """
     limit = ctx.settings.auth.verification_mails_per_hour
     mailbox = account_key(ctx.secrets.jwt_key, folded(address), exists=True)
     if not (await ctx.counters.hit(f"verify-pair:{mailbox} {network}", limit, HOUR_S)).allowed:

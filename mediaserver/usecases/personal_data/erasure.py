@@ -1,7 +1,7 @@
-"""Erasing a person with everything that is only theirs; what others built on stays, by "deleted user".
+"""Delete a user with all content that is only theirs; content that others replied to stays, by "deleted user".
 
-Nobody sees them from the first step on, and their sockets end; the rest is settled like every removal, so it is
-finished though the server dies on the way.
+The account is deactivated and its sockets are closed first. The rest runs as a recoverable deletion, so it is
+completed even when the server stops in between.
 """
 
 import contextlib
@@ -24,18 +24,22 @@ from mediaserver.usecases.writes import settling
 
 
 async def erase(ctx: Context, actor: Actor, user: User) -> None:
-    """Forbidden; Conflict `own_account` for an admin's own, `in_use` while they teach a course."""
+    """Delete a user.
+
+    Raises: Forbidden; Conflict("own_account") for an admin's own account; Conflict("in_use") for an instructor of
+    a course.
+    """
     require_own(actor, user)
     if actor.user_id == user.id and user.role == "admin":
-        raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
+        raise Conflict("own_account", "You cannot delete your own admin account. Ask another admin.")
     await references.refuse_if_needed(ctx, user)
     await identity.set_active(ctx, user.id, active=False)
     await settling.remove(ctx, user)
 
 
 async def _removed(ctx: Context, user: User) -> None:
-    """What hangs on them by references has gone before this."""
-    await _leave_no_session_behind(ctx, user)
+    """Clean up after a user was deleted. Documents that reference the user are already deleted."""
+    await _hand_over_sessions(ctx, user)
     await tombstones.bury_all(ctx, user.id)
     if user.profile_image:
         await uploads.release(ctx, user.profile_image, Use(kind="profile", id=user.id))
@@ -43,16 +47,16 @@ async def _removed(ctx: Context, user: User) -> None:
         await discard(ctx, upload)
 
 
-async def _leave_no_session_behind(ctx: Context, user: User) -> None:
-    """Nobody could run them: what runs ends, what was planned goes to who teaches the course or is deleted."""
+async def _hand_over_sessions(ctx: Context, user: User) -> None:
+    """End live sessions of the user; give scheduled ones to the instructor of the course, or delete them."""
     moderator = Actor(user.id, user.username, user.role, login_id="")
     theirs = {"moderatorUserId": user.id, "status": {"$in": ["live", "scheduled"]}}
     async for session in ctx.sessions.each(theirs):
-        with contextlib.suppress(NotFound):  # it went meanwhile
-            await _leave(ctx, moderator, session)
+        with contextlib.suppress(NotFound):  # it was deleted in the meantime
+            await _end_or_hand_over(ctx, moderator, session)
 
 
-async def _leave(ctx: Context, moderator: Actor, session: Session) -> None:
+async def _end_or_hand_over(ctx: Context, moderator: Actor, session: Session) -> None:
     if session.status == "live":
         await sessions.end(ctx, moderator, session.kind, session.id)
     elif course := await ctx.of(Course).find_one({"_id": session.course_id}):

@@ -1,8 +1,8 @@
-"""Everything of one person as a zip, made while it is sent: nothing waits on our disk, nothing is held in memory.
+"""Export all data of one user as a ZIP archive that is created while it is sent, without using disk or memory.
 
-What documents are theirs follows from the references to people that each class declares. In it is what both they
-and whoever asks for it may read, by the policy of each class: neither who blocked them, nor, where an admin asks,
-what they wrote in private. Nor does it tell that there is anything else.
+The documents are found by the references to users that each class declares. The archive contains only what both
+the user and the requesting actor may read, by the policy of each class: it omits who blocked the user and, when
+an admin requests it, the user's private messages. It does not reveal that anything was omitted.
 """
 
 import contextlib
@@ -23,47 +23,48 @@ from mediaserver.usecases.access.viewer import viewer
 from mediaserver.usecases.context import Context
 from mediaserver.usecases.uploads import uploads
 
-_README = """What this server keeps of {name}{limits}.
+_README = """Data that this server stores about {name}{limits}.
 
-user.json has the account, each other .json file the documents of one kind that name this person, uploads/ the
-files.
+user.json contains the account. Each other .json file contains the documents of one kind that refer to this user.
+uploads/ contains the uploaded files.
 """
 _FACTS = frozenset[Fact](("courses", "blocks"))
 
 
 def require_own(actor: Actor, user: User) -> None:
+    """Raises: Forbidden unless the actor is this user or an admin."""
     if not (actor.is_admin or actor.user_id == user.id):
-        raise Forbidden("forbidden", "only the person and admins may do that")
+        raise Forbidden("forbidden", "Only this user and admins can do this.")
 
 
 async def export(ctx: Context, actor: Actor, user: User) -> AsyncGenerator[bytes, None]:
-    """The archive's bytes, in pieces, for `actor`."""
+    """Yield the bytes of the archive for `actor`, in chunks."""
     person = await viewer(ctx, Actor(user.id, user.username, user.role, login_id=""), _FACTS)
-    # How far they came in what they take no more is kept, and theirs.
+    # Progress in courses that the user has left is kept and belongs to the user.
     left = await ctx.of(StudentProgress).values({"userId": user.id}, "courseId")
     readers = [replace(person, enrolled=person.enrolled.union(left))]
     if actor.user_id != user.id:
         readers.append(await viewer(ctx, actor, _FACTS))
     limits = "" if len(readers) == 1 else f", as far as {actor.username} may read it"
-    out = _Pieces()
+    out = _Buffer()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", _README.format(name=user.username, limits=limits))
         archive.writestr("user.json", _json(user))
         for kind in ctx.repositories.documents:
-            async for piece in _documents(ctx, archive, out, kind, readers):
-                yield piece
+            async for chunk in _documents(ctx, archive, out, kind, readers):
+                yield chunk
         async for upload in ctx.uploads.each({"ownerUserId": user.id, "status": "ready"}):
             if await _may_read(ctx, upload, readers):
-                async for piece in _file(ctx, archive, out, upload):
-                    yield piece
+                async for chunk in _file(ctx, archive, out, upload):
+                    yield chunk
     yield out.take()
 
 
 async def _documents(
-    ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", kind: type[Document], readers: Sequence[Viewer]
+    ctx: Context, archive: zipfile.ZipFile, out: "_Buffer", kind: type[Document], readers: Sequence[Viewer]
 ) -> AsyncIterator[bytes]:
-    """An entry with those that name the person, the first of the readers; none where there is nothing to read."""
-    # What names them in a part only (who graded it, say) is somebody else's.
+    """Write an entry with the documents that refer to the user, `readers[0]`, if there are any."""
+    # Documents that refer to the user only in a nested part (such as a grader) belong to someone else.
     naming = [one for one in kind.references if one.to == User.collection and not one.within]
     fields = [reference.stored for reference in naming]
     if not fields:
@@ -79,30 +80,32 @@ async def _documents(
                 entry.write(b"[\n" + _json(document))
             else:
                 entry.write(b",\n" + _json(document))
-            if out.size > _PIECE:
+            if out.size > _CHUNK:
                 yield out.take()
         if entry is not None:
             entry.write(b"]\n")
     yield out.take()
 
 
-async def _file(ctx: Context, archive: zipfile.ZipFile, out: "_Pieces", upload: Upload) -> AsyncIterator[bytes]:
+async def _file(ctx: Context, archive: zipfile.ZipFile, out: "_Buffer", upload: Upload) -> AsyncIterator[bytes]:
     try:
         info = await ctx.objects.stat(upload.object_key)
-    except NotFound:  # deleted since it was listed
+    except NotFound:  # deleted in the meantime
         return
     entry = zipfile.ZipInfo(f"uploads/{upload.id}-{upload.name}", upload.created_at.timetuple()[:6])
     with archive.open(entry, "w", force_zip64=True) as file:
         async with aclosing(ctx.objects.read(upload.object_key, 0, info.size)) as chunks:
-            with contextlib.suppress(NotFound):  # likewise
+            with contextlib.suppress(NotFound):  # deleted in the meantime
                 async for chunk in chunks:
                     file.write(chunk)
                     yield out.take()
 
 
 async def _may_read(ctx: Context, document: Document, readers: Sequence[Viewer]) -> bool:
-    """Whether all of them may. Documents without a policy are what a session that the person was in kept of it:
-    admins may read these."""
+    """Return whether all readers may read the document.
+
+    Documents without a policy belong to sessions that the user took part in; admins may read these.
+    """
     if isinstance(document, Upload):
         return all([await uploads.readable(ctx, reader, document) for reader in readers])
     policy = getattr(document, "policy", None)
@@ -113,11 +116,11 @@ def _json(document: Document) -> bytes:
     return json.dumps(document.to_wire(), ensure_ascii=False, indent=1).encode()
 
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
-class _Pieces:
-    """What the archive wrote and nobody has taken yet; it cannot seek in it, so it never looks back."""
+class _Buffer:
+    """A write-only, unseekable buffer for the bytes of the archive that were not sent yet."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""People as they present themselves: profile, picture, skills, counts; the email for oneself and admins only."""
+"""Represent users with profile, picture, skills and counts; the email only for the user and admins."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ Wire = dict[str, Any]
 
 
 async def describe(ctx: Context, reader: Actor, found: Sequence[User]) -> list[Wire]:
-    """As `reader` sees them; `following`: whether the reader follows them."""
+    """Return the users as `reader` may see them; `following` says whether the reader follows the user."""
     images = await ctx.uploads.by_ids(user.profile_image for user in found if user.profile_image)
     skills = await expansion.summaries(ctx, "skills", (id for user in found for id in user.skills))
     pairs = {"followerUserId": reader.user_id, "followingUserId": {"$in": [user.id for user in found]}}

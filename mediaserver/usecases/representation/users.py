@@ -1,4 +1,4 @@
-"""People as others see them: names and pictures for lists, the email for oneself and admins only."""
+"""Represent users in lists by name and picture, and update accounts."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -22,16 +22,16 @@ _ADMIN_ONLY = ("role", "active")
 
 
 async def names(ctx: Context, user_ids: Iterable[str]) -> dict[str, str]:
-    """Usernames by id; who is gone is called "deleted user"."""
+    """Return usernames by user id; a deleted user is named "deleted user"."""
     wanted = list(set(user_ids))
     found = await ctx.users.fields_of(wanted, ("username",))
     return dict.fromkeys(wanted, DELETED) | {id: user["username"] for id, user in found.items()}
 
 
 async def people(ctx: Context, user_ids: Iterable[str], unseen: Set[str] = frozenset()) -> dict[str, Wire]:
-    """What lists show of people, by id: `{id, username, profileImage}`, the picture as a URL or null.
+    """Return `{id, username, profileImage}` by user id; the image is a URL or null.
 
-    Of those in `unseen`, whom the reader does not see, there is the name alone.
+    Users in `unseen`, which the reader may not see, have no image.
     """
     wanted = list(dict.fromkeys(user_ids))
     found = await ctx.users.fields_of(wanted, ("username", "profileImage"))
@@ -51,15 +51,15 @@ def _person(ctx: Context, id: str, user: Mapping[str, Any] | None, pictures: Map
 
 
 async def by_name(ctx: Context, username: str) -> User:
-    """Raises `NotFound`."""
+    """Return the user with this username. Raises: NotFound("user_not_found")."""
     user = await ctx.users.find_one({"usernameFolded": fold(username)})
     if user is None:
-        raise NotFound("user_not_found", f"there is no user {username}")
+        raise NotFound("user_not_found", f"There is no user {username}.")
     return user
 
 
 async def face(ctx: Context, user_id: str) -> str | None:
-    """The URL of a person's picture, the same for every reader; None without one."""
+    """Return the URL of the user's picture, which is the same for every reader, or None."""
     user = await ctx.users.find_one({"_id": user_id})
     if user is None or user.profile_image is None:
         return None
@@ -68,22 +68,22 @@ async def face(ctx: Context, user_id: str) -> str | None:
 
 
 async def update(ctx: Context, actor: Actor, user: User, fields: Mapping[str, Any]) -> User:
-    """Change a person: themselves their profile and picture, an admin also `role` and `active`.
+    """Update a user. Only admins may change `role` and `active`.
 
-    Forbidden, Invalid naming every bad field.
+    Raises: Forbidden or Invalid with an error for every invalid field; Conflict.
     """
     if refused := [name for name in _ADMIN_ONLY if name in fields and not actor.is_admin]:
-        faults = [FieldError(name, "is for admins to change") for name in refused]
-        raise Forbidden("forbidden", "only an admin may change that", faults)
+        faults = [FieldError(name, "can only be changed by admins") for name in refused]
+        raise Forbidden("forbidden", "Only admins can change these fields.", faults)
     if actor.user_id == user.id and (fields.get("active") is False or fields.get("role", "admin") != "admin"):
-        raise Conflict("own_account", "nobody takes their own rights away: ask another admin")
+        raise Conflict("own_account", "You cannot remove your own admin rights. Ask another admin.")
     own = {name: value for name, value in fields.items() if name not in _ADMIN_ONLY}
     if "username" in own:
         own |= await usernames.renamed(ctx, user, own["username"])
     faults = await _picture_faults(ctx, user, own.get("profile_image"))
     await references.require(ctx, user.model_copy(update=own), only=own.keys(), besides=faults)
     if faults:
-        raise Invalid("invalid", "the picture cannot be used", faults)
+        raise Invalid("invalid", "This picture cannot be used.", faults)
     if "profile_image" in own:
         await _change_picture(ctx, user, own["profile_image"])
     if own:
@@ -102,7 +102,7 @@ async def _picture_faults(ctx: Context, user: User, upload_id: str | None) -> li
     upload = await ctx.uploads.find_one({"_id": upload_id, "ownerUserId": user.id, "status": "ready"})
     if upload is not None and fits("Image", upload.content_type):
         return []
-    return [FieldError("profileImage", "must be the id of a picture that this person uploaded")]
+    return [FieldError("profileImage", "must be the id of an image that this user uploaded")]
 
 
 async def _change_picture(ctx: Context, user: User, upload_id: str | None) -> None:
