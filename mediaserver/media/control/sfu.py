@@ -18,10 +18,9 @@ from mediaserver.media.core.packets import rtcp, rtp
 from mediaserver.media.forwarding.forward import Forwarder
 from mediaserver.media.forwarding.reports import REPORT_S, Reports
 from mediaserver.media.forwarding.router import Router
-from mediaserver.media.forwarding.slot import Slot
 from mediaserver.media.forwarding.speakers import Speakers
+from mediaserver.media.forwarding.streams import Slot, Stream, Track
 from mediaserver.media.forwarding.subscriptions import Subscriptions
-from mediaserver.media.forwarding.track import Stream, Track
 from mediaserver.media.forwarding.transport import Transport, close_all
 from mediaserver.media.net.certificate import load_certificate
 from mediaserver.media.net.dtls import DtlsServer
@@ -341,7 +340,7 @@ def _ice_parameters(transport: Transport) -> m.IceParameters:
 
 def _bitrate_bps(track: Track) -> int:
     """What the track's streams bring in, retransmissions included."""
-    streams = track.transport.reception.streams.values()
+    streams = track.transport.streams.values()
     return sum(stream.bitrate_bps for stream in streams if stream.track is track)
 
 

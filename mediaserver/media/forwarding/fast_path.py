@@ -1,43 +1,52 @@
-"""Slots of a stream that merely follow it: per packet each costs a header, an encryption and a system call.
+"""The fast path of a stream: slots whose packets differ from the publisher's only in the header.
 
-Such a slot's numbers are the publisher's plus a constant, and nothing in its packets but the header is its own.
-What its packets do to its numbering and counters is noted once for all slots and handed to them by `book`, before
-anyone reads or changes them. Whatever changes a slot or its way out dissolves this (`Stream.settle`).
+For each packet such a slot costs a header, an encryption and a system call. Its numbers are the publisher's
+plus a constant. What its packets do to its numbering and counters is noted once for all slots, and `book`
+applies it to them before they are read or changed. Whatever changes a slot or its path takes it off
+(`Stream.leave_fast_path`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from mediaserver.media.core.packets.sequence import MAX_DROPOUT
-from mediaserver.media.net.send_socket import Leg
-
-if TYPE_CHECKING:
-    from mediaserver.media.forwarding.slot import Slot
-
-Line = tuple[Any, Any, int, int, int, "Slot", Leg]
-"""SRTP session, bare send call, SSRC, what to add to sequence numbers and to timestamps, slot, leg."""
+from mediaserver.media.core.packets.sequence import MAX_DROPOUT, SlotRewriter
+from mediaserver.media.net.send_socket import SendSocket
 
 
-class Steady:
-    """The steady slots of one stream and wiring. `others` are sent to with more care, packet by packet."""
+class FollowingSlot(Protocol):
+    """What the fast path needs of a slot."""
 
-    __slots__ = ("_booked", "_last_s", "_last_timestamp", "highest", "lines", "octets", "others", "packets")
+    ssrc: int
+    packets: int
+    octets: int
+    rewriter: SlotRewriter[Any]
+
+
+S = TypeVar("S", bound=FollowingSlot)
+Target = tuple[Any, Any, int, int, int, S, SendSocket]
+"""SRTP session, bare send call, SSRC, offsets of sequence numbers and of timestamps, slot, send socket."""
+
+
+class FastPath(Generic[S]):
+    """The following slots of one stream and header rewrite. Packets to the `others` are prepared one by one."""
+
+    __slots__ = ("_booked", "_last_s", "_last_timestamp", "highest", "octets", "others", "packets", "targets")
 
     def __init__(self, highest: int, now: float) -> None:
-        self.lines: dict[int, list[Line]] = {}
-        """By the length of their SRTP tags."""
-        self.others: list[Slot] = []
+        self.targets: dict[int, list[Target[S]]] = {}
+        """Targets by the length of their SRTP tags."""
+        self.others: list[S] = []
         self.highest = self._booked = highest
         self._last_timestamp, self._last_s = 0, now
         self.packets = self.octets = 0
-        """Sent to each, not yet booked."""
+        """Sent to each slot since the last `book`."""
 
-    def add(self, slot: "Slot", path: tuple[Any, Leg, int], shift: tuple[int, int]) -> None:
-        tx, leg, tag = path
-        line = (tx, leg.raw_send, slot.ssrc, shift[0], shift[1], slot, leg)
-        self.lines.setdefault(tag, []).append(line)
+    def add(self, slot: S, path: tuple[Any, SendSocket, int], shift: tuple[int, int]) -> None:
+        tx, send_socket, tag = path
+        target = (tx, send_socket.raw_send, slot.ssrc, shift[0], shift[1], slot, send_socket)
+        self.targets.setdefault(tag, []).append(target)
 
     def advance(self, first: int, last: int, last_timestamp: int, count: int, octets: int, now: float) -> bool:
-        """Take a run of `count` packets in ascending order; False when it is not simply the next one."""
+        """Note a run of `count` packets in ascending order; False when it does not continue the last one."""
         ahead = (first - self.highest) & 0xFFFF
         span = (last - first) & 0xFFFF
         if not 0 < ahead <= MAX_DROPOUT or span > MAX_DROPOUT:
@@ -56,9 +65,9 @@ class Steady:
         """Bring the slots' numbering and counters up to date."""
         if not self.packets:
             return
-        for lines in self.lines.values():
-            for line in lines:
-                slot = line[5]
+        for targets in self.targets.values():
+            for target in targets:
+                slot = target[5]
                 slot.packets += self.packets
                 slot.octets += self.octets
                 slot.rewriter.rewrite_run(self.highest, self.highest, self._last_timestamp, self._last_s)

@@ -1,28 +1,25 @@
-"""The hot path: packets of one stream to all slots that it feeds, encrypted in place and sent at once.
+"""The hot path: forwards the packets of a stream to all slots that it feeds, encrypted in place and sent at once.
 
-Per packet and subscriber this does what differs between subscribers and nothing else: for most a header of their
-own, encryption and sending (`_send_alone`); for some a transport-wide number or a VP8 descriptor, too (`_fill`).
+Per packet and subscriber it only does what differs between subscribers: for most a header, encryption and sending
+(`_send_alone`); for some also a transport-wide sequence number or a VP8 descriptor (`_fill`).
 """
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mediaserver.media.core.packets import rtp
 from mediaserver.media.core.packets.segmentation import MAX_BYTES, split_runs
-from mediaserver.media.forwarding.fast_path import Line, Steady
-from mediaserver.media.forwarding.header_rewrite import Prepared, Wiring
+from mediaserver.media.forwarding.fast_path import FastPath, Target
+from mediaserver.media.forwarding.header_rewrite import HeaderRewrite, Prepared
+from mediaserver.media.forwarding.streams import Packet, Slot, Stream
 from mediaserver.media.net import srtp
 from mediaserver.media.net.port import SLOT, Port
-
-if TYPE_CHECKING:
-    from mediaserver.media.forwarding.slot import Slot
-    from mediaserver.media.forwarding.track import Packet, Stream
 
 _pack_header = rtp.FIXED_HEADER.pack_into
 
 
 class Forwarder:
-    """Sends through one port. `packets` and `bytes` count what went out."""
+    """Sends through one port. `packets` and `bytes` count what was sent."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -31,100 +28,101 @@ class Forwarder:
         self._packers: dict[int, Any] = {}
         self.packets = self.bytes = 0
 
-    def forward(self, stream: "Stream", now: float) -> None:
-        """Send what `stream` has pending to the slots that it feeds."""
+    def forward(self, stream: Stream, now: float) -> None:
+        """Send the pending packets of `stream` to the slots that it feeds."""
         packets, stream.pending = stream.pending, []
-        for wiring, slots in stream.groups.items():
+        for rewrite, slots in stream.groups.items():
             prepared = [
                 one
                 for data, header, descriptor in packets
-                if (one := wiring.prepare(data, header, descriptor, now))
+                if (one := rewrite.prepare(data, header, descriptor, now))
             ]
             if len(prepared) == 1:
-                self._send_run(prepared, stream, wiring, slots, now)
+                self._send_run(prepared, stream, rewrite, slots, now)
                 continue
             in_order(prepared)
             for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
-                self._send_run(prepared[start:end], stream, wiring, slots, now)
+                self._send_run(prepared[start:end], stream, rewrite, slots, now)
 
-    def replay(self, packets: "list[Packet]", slot: "Slot", now: float) -> None:
-        """Send packets that came before the slot began, in order, to it alone."""
-        wiring = slot.wiring
-        assert wiring is not None
+    def replay(self, packets: list[Packet], slot: Slot, now: float) -> None:
+        """Send packets that arrived before the slot was attached to it alone, in order."""
+        rewrite = slot.header_rewrite
+        assert rewrite is not None
         prepared: list[Prepared] = []
         for data, header, descriptor in packets:
             if rtp.is_padding_only(header):  # as the router does: no gap is left where it stood
                 self._send_prepared(prepared, slot, now)
                 prepared = []
                 slot.rewriter.skip(header.sequence)
-            elif one := wiring.prepare(data, header, descriptor, now):
+            elif one := rewrite.prepare(data, header, descriptor, now):
                 prepared.append(one)
         self._send_prepared(prepared, slot, now)
 
-    def _send_prepared(self, prepared: list[Prepared], slot: "Slot", now: float) -> None:
+    def _send_prepared(self, prepared: list[Prepared], slot: Slot, now: float) -> None:
         for start, end in split_runs([one.size for one in prepared], overhead=srtp.MAX_TAG):
             self._send_to(prepared[start:end], slot, now)
 
     def _send_run(
-        self, run: list[Prepared], stream: "Stream", wiring: Wiring, slots: "list[Slot]", now: float
+        self, run: list[Prepared], stream: Stream, rewrite: HeaderRewrite, slots: list[Slot], now: float
     ) -> None:
-        """A run of packets of equal size, the last perhaps shorter: most runs are of one packet."""
-        steady = stream.steady.get(wiring)
+        """Send a run of packets of equal size, of which the last may be shorter. Most runs are single packets."""
+        fast_path = stream.fast_paths.get(rewrite)
         octets = sum(one.size for one in run)
         last = run[-1]
-        if steady is not None and steady.advance(
+        if fast_path is not None and fast_path.advance(
             run[0].sequence, last.sequence, last.timestamp, len(run), octets, now
         ):
-            for tag, lines in steady.lines.items():
+            for tag, targets in fast_path.targets.items():
                 if len(run) == 1:
-                    self._send_alone(last, tag, lines)
+                    self._send_alone(last, tag, targets)
                 else:
-                    self._send_together(run, tag, lines)
-                self.packets += len(run) * len(lines)
-                self.bytes += octets * len(lines)
-            for slot in steady.others:
+                    self._send_together(run, tag, targets)
+                self.packets += len(run) * len(targets)
+                self.bytes += octets * len(targets)
+            for slot in fast_path.others:
                 self._send_to(run, slot, now)
             return
-        if steady is not None:
-            steady.book()
-            del stream.steady[wiring]
-        self._send_to_all(run, stream, wiring, slots, now)
+        if fast_path is not None:
+            fast_path.book()
+            del stream.fast_paths[rewrite]
+        self._send_to_all(run, stream, rewrite, slots, now)
 
     def _send_to_all(
-        self, run: list[Prepared], stream: "Stream", wiring: Wiring, slots: "list[Slot]", now: float
+        self, run: list[Prepared], stream: Stream, rewrite: HeaderRewrite, slots: list[Slot], now: float
     ) -> None:
-        """Ask each slot anew how it numbers; once all know, they are steady for the next run."""
-        steady = Steady(run[-1].sequence, now)
-        complete = not wiring.numbers_transport
+        """Compute each slot's numbering; once all slots have one, the next run takes the fast path."""
+        fast_path: FastPath[Slot] = FastPath(run[-1].sequence, now)
+        complete = not rewrite.numbers_transport
         for slot in slots:
             path = slot.transport.path
             if path is None:
                 continue
             shift = self._send_to(run, slot, now)
             if slot.special:
-                steady.others.append(slot)
+                fast_path.others.append(slot)
             elif shift is None:
                 complete = False
             else:
-                steady.add(slot, path, shift)
+                fast_path.add(slot, path, shift)
         if complete:
-            stream.steady[wiring] = steady
+            stream.fast_paths[rewrite] = fast_path
 
-    # ------------------------------------------------------------------------------------------ steady slots
+    # ------------------------------------------------------------------------------------------ fast path
 
     def _packer(self, size: int) -> Any:
-        """Writes header and body of a packet of `size` bytes in one call."""
+        """Return a function that writes header and body of a packet of `size` bytes in one call."""
         packer = self._packers.get(size)
         if packer is None:
             packer = self._packers[size] = struct.Struct(f"!BBHII{size - 12}s").pack_into
         return packer
 
-    def _send_alone(self, one: Prepared, tag: int, lines: list[Line]) -> None:
-        """The innermost loop of all: nothing in it that could be outside."""
+    def _send_alone(self, one: Prepared, tag: int, targets: list[Target[Slot]]) -> None:
+        """Send one packet to each target. This is the innermost loop: it contains nothing that could be
+        outside."""
         size, first, second, sequence, timestamp, body, _, _, _ = one
         view, pointer, length = self._memory.view, self._memory.pointer(0), self._length
         pack, protect, datagram = self._packer(size), srtp.protect, self._memory.view[: size + tag]
-        for tx, send, ssrc, sequence_shift, timestamp_shift, slot, leg in lines:
+        for tx, send, ssrc, sequence_shift, timestamp_shift, slot, send_socket in targets:
             outgoing = sequence + sequence_shift & 0xFFFF
             pack(view, 0, first, second, outgoing, timestamp + timestamp_shift & 0xFFFFFFFF, ssrc, body)
             length[0] = size
@@ -134,10 +132,10 @@ class Forwarder:
             try:
                 send(datagram)
             except OSError as error:
-                leg.lost(error, 1)
+                send_socket.lost(error, 1)
 
-    def _send_together(self, run: list[Prepared], tag: int, lines: list[Line]) -> None:
-        """As `_send_alone`, for packets that came together."""
+    def _send_together(self, run: list[Prepared], tag: int, targets: list[Target[Slot]]) -> None:
+        """Do the same as `_send_alone` for packets that arrived together."""
         stride = run[0].size + tag
         view, length, protect = self._memory.view, self._length, srtp.protect
         cells = [
@@ -145,7 +143,7 @@ class Forwarder:
             for at, one in zip(range(0, stride * len(run), stride), run, strict=True)
         ]
         datagrams = view[: stride * (len(run) - 1) + run[-1].size + tag]
-        for tx, _, ssrc, sequence_shift, timestamp_shift, slot, leg in lines:
+        for tx, _, ssrc, sequence_shift, timestamp_shift, slot, send_socket in targets:
             failed = 0
             for at, pointer, pack, size, first, second, sequence, timestamp, body in cells:
                 outgoing = sequence + sequence_shift & 0xFFFF
@@ -155,9 +153,9 @@ class Forwarder:
             if failed:
                 self._not_sent(slot, len(run), sum(one.size for one in run))
             else:
-                leg.send_run(datagrams, stride)
+                send_socket.send_run(datagrams, stride)
 
-    def _not_sent(self, slot: "Slot", packets: int, octets: int) -> None:
+    def _not_sent(self, slot: Slot, packets: int, octets: int) -> None:
         self._port.dropped["protect"] += packets
         slot.packets -= packets
         slot.octets -= octets
@@ -166,8 +164,8 @@ class Forwarder:
 
     # ------------------------------------------------------------------------------------------ other slots
 
-    def _send_to(self, run: list[Prepared], slot: "Slot", now: float) -> tuple[int, int] | None:
-        """Send a run with one shift for all its packets and return that; None: each packet had its own."""
+    def _send_to(self, run: list[Prepared], slot: Slot, now: float) -> tuple[int, int] | None:
+        """Send a run to one slot; return the shift of its numbers if all packets have the same one, else None."""
         if slot.transport.path is None:
             return None
         shift = slot.rewriter.rewrite_run(run[0].sequence, run[-1].sequence, run[-1].timestamp, now)
@@ -180,17 +178,17 @@ class Forwarder:
                 self._send_filled([one], slot, numbers[0] - one.sequence, numbers[1] - one.timestamp)
         return None
 
-    def _send_filled(self, run: list[Prepared], slot: "Slot", sequence_shift: int, timestamp_shift: int) -> None:
+    def _send_filled(self, run: list[Prepared], slot: Slot, sequence_shift: int, timestamp_shift: int) -> None:
         path = slot.transport.path
         if path is None:
             return
-        tx, leg, tag = path
+        tx, send_socket, tag = path
         stride = run[0].size + tag
         end = self._fill(run, slot, tx, sequence_shift, timestamp_shift, stride)
         if end > stride:
-            leg.send_run(self._memory.view[:end], stride)
+            send_socket.send_run(self._memory.view[:end], stride)
         elif end:
-            leg.send(self._memory.view[:end])
+            send_socket.send(self._memory.view[:end])
         total = sum(one.size for one in run)
         slot.packets += len(run)
         slot.octets += total
@@ -198,9 +196,9 @@ class Forwarder:
         self.bytes += total
 
     def _fill(
-        self, run: list[Prepared], slot: "Slot", tx: Any, sequence_shift: int, timestamp_shift: int, stride: int
+        self, run: list[Prepared], slot: Slot, tx: Any, sequence_shift: int, timestamp_shift: int, stride: int
     ) -> int:
-        """Lay the run's packets end to end, encrypted for `slot`; returns where they end, 0 for none."""
+        """Encrypt the run's packets for `slot`, one behind the other; return the end offset, 0 for none."""
         view, pointer, length = self._memory.view, self._memory.pointer, self._length
         protect, ssrc, vp8 = srtp.protect, slot.ssrc, slot.vp8
         at = end = 0
@@ -225,7 +223,7 @@ class Forwarder:
 
 
 def in_order(packets: list[Prepared]) -> None:
-    """Sort by sequence number where packets overtook each other; few do."""
+    """Sort packets by sequence number if any overtook another, which is rare."""
     if packets:
         first = packets[0].sequence
         packets.sort(key=lambda one: (one.sequence - first + 0x8000) & 0xFFFF)

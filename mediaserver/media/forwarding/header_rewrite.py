@@ -1,6 +1,6 @@
-"""How one subscriber numbers what one publisher sends: payload types and header extensions; packets made by it.
+"""Rewrites payload types and header extensions from a publisher's numbers to those of a subscriber.
 
-All slots of a stream that share a wiring share each packet's body; only the 12 bytes before it differ.
+All slots of a stream with the same rewrite share each packet's body; only the 12 bytes before it differ.
 """
 
 from typing import Any, Final, NamedTuple
@@ -13,7 +13,7 @@ _DROPPED: Final = 0xFF
 
 
 class Prepared(NamedTuple):
-    """A packet for all subscribers of one wiring; `body` is what follows the fixed header."""
+    """A packet for all subscribers with one rewrite. `body` is what follows the fixed header."""
 
     size: int
     first: int
@@ -22,13 +22,13 @@ class Prepared(NamedTuple):
     timestamp: int
     body: bytes
     transport_cc_at: int
-    """Where the transport-wide sequence number stands in the packet, 0 when there is none."""
+    """Offset of the transport-wide sequence number in the packet; 0 when there is none."""
     payload_at: int
     vp8: Vp8Descriptor | None
 
 
-class Wiring:
-    """The translation from one publisher's numbers to one subscriber's; `codecs` is empty when none fits."""
+class HeaderRewrite:
+    """Translates a publisher's numbers to a subscriber's. `codecs` is empty when no codec is compatible."""
 
     __slots__ = (
         "_abs_send_time", "_extensions", "_payload_types", "_transport_cc", "codecs", "numbers_transport",
@@ -48,12 +48,12 @@ class Wiring:
         self._abs_send_time = ext_out.get(rtp.ABS_SEND_TIME, 0) if rtp.ABS_SEND_TIME in ext_in else 0
         self._transport_cc = ext_out.get(rtp.TRANSPORT_CC, 0) if rtp.TRANSPORT_CC in ext_in else 0
         self.numbers_transport = bool(self._transport_cc)
-        """Packets carry a transport-wide number, another for each subscriber."""
+        """Whether packets carry a transport-wide sequence number, which differs for each subscriber."""
 
     def prepare(
         self, data: bytes, header: rtp.RtpHeader, descriptor: Vp8Descriptor | None, now: float
     ) -> Prepared | None:
-        """The packet as the subscribers number it; None for a payload type that they do not have."""
+        """Return the packet with the subscribers' numbers; None for a payload type that they do not support."""
         payload_type = self._payload_types[header.payload_type]
         if payload_type == _DROPPED:
             return None
@@ -73,7 +73,7 @@ class Wiring:
         )  # fmt: skip
 
     def _stamp(self, packet: bytearray, header: rtp.RtpHeader, now: float) -> int:
-        """Write our own sending time over the publisher's; the place of the transport-wide number."""
+        """Replace the publisher's sending time by our own; return the offset of the transport-wide number."""
         at = 0
         for number, _, offset, length in rtp.elements(packet, header):
             if number == self._abs_send_time and length == 3:
@@ -83,31 +83,31 @@ class Wiring:
         return at
 
 
-class Wirings:
-    """Makes each wiring once, so that slots that number alike are served alike."""
+class HeaderRewrites:
+    """Creates each rewrite once, so that slots with the same numbers share it."""
 
     def __init__(self) -> None:
-        self._made: dict[Any, Wiring] = {}
+        self._made: dict[Any, HeaderRewrite] = {}
 
     def between(
         self, codecs_in: list[Codec], ext_in: dict[str, int], codecs_out: list[Codec], ext_out: dict[str, int]
-    ) -> Wiring:
+    ) -> HeaderRewrite:
         key = (
             tuple(codecs_in),
             tuple(codecs_out),
             tuple(sorted(ext_in.items())),
             tuple(sorted(ext_out.items())),
         )
-        wiring = self._made.get(key)
-        if wiring is None:
-            if len(self._made) >= 1024:  # forgetting costs only sharing
+        rewrite = self._made.get(key)
+        if rewrite is None:
+            if len(self._made) >= 1024:  # rewrites that are forgotten are only no longer shared
                 self._made.clear()
-            wiring = self._made[key] = Wiring(codecs_in, ext_in, codecs_out, ext_out)
-        return wiring
+            rewrite = self._made[key] = HeaderRewrite(codecs_in, ext_in, codecs_out, ext_out)
+        return rewrite
 
 
 def _matching(codec: Codec, offered: list[Codec]) -> Codec | None:
-    """The subscriber's codec that carries what the publisher sends, an equal one before a merely fitting."""
+    """Return the subscriber's codec for what the publisher sends: an equal one, else a compatible one."""
     fitting = [one for one in offered if one.name == codec.name and _mode(one) == _mode(codec)]
     equal = [one for one in fitting if _profile(one) == _profile(codec)]
     return next(iter(equal or fitting), None)
@@ -122,10 +122,10 @@ def _parameter(codec: Codec, name: str, default: str) -> str:
 
 
 def _mode(codec: Codec) -> str:
-    """H264's packetisation, which a forwarder cannot change (RFC 6184 section 8.1)."""
+    """Return the packetization mode of H.264, which a forwarder cannot change (RFC 6184 section 8.1)."""
     return _parameter(codec, "packetization-mode", "0") if codec.name == "H264" else ""
 
 
 def _profile(codec: Codec) -> str:
-    """H264's profile without the level: decoders take lower levels than they were promised."""
+    """Return the profile of H.264 without the level: decoders accept lower levels than negotiated."""
     return _parameter(codec, "profile-level-id", "42e0")[:4] if codec.name == "H264" else ""

@@ -1,7 +1,7 @@
-"""Which incoming SSRC of one transport belongs to which track, layer and retransmission (RFC 8843 section 9.2).
+"""Assigns the incoming SSRCs of a transport to tracks, layers and retransmissions (RFC 8843 section 9.2).
 
-Learned from the offer's SSRCs, from mid with rid or repaired-rid (RFC 8852), or from a payload type that only one
-track uses. The number of SSRCs is bounded: each costs memory here and in libsrtp.
+SSRCs are known from the offer, from mid with rid or repaired-rid (RFC 8852), or from a payload type that only
+one track uses. Their number is bounded, because each costs memory here and in libsrtp.
 """
 
 from collections import Counter
@@ -9,37 +9,38 @@ from typing import Final
 
 from mediaserver.base.errors import Invalid
 from mediaserver.media.core.packets import rtp
-from mediaserver.media.forwarding.track import Stream, Track
+from mediaserver.media.forwarding.streams import Stream, Track
 
 MAX_STREAMS: Final = 512
-"""SSRCs that one transport may ever use."""
+"""SSRCs that a transport may use in its lifetime."""
 MAX_UNKNOWN: Final = 64
-"""SSRCs that fit no track (yet)."""
+"""SSRCs that belong to no track yet."""
 
 
 class Reception:
-    """The demultiplexer of one transport; `streams` is read for every packet."""
+    """The demultiplexer of one transport. `streams` is read for every packet."""
 
     def __init__(self, dropped: Counter[str]) -> None:
         self.streams: dict[int, Stream] = {}
         self.tracks: dict[str, Track] = {}
-        """By mid."""
+        """Tracks by mid."""
         self._dropped = dropped
         self._unknown: set[int] = set()
         self._retired: dict[int, str] = {}
-        """SSRCs of closed tracks by their mid. A sender may go on for a while: without its mid extension its
-        packets could be taken for another track's."""
+        """SSRCs of closed tracks, with their mid. Senders may continue for a while: without the mid extension,
+        their packets could be attributed to another track."""
         self._seen = 0
 
     def may_learn(self, ssrc: int) -> bool:
+        """Return whether a packet with this unknown SSRC is worth decrypting."""
         if ssrc in self._retired:
             return False
         return ssrc in self._unknown or (len(self._unknown) < MAX_UNKNOWN and self._seen < MAX_STREAMS)
 
     def add_track(self, track: Track, ssrcs: list[int], rtx_ssrcs: dict[int, int]) -> None:
-        """Register a track and what its offer told of its SSRCs; again, when a later offer tells more."""
+        """Register a track and the SSRCs in its offer; called again when a later offer names more."""
         if len(self.streams) + len(ssrcs) + len(rtx_ssrcs) > MAX_STREAMS:
-            raise Invalid("too_many_ssrcs", "the offer names too many SSRCs")
+            raise Invalid("too_many_ssrcs", "The offer names too many SSRCs.")
         self.tracks[track.mid] = track
         self._retired = {ssrc: mid for ssrc, mid in self._retired.items() if mid != track.mid}
         primary = [ssrc for ssrc in ssrcs if ssrc not in rtx_ssrcs]
@@ -52,13 +53,14 @@ class Reception:
                 self._add(Stream(rtx_ssrc, track, stream.layer, primary=stream))
 
     def remove_track(self, track: Track) -> None:
+        """Forget a closed track and its streams."""
         self.tracks.pop(track.mid, None)
         for ssrc in [ssrc for ssrc, stream in self.streams.items() if stream.track is track]:
             del self.streams[ssrc]
             self._retired[ssrc] = track.mid
 
     def learn(self, data: bytes, header: rtp.RtpHeader) -> Stream | None:
-        """The stream of an authenticated packet with a new SSRC; None when it fits nothing."""
+        """Return the stream of an authenticated packet with a new SSRC; None when it belongs to no track."""
         stream = self._identify(data, header)
         if stream is None:
             self._unknown.add(header.ssrc)
@@ -75,37 +77,37 @@ class Reception:
             return
         former = stream.track.streams.get(stream.layer)
         stream.track.streams[stream.layer] = stream
-        if former is not None:  # the sender began anew under another SSRC; slots move over with the next keyframe
+        if former is not None:  # the sender changed its SSRC; slots follow with the next keyframe
             for ssrc in [ssrc for ssrc, one in self.streams.items() if former in (one, one.primary)]:
                 del self.streams[ssrc]
 
     def _identify(self, data: bytes, header: rtp.RtpHeader) -> Stream | None:
-        told = self._told(data, header)
-        mid = told.get(rtp.MID)
+        names = self._extensions(data, header)
+        mid = names.get(rtp.MID)
         track = self.tracks.get(mid) if mid is not None else self._by_payload_type(header.payload_type)
         if track is None:
             return None
         if header.payload_type in track.by_payload_type:
-            layer = self._layer(track, told.get(rtp.RID))
+            layer = self._layer(track, names.get(rtp.RID))
             return None if layer is None else Stream(header.ssrc, track, layer)
         if header.payload_type in track.by_rtx_payload_type:
-            layer = self._layer(track, told.get(rtp.REPAIRED_RID) or told.get(rtp.RID))
+            layer = self._layer(track, names.get(rtp.REPAIRED_RID) or names.get(rtp.RID))
             primary = None if layer is None else track.streams.get(layer)
             return None if primary is None else Stream(header.ssrc, track, primary.layer, primary)
         return None
 
-    def _told(self, data: bytes, header: rtp.RtpHeader) -> dict[str, str]:
-        """mid, rid and repaired-rid as the packet's extensions tell them."""
+    def _extensions(self, data: bytes, header: rtp.RtpHeader) -> dict[str, str]:
+        """Return mid, rid and repaired-rid from the packet's header extensions."""
         if not header.ext_start:
             return {}
         names: dict[int, str] = {}
         for track in self.tracks.values():
             names.update((number, uri) for uri, number in track.extensions.items() if uri in rtp.IDENTIFYING)
-        told = {}
+        found = {}
         for number, _, offset, length in rtp.elements(data, header):
             if number in names:
-                told[names[number]] = data[offset : offset + length].decode("ascii", "replace").rstrip("\0")
-        return told
+                found[names[number]] = data[offset : offset + length].decode("ascii", "replace").rstrip("\0")
+        return found
 
     def _by_payload_type(self, payload_type: int) -> Track | None:
         users = [

@@ -1,8 +1,8 @@
-"""Tracks to slots: what arrives is booked, kept for repair and forwarded; bindings change at keyframes.
+"""Routes packets from tracks to slots: counts them, caches them for repair and forwards them.
 
-Where a slot or tap begins, and whether it got a whole keyframe, is decided by `core/keyframe_delivery.py`.
-
-`Router` alone writes into streams which slots they feed, so a slot is fed by one stream at a time.
+Bindings change at keyframes: `core/quality/keyframe_delivery.py` decides where a slot or tap begins and whether
+it received a whole keyframe. Only the router decides which slots a stream feeds, so a slot is fed by one stream
+at a time.
 """
 
 from collections import Counter
@@ -14,21 +14,21 @@ from mediaserver.media.core.codecs.keyframe_parts import SOUND, h264_part, part_
 from mediaserver.media.core.packets import rtcp, rtp
 from mediaserver.media.core.quality.keyframe_delivery import Part, Progress
 from mediaserver.media.forwarding.forward import Forwarder
-from mediaserver.media.forwarding.header_rewrite import Wirings
-from mediaserver.media.forwarding.slot import Slot
+from mediaserver.media.forwarding.header_rewrite import HeaderRewrites
+from mediaserver.media.forwarding.streams import Packet, Slot, Stream, Tap, Track
 from mediaserver.media.forwarding.tap_router import TapRouter
-from mediaserver.media.forwarding.track import Packet, Stream, Tap, Track
 from mediaserver.media.tapping import framing
 from mediaserver.media.tapping.egress_tap import Taps
 
 FORGET_MISSING: Final = 50
-"""So many missing packets before a keyframe are not worth asking for; fewer are: some receivers wait for them."""
+"""From this number on, packets missing before a keyframe are not requested. Fewer are, as some receivers wait
+for them."""
 SENDER_SSRC: Final = 1
-"""Our own SSRC in feedback: we send no media under it."""
+"""The server's SSRC in feedback; it sends no media."""
 
 
 class Router:
-    """All tracks of a worker by id, and the way of their packets."""
+    """All tracks of a worker by id, and the routing of their packets."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class Router:
         self._forwarder, self._dropped, self._clock = forwarder, dropped, clock
         self.taps = TapRouter(taps, realtime_ns, self.repeat_keyframe_wish)
         self._on_unsupported, self._on_level = on_unsupported, on_level
-        self._wirings = Wirings()
+        self._header_rewrites = HeaderRewrites()
         self._pending: list[Stream] = []
         self.packets_in = self.bytes_in = 0
 
     # ------------------------------------------------------------------------------------------ packets
 
     def arrived(self, stream: Stream, data: bytes, header: rtp.RtpHeader) -> None:
-        """Book an authenticated packet; it is forwarded with the next `flush`."""
+        """Count an authenticated packet; the next `flush` forwards it."""
         now = self._clock()
         track = stream.track
         self.packets_in += 1
@@ -77,9 +77,11 @@ class Router:
         elif header.payload_type not in track.by_payload_type:
             self._dropped["payload_type"] += 1
         elif rtp.is_padding_only(header):
-            stream.cache.insert(header.sequence, data, now)  # a keyframe with it inside is whole all the same
+            stream.cache.insert(
+                header.sequence, data, now
+            )  # a keyframe that contains it is complete nevertheless
             self._skip(stream, header, now)
-            if track.taps:  # a recorder counts in the publisher's numbers: what is missing is lost to it
+            if track.taps:  # a recorder uses the publisher's numbers and would count a gap as loss
                 self.taps.write(stream, framing.RTP, data)
             if stream.delivery.is_open:
                 self._deliver(stream, header.sequence, part_of("", data, header), now)
@@ -87,7 +89,7 @@ class Router:
             self._accept(stream, data, header, now)
 
     def _read_extensions(self, track: Track, data: bytes, header: rtp.RtpHeader, now: float) -> int | None:
-        """Book transport-wide number and audio level; returns the absolute sending time, if it is there."""
+        """Record transport-wide number and audio level; return the absolute sending time, if present."""
         abs_send_time = None
         for number, _, offset, length in rtp.elements(data, header):
             if number == track.transport_cc_extension and length == 2:
@@ -103,7 +105,7 @@ class Router:
     def _unwrap(
         self, stream: Stream, data: bytes, header: rtp.RtpHeader
     ) -> tuple[Stream, bytes, rtp.RtpHeader] | None:
-        """The original of a retransmission (RFC 4588), None for a probe."""
+        """Return the original packet of a retransmission (RFC 4588); None for a probe."""
         primary = stream.primary
         codec = stream.track.by_rtx_payload_type.get(header.payload_type)
         if codec is None or primary is None:
@@ -116,9 +118,9 @@ class Router:
         return primary, bytes(packet[: original.length]), original
 
     def _skip(self, stream: Stream, header: rtp.RtpHeader, now: float) -> None:
-        """Padding alone is for our bandwidth estimate: subscribers do not get it, nor see a gap."""
+        """Drop a packet of padding only, which serves our bandwidth estimate, without leaving a gap."""
         self.flush_stream(stream, now)
-        stream.settle()
+        stream.leave_fast_path()
         for slots in stream.groups.values():
             for slot in slots:
                 slot.rewriter.skip(header.sequence)
@@ -142,7 +144,7 @@ class Router:
     def _read_picture(
         self, stream: Stream, data: bytes, header: rtp.RtpHeader
     ) -> tuple[vp8.Vp8Descriptor | None, Part | None]:
-        """The packet's VP8 descriptor, if it has one, and its part in a keyframe, if that matters now."""
+        """Return the packet's VP8 descriptor, if any, and its part in a keyframe, if that is needed now."""
         descriptor = None
         at, size = header.header_length, header.payload_length
         if stream.track.by_payload_type[header.payload_type].name == "VP8":
@@ -164,7 +166,7 @@ class Router:
         return descriptor, part
 
     def flush(self, now: float) -> None:
-        """Forward all that is pending."""
+        """Forward all pending packets."""
         for stream in self._pending:
             if stream.pending:
                 self._forwarder.forward(stream, now)
@@ -177,7 +179,7 @@ class Router:
     # ------------------------------------------------------------------------------------------ keyframes
 
     def _deliver(self, stream: Stream, sequence: int, part: Part, now: float) -> None:
-        """Let subscribers begin with the keyframe that the packet belongs to, if it does."""
+        """Attach waiting subscribers if the packet belongs to a keyframe."""
         progress = stream.delivery.arrived(sequence, part, now)
         if progress.begun:
             self.flush(now)
@@ -186,7 +188,7 @@ class Router:
             stream.keyframes.arrived(progress.whole_since_s)
 
     def _begin(self, stream: Stream, progress: "Progress[Slot | Tap]", now: float) -> None:
-        """Attach the subscribers and give them what is here of the keyframe and of what followed it."""
+        """Attach subscribers and send them the cached packets of the keyframe and those after it."""
         held = stream.held_since(progress.first, now)
         packets: list[Packet] | None = None
         for subscriber in progress.begun:
@@ -209,12 +211,12 @@ class Router:
         return data, header, descriptor
 
     def want_keyframe(self, stream: Stream) -> None:
-        """Ask the publisher for a keyframe, at once or as soon as the throttle lets it, until one comes."""
+        """Request a keyframe of the publisher as soon as the throttle allows, and again until one arrives."""
         if stream.track.kind == "video" and stream.keyframes.ask(self._clock()):
             self._send_pli(stream)
 
     def keyframe_requested(self, slot: Slot) -> None:
-        """A subscriber asks for a keyframe of what its slot carries (PLI, FIR), within its own limit."""
+        """Handle a subscriber's keyframe request (PLI, FIR) for what its slot carries, within its own limit."""
         stream = slot.stream
         if stream is None or stream.track.kind != "video":
             return
@@ -224,7 +226,7 @@ class Router:
             self._send_pli(stream)
 
     def repeat_keyframe_wish(self, stream: Stream, now: float) -> None:
-        """Ask for a keyframe, within the throttle, if one is wanted or a subscriber has no whole one yet."""
+        """Request a keyframe, within the throttle, if one is needed or a subscriber has no whole one yet."""
         if stream.track.kind != "video" or not stream.track.enabled:
             return
         arriving_since_s = stream.delivery.arriving_since(now, stream.track.transport.rtt.seconds)
@@ -238,7 +240,7 @@ class Router:
     # ------------------------------------------------------------------------------------------ bindings
 
     def bind(self, slot: Slot, track: Track | None, revision: int) -> None:
-        """The slot falls silent; it carries `track` after `resume`."""
+        """Bind a track to a slot, which stops sending. After `resume` it carries the track."""
         self._detach(slot)
         if slot.track is not None:
             slot.track.slots.discard(slot)
@@ -247,24 +249,28 @@ class Router:
             track.slots.add(slot)
 
     def resume(self, slot: Slot, revision: int) -> None:
+        """Let a slot carry its track, unless the binding has changed since `revision`."""
         if revision != slot.revision or slot.track is None or slot.resumed:
             return  # the binding has changed since
         slot.resumed = True
-        wiring = self._wirings.between(slot.track.codecs, slot.track.extensions, slot.codecs, slot.extensions)
-        if not wiring.codecs:
+        rewrite = self._header_rewrites.between(
+            slot.track.codecs, slot.track.extensions, slot.codecs, slot.extensions
+        )
+        if not rewrite.codecs:
             self._on_unsupported(slot, slot.track)
             return
-        slot.wiring = wiring
+        slot.header_rewrite = rewrite
         self.aim(slot, self._clock())
 
     def pause(self, slot: Slot) -> None:
+        """Stop sending on a slot until `resume`."""
         slot.resumed = False
         self._detach(slot)
 
     def limit(self, slot: Slot, steps_down: int | None, now: float, *, at_once: bool = False) -> None:
-        """Give the slot a layer that many steps below the one for its tile; None suspends it until later.
+        """Give the slot a layer some steps below the one for its tile; None suspends the slot.
 
-        With `at_once` a better layer stops now instead of at the keyframe of the smaller one.
+        With `at_once` a better layer stops immediately instead of at the keyframe of the smaller one.
         """
         lowered = steps_down is None or (at_once and steps_down > slot.steps_down)
         if lowered and not slot.suspended:
@@ -273,21 +279,21 @@ class Router:
         self.aim(slot, now)
 
     def rewire(self, slot: Slot) -> None:
-        """The slot's or its track's numbering was negotiated anew: begin again with the next keyframe."""
+        """Start again with the next keyframe, after the numbers of the slot or its track were renegotiated."""
         if slot.resumed:
             self.pause(slot)
             self.resume(slot, slot.revision)
 
     def aim(self, slot: Slot, now: float) -> None:
-        """Choose the layer that the slot should carry, and wait for its keyframe when that is another one."""
+        """Choose the layer that the slot should carry and, if it is another one, wait for its keyframe."""
         track = slot.track
         if (
             track is None
             or not track.enabled
             or not slot.resumed
             or slot.suspended
-            or slot.wiring is None
-            or not slot.wiring.codecs
+            or slot.header_rewrite is None
+            or not slot.header_rewrite.codecs
         ):
             return
         fitting = track.fitting(slot.max_width, slot.max_height, now)
@@ -302,12 +308,12 @@ class Router:
         self.repeat_keyframe_wish(wanted, now)
 
     def _attach(self, slot: Slot, stream: Stream) -> None:
-        wiring = slot.wiring
-        assert wiring is not None
+        rewrite = slot.header_rewrite
+        assert rewrite is not None
         slot.target = None
         self._detach(slot)
         slot.begin(stream)
-        stream.groups.setdefault(wiring, []).append(slot)
+        stream.groups.setdefault(rewrite, []).append(slot)
 
     def _detach(self, slot: Slot) -> None:
         self._stop_waiting(slot)
@@ -315,11 +321,11 @@ class Router:
         if stream is None:
             return
         stream.delivery.forget(slot)
-        for wiring, slots in list(stream.groups.items()):
+        for rewrite, slots in list(stream.groups.items()):
             if slot in slots:
                 slots.remove(slot)
             if not slots:
-                del stream.groups[wiring]
+                del stream.groups[rewrite]
 
     def _stop_waiting(self, slot: Slot) -> None:
         if slot.target is not None:
@@ -329,8 +335,8 @@ class Router:
     # ------------------------------------------------------------------------------------------ tracks
 
     def enable(self, track: Track, enabled: bool) -> None:
-        """Let a track's packets through, or drop them on arrival. Its slots go on with the next keyframe, as
-        after a rebinding: what was dropped leaves no gap in their numbering."""
+        """Forward a track's packets, or drop them on arrival. Its slots continue with the next keyframe, as
+        after a rebinding: dropped packets leave no gap in their sequence numbers."""
         if track.enabled == enabled:
             return
         self.flush(self._clock())
@@ -341,12 +347,14 @@ class Router:
         self.taps.restart(track, self._clock())
 
     def close_track(self, track: Track) -> None:
+        """Remove a track, its streams and its taps."""
         for slot in list(track.slots):
             self.bind(slot, None, slot.revision)
         for number in list(track.taps):
             self.taps.close(track, number)
-        track.transport.reception.remove_track(track)
+        track.transport.remove_track(track)
         self.tracks.pop(track.id, None)
 
     def close_slot(self, slot: Slot) -> None:
+        """Detach a slot from its track."""
         self.bind(slot, None, slot.revision)

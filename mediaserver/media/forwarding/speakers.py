@@ -1,18 +1,19 @@
-"""Who speaks in each room of a worker, told when the order changes and never more often than every 300 ms."""
+"""Ranks the active speakers of each room and reports changes of the order, at most every 300 ms."""
 
 from collections.abc import Callable
 from typing import Final
 
 from mediaserver.media.core.quality.active_speakers import SpeakerRanking
-from mediaserver.media.forwarding.track import Track
+from mediaserver.media.forwarding.streams import Track
 
 INTERVAL_S: Final = 0.3
 TOLD: Final = 5
-"""A change below the first few is of no interest."""
+"""Changes below these ranks are not reported."""
 
 
 class Speakers:
-    """Fed with the audio levels of microphones; `on_change` gets (room, track ids, loudest first)."""
+    """Gets the audio levels of microphones. `on_change` is called with the room and its track ids, loudest
+    first."""
 
     def __init__(self, on_change: Callable[[str, list[str]], None]) -> None:
         self._on_change = on_change
@@ -21,7 +22,7 @@ class Speakers:
         self._last_tick = 0.0
 
     def heard(self, track: Track, level: int, now: float) -> None:
-        """A packet's level (RFC 6464: 0 is loudest, 127 silence)."""
+        """Record the level of a packet (RFC 6464: 0 is loudest, 127 is silence)."""
         if track.source == "microphone":
             ranking = self._rankings.get(track.transport.room)
             if ranking is None:
@@ -34,7 +35,7 @@ class Speakers:
             ranking.remove(track.id)
 
     def forget(self, room: str) -> None:
-        """The room's last transport is gone."""
+        """Forget a room whose last transport was closed."""
         self._rankings.pop(room, None)
         self._told.pop(room, None)
 

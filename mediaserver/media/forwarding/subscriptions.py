@@ -1,30 +1,25 @@
-"""Fits what a subscriber is sent to its link: layers of its video slots, and its budget for retransmissions.
+"""Adapts what a subscriber receives to its link: the layers of its video slots and its retransmission budget.
 
-Nothing happens here while feedback shows no narrow link: then each slot has the layer for its tile
-(`Router.aim`).
+It does nothing unless feedback shows a narrow link: each slot then has the layer for its tile (`Router.aim`).
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mediaserver.media.core.quality.downlink_estimate import Load
 from mediaserver.media.core.quality.layer_allocation import allocate, next_step_bps, total_bps
-
-if TYPE_CHECKING:
-    from mediaserver.media.forwarding.router import Router
-    from mediaserver.media.forwarding.slot import Slot
-    from mediaserver.media.forwarding.track import Stream
-    from mediaserver.media.forwarding.transport import Transport
+from mediaserver.media.forwarding.router import Router
+from mediaserver.media.forwarding.streams import Slot, Stream
+from mediaserver.media.forwarding.transport import Transport
 
 
 class Subscriptions:
-    """Adapts transports; `adapt` is called every second and soon after an estimate of the client."""
+    """Adapts transports. `adapt` is called every second, and soon after a client's estimate."""
 
-    def __init__(self, router: "Router", on_suspended: "Callable[[Slot], None]") -> None:
-        """`on_suspended` hears of each slot that was suspended or resumed."""
+    def __init__(self, router: Router, on_suspended: "Callable[[Slot], None]") -> None:
+        """`on_suspended` is called for each slot that was suspended or resumed."""
         self._router, self._on_suspended = router, on_suspended
 
-    def adapt(self, transport: "Transport", now: float) -> None:
+    def adapt(self, transport: Transport, now: float) -> None:
         if not transport.slots:
             return
         slots, options = self._video(transport, now)
@@ -60,19 +55,19 @@ class Subscriptions:
         sent_bps = audio_bps + total_bps(bitrates, chosen)
         transport.retransmissions.update(sent_bps, downlink.spare_limit_bps(sent_bps), transport.rtt.seconds, now)
 
-    def _unlimit(self, transport: "Transport", now: float) -> None:
+    def _unlimit(self, transport: Transport, now: float) -> None:
         for slot in transport.slots.values():
             if slot.steps_down or slot.suspended:
                 self._limit(slot, 0, now, at_once=False)
 
-    def _limit(self, slot: "Slot", steps_down: int | None, now: float, *, at_once: bool) -> None:
+    def _limit(self, slot: Slot, steps_down: int | None, now: float, *, at_once: bool) -> None:
         before = slot.suspended
         self._router.limit(slot, steps_down, now, at_once=at_once)
         if slot.suspended != before:
             self._on_suspended(slot)
 
-    def _video(self, transport: "Transport", now: float) -> "tuple[list[Slot], list[list[Stream]]]":
-        """The video slots that carry something, the most important first, and the layers that each could have."""
+    def _video(self, transport: Transport, now: float) -> "tuple[list[Slot], list[list[Stream]]]":
+        """Return the active video slots, most important first, and the layers that each could carry."""
         found = [
             (slot, streams)
             for slot in transport.slots.values()
@@ -83,12 +78,12 @@ class Subscriptions:
         return [slot for slot, _ in found], [streams for _, streams in found]
 
 
-def _importance(slot: "Slot") -> tuple[bool, float]:
+def _importance(slot: Slot) -> tuple[bool, float]:
     """A screen before cameras, a large tile before small ones."""
     is_screen = slot.track is not None and slot.track.source == "screen"
     unlimited = slot.max_width is None and slot.max_height is None
     return is_screen, float("inf") if unlimited else (slot.max_width or 1) * (slot.max_height or 1)
 
 
-def _bitrate_bps(stream: "Stream", now: float) -> int:
+def _bitrate_bps(stream: Stream, now: float) -> int:
     return stream.meter.measured(now).bitrate_bps

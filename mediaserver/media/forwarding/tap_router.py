@@ -1,14 +1,14 @@
-"""Which layer of a track each of its taps copies to egress, and from which keyframe on."""
+"""Decides which layer of a track its taps copy to egress, and from which keyframe on."""
 
 from collections.abc import Callable
 
-from mediaserver.media.forwarding.track import Stream, Tap, Track
+from mediaserver.media.forwarding.streams import Stream, Tap, Track
 from mediaserver.media.tapping import framing
 from mediaserver.media.tapping.egress_tap import Taps
 
 
 class TapRouter:
-    """The taps of all tracks. `request_keyframe` asks a stream's publisher for what its subscribers lack."""
+    """The taps of all tracks. `request_keyframe` requests a keyframe if subscribers of the stream need one."""
 
     def __init__(
         self, taps: Taps, realtime_ns: Callable[[], int], request_keyframe: Callable[[Stream, float], None]
@@ -16,32 +16,33 @@ class TapRouter:
         self._taps, self._realtime_ns, self._request_keyframe = taps, realtime_ns, request_keyframe
 
     def open(self, track: Track, number: int, path: str, now: float) -> None:
-        """Copy the track to egress from its next keyframe on, which is asked for; sound from now on."""
+        """Copy the track to egress: video from the next keyframe on, which is requested, audio at once."""
         self.close(track, number)
         track.taps[number] = Tap(number, path, self._taps.open(path))
         self.aim(track, now)
 
     def close(self, track: Track, number: int) -> None:
+        """Stop copying the track."""
         tap = track.taps.pop(number, None)
         if tap is not None:
             _release(tap, track)
             self._taps.close(tap.path)
 
     def restart(self, track: Track, now: float) -> None:
-        """The track was enabled or disabled: its taps go on with the next keyframe, if there is to be one."""
+        """Continue with the next keyframe after the track was enabled; stop after it was disabled."""
         for tap in track.taps.values():
             _release(tap, track)
         self.aim(track, now)
 
     def lost(self, track: Track, number: int, now: float) -> None:
-        """Records of a tap were thrown away: only a keyframe mends its picture."""
+        """Wait for a keyframe after records of a tap were dropped: only that repairs its video."""
         tap = track.taps.get(number)
         if tap is not None and tap.stream is not None:
             tap.stream.delivery.lost(tap, now)
             self._request_keyframe(tap.stream, now)
 
     def aim(self, track: Track, now: float) -> None:
-        """Let taps wait for a keyframe of the best layer that is sent, or of any layer while they have none."""
+        """Let taps wait for a keyframe of the best layer being sent, or of any layer while they have none."""
         if not track.taps:
             return
         best = track.choose(None, None, now)
@@ -57,7 +58,7 @@ class TapRouter:
                     stream.delivery.forget(tap)
 
     def begin(self, tap: Tap, stream: Stream, held: list[tuple[int, bytes]], now: float) -> None:
-        """The tap copies `stream` from now on; `held` are the packets that came already, stamped as they came."""
+        """Copy `stream` from now on. `held` are cached packets, which keep their time of arrival."""
         if tap.stream is not None:
             tap.stream.delivery.forget(tap)
         tap.stream = stream

@@ -1,12 +1,12 @@
-"""One participant's transport: ICE, DTLS and SRTP under its tracks and slots.
+"""A participant's transport: ICE, DTLS and SRTP for its tracks and slots.
 
-Only what has passed SRTP authentication gets beyond this module; all else is counted by reason and dropped.
+Only packets that passed SRTP authentication leave this module; all others are counted by reason and dropped.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from mediaserver.base.limits.token_bucket import TokenBucket
 from mediaserver.base.net.networks import client_network
@@ -19,46 +19,42 @@ from mediaserver.media.core.quality.downlink_estimate import Downlink
 from mediaserver.media.core.quality.policer import Policer, PolicingLimits
 from mediaserver.media.core.quality.uplink_estimate import BandwidthEstimator
 from mediaserver.media.forwarding.reception import Reception
+from mediaserver.media.forwarding.streams import Slot, Stream, Track
 from mediaserver.media.messages import Fingerprint, TransportState
 from mediaserver.media.net import srtp
-from mediaserver.media.net.dtls import Dtls
+from mediaserver.media.net.dtls import Dtls, DtlsServer
 from mediaserver.media.net.ice import CONSENT_S, SILENT_S, Agents
-from mediaserver.media.net.send_socket import Leg
-
-if TYPE_CHECKING:
-    from mediaserver.media.forwarding.slot import Slot
-    from mediaserver.media.forwarding.track import Stream
-    from mediaserver.media.net.dtls import DtlsServer
-    from mediaserver.media.net.port import Port
+from mediaserver.media.net.port import Port
+from mediaserver.media.net.send_socket import SendSocket
 
 log = logging.getLogger(__name__)
 
 FIRST_CHECK_S: Final = 60.0
-"""A client that was answered but sends no valid check for so long is given up."""
+"""How long a client may send no valid check after its offer was answered."""
 MAX_RTCP_SSRCS: Final = 256
 UNKNOWN_SSRCS_PER_S: Final = 200
-"""Packets with an SSRC that belongs to no stream (yet) which are decrypted to find out: with a spoofed source
-address anyone can send them."""
+"""Packets with an unknown SSRC that are decrypted to identify them. Anyone can send such packets with a spoofed
+source address."""
 
 
 class Listener(Protocol):
-    """What a transport tells the worker."""
+    """Receives the events of transports."""
 
     def transport_changed(self, transport: "Transport", state: TransportState, reason: str) -> None: ...
-    def packet_arrived(self, stream: "Stream", data: bytes, header: rtp.RtpHeader) -> None: ...
+    def packet_arrived(self, stream: Stream, data: bytes, header: rtp.RtpHeader) -> None: ...
     def rtcp_arrived(self, transport: "Transport", packets: list[rtcp.Packet], data: bytes) -> None: ...
 
 
 class Transport:
-    """A transport from its opening to its end; `listener` hears of both and of what arrives in between."""
+    """A transport from its opening to its end. `listener` receives its state changes and packets."""
 
     def __init__(
         self,
         name: str,
         room: str,
-        port: "Port",
+        port: Port,
         agents: "Agents[Transport]",
-        dtls: "DtlsServer",
+        dtls: DtlsServer,
         listener: Listener,
         clock: Callable[[], float],
         limits: PolicingLimits,
@@ -70,33 +66,33 @@ class Transport:
         self.agent = agents.open(self, self._route_changed)
         self._dtls = Dtls(dtls, self._send_dtls, self._connected, self._ended)
         self.keys: srtp.Keys | None = None
-        self._leg: Leg | None = None
-        self.path: tuple[Any, Leg, int] | None = None
-        """How media leaves: SRTP session, leg and tag length, in one place for the hot path. None until
-        connected, and while the client's consent has run out."""
+        self._send_socket: SendSocket | None = None
+        self.path: tuple[Any, SendSocket, int] | None = None
+        """SRTP session, send socket and tag length, in one tuple for the hot path. None until connected, and
+        while the client's consent is expired."""
         self.state: TransportState = "connecting"
         self.reception = Reception(self._dropped)
         self.arrivals = ArrivalRecorder()
         self.slots: dict[str, Slot] = {}
-        """By mid."""
+        """Slots by mid."""
         self.slots_by_ssrc: dict[int, Slot] = {}
         self.last_sign = clock()
-        """When the client was last heard: a valid check or an authenticated packet."""
+        """When the client last sent a valid check or an authenticated packet."""
         self.has_transport_cc = False
-        """The client numbers its packets transport-wide, so it estimates its uplink itself."""
+        """Whether the client numbers its packets transport-wide, and so estimates its uplink itself."""
         self.limits = limits
         self.policer = Policer(limits.publisher, limits.patience_s, clock())
-        """Of all tracks together; each track has one of its own as well."""
+        """Polices all tracks together; each track also has a policer of its own."""
         self._unknown_ssrcs = TokenBucket(UNKNOWN_SSRCS_PER_S, UNKNOWN_SSRCS_PER_S, clock())
         self.bandwidth = BandwidthEstimator(maximum_bps=limits.max_bitrate_bps)
         self.last_feedback = 0.0
         self.reported_s = clock()
-        """When the work of every second was done last."""
+        """When the work of every second was last done."""
         self.rtt = RoundTripTime()
         self.retransmissions = RetransmissionBudget(clock())
         self.downlink = Downlink()
         self.allocated: list[tuple[str, int, int]] = []
-        """The video slots that layers were last allocated to: mid, revision and number of layers."""
+        """Video slots of the last layer allocation: mid, revision and number of layers."""
         self._rtcp_budget = RtcpBudget(clock())
         self._opened = clock()
         self._rtcp_ssrcs: set[int] = set()
@@ -105,12 +101,22 @@ class Transport:
     # ------------------------------------------------------------------------------------------ control
 
     def connect(self, fingerprints: list[Fingerprint]) -> None:
-        """Expect the client's handshake; told again (a later negotiation), nothing changes."""
+        """Expect the client's handshake. Later calls, by renegotiations, change nothing."""
         if not self._dtls.started:
             self._opened = self._clock()
             self._dtls.start(fingerprints)
 
+    @property
+    def streams(self) -> dict[int, Stream]:
+        """All incoming streams by SSRC."""
+        return self.reception.streams
+
+    def remove_track(self, track: Track) -> None:
+        """Forget a track that was closed, and its streams."""
+        self.reception.remove_track(track)
+
     async def close(self) -> None:
+        """Close the transport and release its resources."""
         self.state = "closed"
         self._dtls.close()
         self._agents.close(self.agent)
@@ -119,7 +125,7 @@ class Transport:
         self.keys = None
 
     def check_signs(self, now: float) -> None:
-        """Judge by its signs of life whether the client is there; called a few times a second."""
+        """Detect clients that stopped responding; called a few times per second."""
         last_check = self.agent.last_check
         if self.state == "closed":
             return
@@ -142,29 +148,31 @@ class Transport:
 
     def _route_changed(self) -> None:
         route = self.agent.selected
-        if self._leg is not None and self._leg.route != route:
+        if self._send_socket is not None and self._send_socket.route != route:
             self._set_path(None)
             self._leave()
-        if self._leg is None and route is not None:
-            self._leg = self._port.open_leg(route)
+        if self._send_socket is None and route is not None:
+            self._send_socket = self._port.open_send_socket(route)
         self._judge_path()
 
     def _leave(self) -> None:
-        if self._leg is not None:
-            self._port.close_leg(self._leg)
-            self._leg = None
+        if self._send_socket is not None:
+            self._port.close_send_socket(self._send_socket)
+            self._send_socket = None
 
     def _judge_path(self) -> None:
         consent_s = self.agent.consent_s
         consent = consent_s is not None and self._clock() - consent_s < CONSENT_S
-        keys, leg = self.keys, self._leg
-        self._set_path((keys.tx, leg, keys.tag) if keys is not None and leg is not None and consent else None)
+        keys, send_socket = self.keys, self._send_socket
+        self._set_path(
+            (keys.tx, send_socket, keys.tag) if keys is not None and send_socket is not None and consent else None
+        )
 
-    def _set_path(self, path: tuple[Any, Leg, int] | None) -> None:
+    def _set_path(self, path: tuple[Any, SendSocket, int] | None) -> None:
         if path != self.path:
-            for slot in self.slots.values():  # steady ones hold on to their path
+            for slot in self.slots.values():  # the fast path keeps copies of the path
                 if slot.stream is not None:
-                    slot.stream.settle()
+                    slot.stream.leave_fast_path()
             self.path = path
 
     def _connected(self, keys: srtp.Keys) -> None:
@@ -189,7 +197,7 @@ class Transport:
             self._dropped["dtls_flood"] += 1
 
     def receive_media(self, offset: int, size: int) -> None:
-        """An SRTP or SRTCP packet in the port's memory (RFC 5761 section 4 tells them apart)."""
+        """Process an SRTP or SRTCP packet in the port's memory (distinguished by RFC 5761 section 4)."""
         keys = self.keys
         if keys is None:
             self._dropped["not_connected"] += 1
@@ -232,7 +240,7 @@ class Transport:
     def _receive_rtcp(self, keys: srtp.Keys, offset: int, size: int) -> None:
         view = self._memory.view
         ssrc = int.from_bytes(view[offset + 4 : offset + 8], "big")
-        # libsrtp remembers every SSRC that it has seen: no client needs hundreds
+        # libsrtp remembers every SSRC that it has seen, and no client needs hundreds
         if ssrc not in self._rtcp_ssrcs and len(self._rtcp_ssrcs) >= MAX_RTCP_SSRCS:
             self._dropped["unknown_ssrc"] += 1
             return
@@ -243,7 +251,7 @@ class Transport:
             return
         self._rtcp_ssrcs.add(ssrc)
         now = self.last_sign = self._clock()
-        # Only authenticated datagrams are charged, so that nobody else can use up the client's budget.
+        # Only authenticated datagrams are charged, so that others cannot use up the client's budget.
         if not self._rtcp_budget.admit(length[0], now):
             self._dropped["rtcp_flood"] += 1
             return
@@ -262,7 +270,7 @@ class Transport:
     # ------------------------------------------------------------------------------------------ sending
 
     def next_transport_sequence(self) -> int:
-        """The next transport-wide sequence number (of the extension, not of RTP)."""
+        """Return the next transport-wide sequence number (of the extension, not of RTP)."""
         self._transport_sequence = self._transport_sequence + 1 & 0xFFFF
         return self._transport_sequence
 
@@ -270,27 +278,27 @@ class Transport:
         self._protect_and_send(srtp.protect_rtcp, packet)
 
     def send_rtp(self, packet: bytearray) -> None:
-        """One packet outside of the forwarding path: a retransmission."""
+        """Send a packet outside of the hot path, such as a retransmission."""
         self._protect_and_send(srtp.protect, packet)
 
     def _protect_and_send(self, protect: Callable[[Any, Any, Any], int], packet: bytes | bytearray) -> None:
         if self.path is None:
             return
-        (tx, leg, _), scratch, length = self.path, self._port.scratch, self._length
+        (tx, send_socket, _), scratch, length = self.path, self._port.scratch, self._length
         scratch.view[: len(packet)] = packet
         length[0] = len(packet)
         if protect(tx, scratch.pointer(0), length):
             self._dropped["protect"] += 1
             return
-        leg.send(scratch.view[: length[0]])
+        send_socket.send(scratch.view[: length[0]])
 
     def send_protected(self, datagram: bytes) -> None:
         if self.path is not None:
             self.path[1].send(datagram)
 
     def _send_dtls(self, data: bytes) -> None:
-        if self._leg is not None:
-            self._leg.send(data)
+        if self._send_socket is not None:
+            self._send_socket.send(data)
 
 
 async def close_all(transports: list[Transport]) -> None:

@@ -1,6 +1,6 @@
-"""The UDP port of a worker: a listening socket and one connected to each client, read in place and sorted.
+"""The UDP port of a worker: a listening socket and a connected socket for each client, read without copying.
 
-Only STUN is accepted over a route that is not bound (see `ice`): nothing else from there reaches a transport.
+Only STUN is accepted on routes that are not bound (see `ice`): nothing else from there reaches a transport.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from typing import Any, Final, Protocol
 from mediaserver.base.errors import StartError
 from mediaserver.media.net import srtp
 from mediaserver.media.net.route import Route
-from mediaserver.media.net.send_socket import IP_PKTINFO, Gso, Leg, local_address, source_control
+from mediaserver.media.net.send_socket import IP_PKTINFO, Gso, SendSocket, local_address, source_control
 
 log = logging.getLogger(__name__)
 
 SLOT: Final = 2048
-"""Room for one datagram; nothing longer than 1,500 bytes is taken."""
+"""Buffer size of a datagram; datagrams above 1,500 bytes are dropped."""
 BATCH: Final = 48
-"""Datagrams read per wake-up, so that timers and the control channel get their turn."""
+"""Datagrams read per wake-up, so that timers and the control channel are served, too."""
 
 _MAX_DATAGRAM: Final = 1500
 _LISTENING_BUFFER: Final = 4 << 20
@@ -29,15 +29,18 @@ _CONTROL_BYTES: Final = 128
 
 
 class Receiver(Protocol):
-    """What a route is bound to. The datagram is the first `size` bytes of the port's memory at `offset`."""
+    """Receives the datagrams of a bound route. A datagram is `size` bytes of the port's memory at `offset`."""
 
     def receive_media(self, offset: int, size: int) -> None: ...
     def receive_dtls(self, data: bytes) -> None: ...
 
 
 class Port:
-    """`owners` maps bound routes to receivers; `on_stun` takes (data, route) and returns what to send back there;
-    `on_drained` is called when the datagrams that waited have been handed on."""
+    """The port of one worker.
+
+    `owners` maps bound routes to receivers. `on_stun` gets a STUN message and its route and returns the answer.
+    `on_drained` is called after all waiting datagrams were delivered.
+    """
 
     def __init__(
         self,
@@ -52,17 +55,17 @@ class Port:
         self._on_stun, self._on_drained = on_stun, on_drained
         self.memory = srtp.Memory(BATCH * SLOT)
         self.scratch = srtp.Memory(SLOT)
-        """Where single packets are encrypted before they are sent."""
+        """Buffer in which single packets are encrypted before they are sent."""
         self._slots = [(at, self.memory.view[at : at + SLOT]) for at in range(0, BATCH * SLOT, SLOT)]
         self.dropped: Counter[str] = Counter()
         self._sock = _open(ip, port)
         self.port: int = self._sock.getsockname()[1]
         self._gso = Gso(gso)
-        self._connected: dict[Leg, socket.socket] = {}
+        self._connected: dict[SendSocket, socket.socket] = {}
 
     @property
     def gso(self) -> bool:
-        """Whether runs are cut into datagrams by the kernel."""
+        """Whether the kernel splits runs into datagrams."""
         return self._gso.works
 
     @gso.setter
@@ -73,35 +76,39 @@ class Port:
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._read_listening)
 
     def close(self) -> None:
-        for leg in list(self._connected):
-            self.close_leg(leg)
+        for send_socket in list(self._connected):
+            self.close_send_socket(send_socket)
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._sock.close()
 
-    # ------------------------------------------------------------------------------------------ legs
+    # ------------------------------------------------------------------------------------------ send sockets
 
-    def open_leg(self, route: Route) -> Leg:
-        """The way to a client. Where no socket can be had for it, it shares the listening one."""
+    def open_send_socket(self, route: Route) -> SendSocket:
+        """Return a send socket to a client. If no socket can be opened, it shares the listening one."""
         try:
             sock = self._connect(route)
         except OSError as error:
-            log.warning("no socket for one client, sharing", extra={"errno": error.errno})
-            return Leg(self._sock, route, self.dropped, self._gso, connected=False)
-        leg = Leg(sock, route, self.dropped, self._gso, connected=True)
-        self._connected[leg] = sock
-        asyncio.get_running_loop().add_reader(sock.fileno(), self._read_leg, sock, route)
-        return leg
+            log.warning(
+                "no socket could be opened for a client; it shares the listening socket",
+                extra={"errno": error.errno},
+            )
+            return SendSocket(self._sock, route, self.dropped, self._gso, connected=False)
+        send_socket = SendSocket(sock, route, self.dropped, self._gso, connected=True)
+        self._connected[send_socket] = sock
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._read_connected, sock, route)
+        return send_socket
 
-    def close_leg(self, leg: Leg) -> None:
-        sock = self._connected.pop(leg, None)
+    def close_send_socket(self, send_socket: SendSocket) -> None:
+        sock = self._connected.pop(send_socket, None)
         if sock is not None:
             asyncio.get_running_loop().remove_reader(sock.fileno())
             sock.close()
 
     def _connect(self, route: Route) -> socket.socket:
-        """A socket on our port that is connected to the client.
+        """Open a socket on our port that is connected to the client.
 
-        The listening socket allows company on its port only for this moment: no other process can join it.
+        The listening socket allows other sockets on its port only for this moment: no other process can bind to
+        it.
         """
         sock = socket.socket(self._sock.family, socket.SOCK_DGRAM)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -110,7 +117,7 @@ class Port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LEG_BUFFER)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LEG_BUFFER)
-            sock.bind((route.local, self.port, *route.remote[2:]))  # IPv6: flow and scope are the client's
+            sock.bind((route.local, self.port, *route.remote[2:]))  # IPv6: flow and scope as the client's
             sock.connect(route.remote)
         except OSError:
             sock.close()
@@ -121,21 +128,21 @@ class Port:
 
     # ------------------------------------------------------------------------------------------ receiving
 
-    def _read_leg(self, sock: socket.socket, route: Route) -> None:
+    def _read_connected(self, sock: socket.socket, route: Route) -> None:
         receive, remote = sock.recvfrom_into, route.remote
         for offset, slot in self._slots:
             try:
                 size, address = receive(slot)
             except BlockingIOError:
                 break
-            except OSError:  # an ICMP error of something sent before, or what came just now closed the leg
+            except OSError:  # an ICMP error of an earlier datagram, or the datagram just read closed the socket
                 if sock.fileno() < 0:
                     break
                 self.dropped["socket_error"] += 1
                 continue
             if address == remote:
                 self._sort(offset, slot, size, route)
-            else:  # it came before the socket was connected
+            else:  # it arrived before the socket was connected
                 self._sort(offset, slot, size, Route(route.local, address))
         self._on_drained()
 
@@ -180,8 +187,8 @@ class Port:
             self.dropped["unknown"] += 1
 
     def send(self, data: bytes, route: Route) -> None:
-        """Send a STUN message from our end of the route: clients accept answers from the address that they asked
-        and no other (RFC 8445 section 7.2.5.2.1)."""
+        """Send a STUN message from our address of the route: clients only accept answers from the address to
+        which they sent (RFC 8445 section 7.2.5.2.1)."""
         try:
             self._sock.sendmsg((data,), (source_control(route.local),), 0, route.remote)
         except OSError:

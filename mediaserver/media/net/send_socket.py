@@ -1,7 +1,7 @@
-"""How datagrams leave for one client: through a socket connected to it, or through the listening one.
+"""Sends datagrams to one client, through a socket connected to it or through the listening socket.
 
-A connected socket has its own local address (the one that the client asked, whatever the kernel would choose) and
-its route looked up once: sending costs a fifth less. The kernel hands it what comes from its client.
+A connected socket keeps the local address to which the client sent, whatever the kernel would choose, and looks
+up its route once, which makes sending a fifth cheaper. The kernel delivers the client's datagrams to it.
 """
 
 import errno
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 Datagram = bytes | memoryview
 Control = tuple[int, int, bytes]
-"""One item of ancillary data: level, type, bytes."""
+"""An item of ancillary data: level, type, bytes."""
 
 IP_PKTINFO: Final = 8
 _PKTINFO4, _PKTINFO6 = struct.Struct("=i4s4s"), struct.Struct("=16sI")
@@ -26,13 +26,13 @@ _PKTINFO4, _PKTINFO6 = struct.Struct("=i4s4s"), struct.Struct("=16sI")
 
 _SOL_UDP, _UDP_SEGMENT = 17, 103
 _RUN_REFUSED: Final = frozenset({errno.EINVAL, errno.EMSGSIZE})
-"""Answers to a run that this route cannot take, such as one of packets beyond its MTU."""
+"""Errors for a run that this route cannot carry, such as packets beyond its MTU."""
 _GSO_REFUSED: Final = frozenset({errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
-"""Answers of a network card or kernel that cannot do it at all."""
+"""Errors of a network card or kernel that does not support segmentation."""
 
 
 class Gso:
-    """Whether the kernel cuts sends into datagrams (UDP_SEGMENT), for all legs of a port."""
+    """Whether the kernel splits runs into datagrams (UDP_SEGMENT), for all send sockets of a port."""
 
     def __init__(self, wanted: bool) -> None:
         self.works = wanted and _probe_gso()
@@ -45,8 +45,9 @@ class Gso:
         return control
 
 
-class Leg:
-    """The way to `route.remote`. `raw_send(datagram)` is the bare system call, for the hot path; it raises."""
+class SendSocket:
+    """Sends to `route.remote`. `raw_send(datagram)` is the bare system call for the hot path, which raises
+    OSError."""
 
     __slots__ = ("_control", "_dropped", "_gso", "_sock", "_to", "raw_send", "route")
 
@@ -58,20 +59,20 @@ class Leg:
         self._control: list[Control] = [] if connected else [source_control(route.local)]
         self._to: tuple[Any, ...] = () if connected else (route.remote,)
         self.raw_send: Callable[[Datagram], int] = sock.send if connected else self._send_from
-        """Of a connected leg, the socket's own method."""
+        """For connected sockets, the method of the socket itself."""
 
     def _send_from(self, data: Datagram) -> int:
         return self._sock.sendmsg((data,), self._control, 0, *self._to)
 
     def send(self, data: Datagram) -> None:
-        """Send one datagram; a full socket buffer loses it, as the network might."""
+        """Send a datagram. It is dropped when the socket buffer is full, as the network might do."""
         try:
             self.raw_send(data)
         except OSError as error:
             self.lost(error, 1)
 
     def send_run(self, run: memoryview, size: int) -> None:
-        """Send a run of datagrams of `size` bytes each (the last may be shorter), laid end to end."""
+        """Send a run of consecutive datagrams of `size` bytes each; the last may be shorter."""
         if not self._gso.works:
             self._send_singly(run, size)
             return
@@ -79,7 +80,9 @@ class Leg:
             self._sock.sendmsg((run,), [*self._control, self._gso.control(size)], 0, *self._to)
         except OSError as error:
             if error.errno in _GSO_REFUSED:
-                log.warning("GSO does not work here, sending packets singly", extra={"errno": error.errno})
+                log.warning(
+                    "UDP segmentation is not available; packets are sent one by one", extra={"errno": error.errno}
+                )
                 self._gso.works = False
             elif error.errno not in _RUN_REFUSED:
                 self.lost(error, -(-len(run) // size))
@@ -91,12 +94,12 @@ class Leg:
             self.send(run[at : at + size])
 
     def lost(self, error: OSError, count: int) -> None:
-        """Count what was not sent. ICMP errors of earlier datagrams end here, too: the client may be away."""
+        """Count datagrams that were not sent. ICMP errors of earlier datagrams are reported here, too."""
         self._dropped["send_full" if isinstance(error, BlockingIOError) else "send_error"] += count
 
 
 def source_control(local: str) -> Control:
-    """Ancillary data that names the address to send from."""
+    """Return ancillary data that sets the source address."""
     if ":" in local:
         packed = socket.inet_pton(socket.AF_INET6, local.partition("%")[0])
         return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(packed, 0)
@@ -104,7 +107,7 @@ def source_control(local: str) -> Control:
 
 
 def local_address(control: list[Control]) -> str | None:
-    """The address to which a datagram was sent, by the ancillary data that came with it."""
+    """Return the address to which a datagram was sent, from its ancillary data."""
     for level, kind, data in control:
         if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
             return socket.inet_ntoa(_PKTINFO4.unpack(data)[1])
@@ -114,7 +117,7 @@ def local_address(control: list[Control]) -> str | None:
 
 
 def _probe_gso() -> bool:
-    """Whether the kernel cuts a send into segments: asked on a socket of our own, with real datagrams."""
+    """Return whether the kernel supports UDP segmentation, tested by sending datagrams to a socket of our own."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there,

@@ -242,7 +242,7 @@ async def test_steady_slots_follow_moves_and_answer_nacks(
         anna.send_rtp(SSRC, KEYFRAME if count == 1 else DELTA)
         for peer in (ben, cara):
             await peer.got_rtp(count)
-    assert anna.transport.reception.streams[SSRC].steady
+    assert anna.transport.reception.streams[SSRC].fast_paths
     last = (await ben.got_rtp(5))[4].sequence
     ben.send_rtcp(rtcp.build_nack(7, 0x5000, [last]))
     headers = await ben.got_rtp(6)

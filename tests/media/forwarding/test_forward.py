@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from mediaserver.media import messages as m
 from mediaserver.media.core.packets import rtp
 from mediaserver.media.forwarding.forward import Forwarder, in_order
-from mediaserver.media.forwarding.header_rewrite import Wiring
-from mediaserver.media.forwarding.slot import Slot
-from mediaserver.media.forwarding.track import Stream
+from mediaserver.media.forwarding.header_rewrite import HeaderRewrite
+from mediaserver.media.forwarding.streams import Slot, Stream
 from mediaserver.media.net import srtp
 
 CODEC = m.Codec(name="VP8", payload_type=96, clock_rate=90_000, rtx_payload_type=97, nack=True)
@@ -22,7 +21,7 @@ THERE = m.Codec(name="VP8", payload_type=101, clock_rate=90_000, rtx_payload_typ
 Sent = tuple[int, int, int, bytes]
 
 
-class RecordingLeg:
+class RecordingSendSocket:
     """Remembers sequence, timestamp, SSRC and payload of each datagram."""
 
     def __init__(self) -> None:
@@ -52,18 +51,18 @@ class Setting:
         self.forwarder = Forwarder(SimpleNamespace(dropped=self.dropped))  # type: ignore[arg-type]
         track: Any = SimpleNamespace(clock_rate=90_000, kind="video", taps={})
         self.stream = Stream(1, track, 0)
-        wiring = Wiring([CODEC], {}, [THERE], {})
-        self.legs = [RecordingLeg() for _ in special]
+        rewrite = HeaderRewrite([CODEC], {}, [THERE], {})
+        self.send_sockets = [RecordingSendSocket() for _ in special]
         self.slots: list[Slot] = []
         for index, one in enumerate(special):
-            transport: Any = SimpleNamespace(path=(None, self.legs[index], 0))
+            transport: Any = SimpleNamespace(path=(None, self.send_sockets[index], 0))
             slot = Slot(transport, m.SetSlot(
                 transport="t", mid="9", kind="video", ssrc=100 + index, rtx_ssrc=None if one else 7, cname="c",
                 codecs=[THERE], extensions={},
             ))  # fmt: skip
             self.slots.append(slot)
             slot.begin(self.stream)
-            self.stream.groups.setdefault(wiring, []).append(slot)
+            self.stream.groups.setdefault(rewrite, []).append(slot)
         self.models = [copy.copy(slot.rewriter) for slot in self.slots]
         for model in self.models:
             model._steps = []
@@ -92,19 +91,21 @@ class Setting:
                     self.expected[index].append((*numbers, 100 + index, bytes([size]) * size))
 
     def skip(self, sequence: int) -> None:
-        self.stream.settle()
+        self.stream.leave_fast_path()
         for one in (*(slot.rewriter for slot in self.slots), *self.models):
             one.skip(sequence & 0xFFFF)
 
     def toggle_path(self, index: int) -> None:
-        self.stream.settle()
+        self.stream.leave_fast_path()
         transport: Any = self.slots[index].transport
-        transport.path = None if transport.path else (None, self.legs[index], 0)
+        transport.path = None if transport.path else (None, self.send_sockets[index], 0)
 
     def check(self) -> None:
         self.stream.book()
-        for slot, leg, expected, model in zip(self.slots, self.legs, self.expected, self.models, strict=True):
-            assert leg.sent == expected
+        for slot, send_socket, expected, model in zip(
+            self.slots, self.send_sockets, self.expected, self.models, strict=True
+        ):
+            assert send_socket.sent == expected
             assert slot.packets == len(expected)
             assert slot.octets == sum(12 + len(body) for *_, body in expected)
             assert slot.rewriter.last_sequence == model.last_sequence
@@ -159,7 +160,7 @@ def test_slots_become_steady_with_the_second_packet_and_stay() -> None:
     setting = Setting(special=(False, False))
     for sequence in range(65_530, 65_530 + 10_000):
         setting.send((sequence, 20))
-        assert bool(setting.stream.steady) == (sequence > 65_530)
+        assert bool(setting.stream.fast_paths) == (sequence > 65_530)
     setting.check()
 
 
@@ -171,7 +172,7 @@ def test_what_cannot_be_encrypted_is_neither_sent_nor_counted(monkeypatch: pytes
     setting.send((3, 20))
     setting.send((4, 20), (5, 20))
     setting.stream.book()
-    assert (len(setting.legs[0].sent), setting.slots[0].packets, setting.forwarder.packets) == (2, 2, 2)
+    assert (len(setting.send_sockets[0].sent), setting.slots[0].packets, setting.forwarder.packets) == (2, 2, 2)
     assert setting.dropped["protect"] == 3
 
 
@@ -180,23 +181,23 @@ def test_a_full_socket_buffer_is_counted_and_the_others_are_served() -> None:
         raise BlockingIOError
 
     setting = Setting(special=(False, False))
-    setting.legs[0].raw_send = full  # type: ignore[method-assign]
-    setting.slots[0].transport.path = (None, setting.legs[0], 0)  # type: ignore[assignment]
-    setting.legs[0].send = lambda data: len(data)  # type: ignore[method-assign]
+    setting.send_sockets[0].raw_send = full  # type: ignore[method-assign]
+    setting.slots[0].transport.path = (None, setting.send_sockets[0], 0)  # type: ignore[assignment]
+    setting.send_sockets[0].send = lambda data: len(data)  # type: ignore[method-assign]
     for sequence in range(4):
         setting.send((sequence, 20))
-    assert setting.legs[0].lost_count == 2, "the first two were sent with care"
-    assert len(setting.legs[1].sent) == 4
+    assert setting.send_sockets[0].lost_count == 2, "the first two were sent with care"
+    assert len(setting.send_sockets[1].sent) == 4
 
 
 def test_packets_that_overtook_each_other_are_put_in_order() -> None:
-    wiring = Wiring([CODEC], {}, [THERE], {})
+    rewrite = HeaderRewrite([CODEC], {}, [THERE], {})
     prepared = []
     for sequence in (65_535, 1, 0, 2):
         data = rtp.FIXED_HEADER.pack(0x80, 96, sequence, 0, 1) + b"x"
         header = rtp.parse(data, len(data))
         assert header is not None
-        one = wiring.prepare(data, header, None, 0.0)
+        one = rewrite.prepare(data, header, None, 0.0)
         assert one is not None
         prepared.append(one)
     in_order(prepared)

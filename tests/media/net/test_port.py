@@ -12,7 +12,7 @@ import pytest
 from mediaserver.base.errors import StartError
 from mediaserver.media.net.port import BATCH, Port
 from mediaserver.media.net.route import Route
-from mediaserver.media.net.send_socket import Leg
+from mediaserver.media.net.send_socket import SendSocket
 from tests.media.peers import HOST, until
 
 
@@ -100,17 +100,17 @@ async def test_random_bytes_from_anyone_break_nothing(setting: Setting) -> None:
         await until(lambda: b"\x16last" in setting.owner.dtls)
 
 
-def shared(setting: Setting) -> Leg:
-    """A leg for which there was no socket."""
-    return Leg(setting.port._sock, setting.route, setting.port.dropped, setting.port._gso, connected=False)
+def shared(setting: Setting) -> SendSocket:
+    """A send_socket for which there was no socket."""
+    return SendSocket(setting.port._sock, setting.route, setting.port.dropped, setting.port._gso, connected=False)
 
 
 @pytest.mark.parametrize("gso", [True, False])
 @pytest.mark.parametrize("connected", [True, False])
 async def test_a_run_arrives_as_its_datagrams(setting: Setting, gso: bool, connected: bool) -> None:
     setting.port.gso = setting.port.gso and gso
-    leg = setting.port.open_leg(setting.route) if connected else shared(setting)
-    leg.send_run(memoryview(b"aaaabbbbcc"), 4)
+    send_socket = setting.port.open_send_socket(setting.route) if connected else shared(setting)
+    send_socket.send_run(memoryview(b"aaaabbbbcc"), 4)
     assert [await setting.receive() for _ in range(3)] == [b"aaaa", b"bbbb", b"cc"]
 
 
@@ -129,15 +129,15 @@ async def test_what_gso_refuses_is_sent_singly(setting: Setting, number: int, st
             raise OSError(number, "refused")
 
     setting.port.gso = True
-    leg = setting.port.open_leg(setting.route)
-    leg._sock = Refusing(leg._sock)  # type: ignore[assignment]
-    leg.send_run(memoryview(b"aaaabbbb"), 4)
+    send_socket = setting.port.open_send_socket(setting.route)
+    send_socket._sock = Refusing(send_socket._sock)  # type: ignore[assignment]
+    send_socket.send_run(memoryview(b"aaaabbbb"), 4)
     assert [await setting.receive() for _ in range(2)] == [b"aaaa", b"bbbb"]
     assert setting.port.gso is stays
 
 
 async def test_what_comes_to_a_leg_is_sorted_as_elsewhere(setting: Setting) -> None:
-    leg = setting.port.open_leg(setting.route)
+    send_socket = setting.port.open_send_socket(setting.route)
     for data in (b"\x00\x01" + bytes(18), b"\x16" + bytes(20), b"\x80\x60" + bytes(20)):
         setting.send(data)
     assert await setting.receive() == b"answer"
@@ -146,24 +146,24 @@ async def test_what_comes_to_a_leg_is_sorted_as_elsewhere(setting: Setting) -> N
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.sendto(b"\x16" + bytes(20), (HOST, setting.port.port))
         await until(lambda: setting.port.dropped["stranger"])
-    setting.port.close_leg(leg)
+    setting.port.close_send_socket(send_socket)
     setting.send(b"\x16last")
     await until(lambda: b"\x16last" in setting.owner.dtls)
 
 
 async def test_a_leg_to_a_client_that_is_gone_counts_and_goes_on(setting: Setting) -> None:
-    leg = setting.port.open_leg(setting.route)
+    send_socket = setting.port.open_send_socket(setting.route)
     setting.client.close()
 
     def refused() -> bool:
-        leg.send(b"anybody?")
+        send_socket.send(b"anybody?")
         return setting.port.dropped["send_error"] + setting.port.dropped["socket_error"] > 3
 
     await until(refused)
 
 
 async def test_nobody_else_can_join_the_port(setting: Setting) -> None:
-    setting.port.open_leg(setting.route)
+    setting.port.open_send_socket(setting.route)
     for host in (HOST, "0.0.0.0"):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -180,8 +180,8 @@ async def test_whatever_address_is_asked_answers(asked: str) -> None:
     assert await setting.receive() == b"answer"
     route = Route(asked, setting.client.getsockname())
     setting.port._owners[route] = setting.owner
-    leg = setting.port.open_leg(route)
-    leg.send(b"over a leg")
+    send_socket = setting.port.open_send_socket(route)
+    send_socket.send(b"over a leg")
     assert await setting.receive() == b"over a leg"
     setting.client.send(b"\x16back")
     await until(lambda: setting.owner.dtls == [b"\x16back"])
@@ -204,8 +204,8 @@ async def test_ipv6_and_ipv4_share_a_port() -> None:
             assert f"local='{told}'".encode() in answer
             name = client.getsockname()
             remote = name if family == socket.AF_INET6 else (f"::ffff:{name[0]}", name[1], 0, 0)
-            leg = port.open_leg(Route(told, remote))
-            leg.send(b"leg")
+            send_socket = port.open_send_socket(Route(told, remote))
+            send_socket.send(b"leg")
             assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 2048), 5) == b"leg"
     port.close()
 
