@@ -1,8 +1,8 @@
-"""What clients may send: budgets of connections, users and networks. Pure: the clock is passed in.
+"""Budgets of connections, users and networks for what they send. Pure: the clock is passed in.
 
-The unit is the work of one small event; `costs` says what larger things cost. A budget has two limits. A client
-whose budget is used up is refused (`too_many`) until it has recovered. One that goes on sending nevertheless,
-into a debt as large as the burst, is abusing the server, and its connection ends.
+The unit is the work of one small event; `costs` lists what larger requests cost. A budget has two limits: when
+it is used up, requests are refused (`too_many`) until it has recovered; a client that continues until its debt
+equals the burst is abusing the server, and its connection is closed.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from mediaserver.base.limits.token_bucket import TokenBucket
 from mediaserver.base.settings.tree import SignallingSettings
 
 _LEAST_WAIT_S: Final = 0.1
-"""A client that may go on in less than this is told to wait for this long."""
+"""Shortest time that a refused client is asked to wait."""
 
 
 class Budget:
@@ -26,12 +26,12 @@ class Budget:
         self._tolerance = burst if tolerance is None else tolerance
 
     def charge(self, cost: float, now: float) -> bool:
-        """Charge work that is done whatever the budget says; False when the client must be disconnected."""
+        """Charge work that is done in any case; return False when the client must be disconnected."""
         self._bucket.charge(cost, now)
         return self._bucket.level(now) >= -self._tolerance
 
     def wait_s(self, now: float) -> float:
-        """How long requests are refused; 0 while the budget is not used up."""
+        """Return for how long requests are refused; 0 unless the budget is used up."""
         missing = -self._bucket.level(now)
         return 0.0 if missing <= 0 else max(_LEAST_WAIT_S, missing / self._bucket.rate_per_s)
 
@@ -41,7 +41,7 @@ class Budget:
 
 @dataclass(slots=True)
 class UserBudget:
-    """The budgets that all connections of one user share."""
+    """The budgets shared by all connections of a user."""
 
     work: Budget
     chat: TokenBucket
@@ -54,7 +54,7 @@ class UserBudget:
 
 
 class UserBudgets:
-    """The budget of each user. It outlives their connections until it has recovered."""
+    """The budget of each user. It outlives the user's connections until it has recovered."""
 
     def __init__(self, settings: SignallingSettings) -> None:
         self._settings = settings
@@ -65,7 +65,7 @@ class UserBudgets:
         return len(self._budgets)
 
     def of(self, user_id: str, now: float) -> UserBudget:
-        """Return the user's budget, a full one for a user who was not seen lately."""
+        """Return the user's budget; a full one for users without a recent connection."""
         budget = self._budgets.get(user_id)
         if budget is None:
             if len(self._budgets) >= self._sweep_at:
@@ -74,7 +74,7 @@ class UserBudgets:
         return budget
 
     def release(self, user_id: str, now: float) -> None:
-        """A connection of the user is over; forget a budget that says nothing."""
+        """Release a closed connection's share; forget the budget if it is full and unused."""
         budget = self._budgets.get(user_id)
         if budget is not None and budget.connections <= 0 and budget.is_full(now):
             del self._budgets[user_id]
@@ -89,7 +89,7 @@ class UserBudgets:
         )
 
     def _sweep(self, now: float) -> None:
-        """Forget what has recovered; only when the number has doubled, so that it costs little for each user."""
+        """Forget recovered budgets, only when their number has doubled, so that the cost per user stays small."""
         self._budgets = {
             user: budget
             for user, budget in self._budgets.items()
@@ -99,14 +99,14 @@ class UserBudgets:
 
 
 class NetworkBudgets:
-    """Handshakes of each network. One that keeps connecting without signing in is slowed down, not refused."""
+    """Handshakes per network. A network that keeps connecting without signing in is slowed down, not refused."""
 
     _VIOLATION: Final = 50
     _REFUSED: Final = 5
     _MOST_DEBT_S: Final = 5.0
-    """So long after the last handshake the network is slowed down at most."""
+    """Longest time for which a network is slowed down after its last handshake."""
     _MOST: Final = 10_000
-    """Networks that are remembered; beyond that the one used least recently is forgotten."""
+    """Number of networks that are remembered; beyond it, the least recently used one is forgotten."""
 
     def __init__(self, rate_per_s: float, burst: float, delay_s: float) -> None:
         self._rate_per_s, self._burst, self._delay_s = rate_per_s, burst, delay_s
@@ -116,19 +116,19 @@ class NetworkBudgets:
         return len(self._buckets)
 
     def handshake(self, network: str, now: float) -> float:
-        """Charge a handshake; return for how many seconds it must wait."""
+        """Charge a handshake; return how many seconds it must wait."""
         return self._delay_s if self._charge(network, 1, now) < 0 else 0.0
 
     def violation(self, network: str, now: float) -> None:
-        """A connection of this network broke a limit before it signed in."""
+        """Charge a connection of this network that broke a limit before signing in."""
         self._charge(network, self._VIOLATION, now)
 
     def refused(self, network: str, now: float) -> None:
-        """A sign-in from this network was refused."""
+        """Charge a sign-in from this network that was refused."""
         self._charge(network, self._REFUSED, now)
 
     def signed_in(self, network: str, now: float) -> None:
-        """Give back the charge of a handshake that led to a sign-in."""
+        """Refund a handshake that led to a sign-in."""
         if network in self._buckets:
             self._charge(network, -1, now)
 
@@ -140,6 +140,6 @@ class NetworkBudgets:
                 self._buckets.popitem(last=False)
         self._buckets[network] = bucket
         level = bucket.level(now)
-        # A larger debt would only slow down the network's other people for longer.
+        # A larger debt would only slow down the network's other users for longer.
         bucket.charge(min(cost, level + self._MOST_DEBT_S * self._rate_per_s), now)
         return bucket.level(now)

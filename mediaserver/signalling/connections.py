@@ -1,8 +1,8 @@
-"""The Engine.IO connections of this process: what each may still send, and which of them have not signed in yet.
+"""The Engine.IO connections of this process: their budgets, and which of them have not signed in yet.
 
-Everything that arrives on a connection is charged here, before it is buffered or decoded: WebSocket frames,
-polling requests and the packets in them. A connection that breaks a limit is reported to `abused`, once; nothing
-more of it is handled.
+Everything that arrives on a connection is charged here before it is buffered or decoded: WebSocket frames,
+polling requests and the packets in them. A connection that breaks a limit is reported to `abused` once, and
+nothing more of it is handled.
 """
 
 import asyncio
@@ -24,49 +24,50 @@ log = logging.getLogger(__name__)
 Abuse = Literal["flood", "too_large"]
 
 POLLING_TIMES: Final = 3
-"""So many times `signalling.sign_in_s` has a polling client: many send the sign-in on a connection of its own,
-which takes two further round trips with TLS, and on a mobile link each may take 2 s."""
+"""Polling clients have this many times `signalling.sign_in_s`: many open a new TCP connection for the sign-in,
+which takes two more round trips with TLS, and on a mobile link each may take 2 s."""
 _PENDING_PER_S: Final = 4.0
 _PENDING_BURST: Final = 32.0
-"""Work of a connection before it has signed in: the handshake, an upgrade, pings and a few attempts."""
+"""Work that a connection may cause before it signs in: the handshake, an upgrade, pings and a few attempts."""
 
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One Engine.IO connection."""
+    """An Engine.IO connection."""
 
     id: str
     network: str
     pending: Budget
-    """Charged until somebody has signed in."""
+    """Charged until a user signs in."""
     message_limit: int
     work: Budget | None = None
-    """Charged while somebody is signed in; kept when they sign out, so that signing in again resets nothing."""
+    """Charged while a user is signed in; kept after signing out, so that signing in again does not reset it."""
     user_id: str | None = None
     user: UserBudget | None = None
-    """That of whoever is signed in."""
+    """The budget of the signed-in user."""
     over: bool = False
-    """A limit was broken: what still arrives is dropped."""
+    """Whether a limit was broken: everything that still arrives is dropped."""
     polls: int = 0
-    """GET requests that wait for packets."""
+    """Number of GET requests that wait for packets."""
     upgrading: bool = False
 
     def charge(self, cost: float, now: float) -> bool:
-        """Charge the connection and its user; False when it must end."""
+        """Charge the connection and its user; return False when it must be closed."""
         if self.user is None or self.work is None:
             return self.pending.charge(cost, now)
         within = self.work.charge(cost, now)
         return self.user.work.charge(cost, now) and within
 
     def wait_s(self, now: float) -> float:
-        """How long events are refused because of what the connection or its user sent before."""
+        """Return for how long events are refused, because of what the connection or its user sent before."""
         if self.user is None or self.work is None:
             return 0.0
         return max(self.work.wait_s(now), self.user.work.wait_s(now))
 
 
 class Connections:
-    """`end` closes a connection on which nobody signs in, `abused` one that broke a limit, saying why."""
+    """All connections. `end` closes one on which no user signs in, `abused` one that broke a limit, with the
+    reason."""
 
     def __init__(
         self, settings: SignallingSettings, end: Callable[[str], None], abused: Callable[[str, Abuse], None]
@@ -80,11 +81,11 @@ class Connections:
         )
         self._timer: asyncio.TimerHandle | None = None
         self.evicted = 0
-        """Connections closed before anybody signed in because newer ones needed their place."""
+        """Number of connections that were closed before sign-in to make room for newer ones."""
         self.expired = 0
-        """Connections closed because nobody signed in within the time."""
+        """Number of connections that were closed because no user signed in in time."""
         self.abuses: Counter[str] = Counter()
-        """Connections closed because they broke a limit, by reason."""
+        """Number of connections that were closed because they broke a limit, by reason."""
 
     def get(self, connection: str) -> Connection | None:
         return self._connections.get(connection)
@@ -92,18 +93,18 @@ class Connections:
     # --------------------------------------------------------------- from handshake to end
 
     def open(self, connection: str, network: str, *, polling: bool = False) -> None:
-        """An Engine.IO handshake was done; another connection may be closed for it."""
+        """Add a connection after its Engine.IO handshake; another one may be closed for it."""
         pending = Budget(_PENDING_PER_S, _PENDING_BURST, _now(), tolerance=0)
         limit = self._settings.max_pending_message_bytes
         self._connections[connection] = Connection(connection, network, pending, limit)
         self._wait(connection, network, self._settings.sign_in_s * (POLLING_TIMES if polling else 1))
 
     def claim(self, connection: str) -> None:
-        """A valid token came: nothing closes the connection while its user is looked up."""
+        """Stop the sign-in deadline while the user of a valid token is looked up."""
         self.pending.remove(connection)
 
     def sign_in(self, connection: str, user_id: str) -> UserBudget | None:
-        """Somebody is signed in: larger limits. Return their budget; None when the connection is over."""
+        """Apply the limits of signed-in users; return the user's budget, or None if the connection is closed."""
         if (known := self._connections.get(connection)) is None:
             return None
         now = _now()
@@ -117,37 +118,37 @@ class Connections:
         return known.user
 
     def refuse(self, connection: str) -> None:
-        """A sign-in was refused; the connection may try again."""
+        """Note that a sign-in was refused; the connection may try again."""
         if (known := self._connections.get(connection)) is not None:
             self.networks.refused(known.network, _now())
             self.sign_out(connection)
 
     def sign_out(self, connection: str) -> None:
-        """Nobody is signed in any more; the connection may be used once more."""
+        """Note that the user signed out; the connection may be used for another sign-in."""
         if (known := self._connections.get(connection)) is None:
             return
         self._release(known)
         known.message_limit = self._settings.max_pending_message_bytes
-        if connection not in self.pending:  # else its deadline stays
+        if connection not in self.pending:  # otherwise the deadline stays
             self._wait(connection, known.network, self._settings.sign_in_s)
 
     def close(self, connection: str) -> None:
-        """The connection is over."""
+        """Forget a closed connection."""
         self.pending.remove(connection)
         if (known := self._connections.pop(connection, None)) is not None:
             self._release(known)
 
     def clear(self) -> None:
-        """The server ends."""
+        """Forget all connections at shutdown."""
         for connection in list(self._connections):
             self.close(connection)
         if self._timer is not None:
             self._timer.cancel()
 
-    # --------------------------------------------------------------- what arrives
+    # --------------------------------------------------------------- incoming data
 
     def websocket_meter(self, connection: Connection) -> Callable[[bytes], bool]:
-        """Make a function that takes all bytes of a WebSocket and says whether they may be handled."""
+        """Return a function that gets all bytes of a WebSocket and returns whether they may be handled."""
         meter = FrameMeter(connection.message_limit)
 
         def admit(data: bytes) -> bool:
@@ -167,7 +168,7 @@ class Connections:
         return admit
 
     def charge(self, connection: Connection, cost: float) -> bool:
-        """Charge something that is no frame; False when the connection ends because of it."""
+        """Charge work other than frames; return False when the connection is closed because of it."""
         if connection.over:
             return False
         if connection.charge(cost, _now()):
@@ -176,14 +177,14 @@ class Connections:
         return False
 
     def abuse(self, connection: Connection, reason: Abuse) -> None:
-        """End a connection that broke a limit."""
+        """Close a connection that broke a limit."""
         if connection.over:
             return
         connection.over = True
         self.abuses[reason] += 1
         if connection.user is None:
             self.networks.violation(connection.network, _now())
-        else:  # rarely: the budget of the user bounds how often
+        else:  # bounded by the user's budget
             log.warning(
                 "a connection broke a limit",
                 extra={"reason": reason, "socket": connection.id, "user": connection.user_id},

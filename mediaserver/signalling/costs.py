@@ -1,7 +1,7 @@
-"""What each thing that a client sends costs it, in units of the work of one small event.
+"""Costs of what clients send, in units of the work of one small event.
 
-A unit is about 0.1 ms of the main process's CPU time, so a user's budget in the long run is about 1% of a core.
-Chat and private messages cost more than is said here: they have limits of their own (`LIMITS`).
+A unit is about 0.1 ms of CPU time of the main process, so a user's sustained budget is about 1% of a core. Chat
+and private messages cost more than their unit; they have separate limits (`LIMITS`).
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from mediaserver.signalling.budgets import UserBudget
 _BYTES_PER_UNIT: Final = 4096
 
 FRAME: Final = 1.0
-"""Each frame or packet, whatever it is: events, acknowledgements, pings, and what is refused."""
+"""Every frame or packet: events, acknowledgements, pings, and those that are refused."""
 POLL: Final = 0.25
-"""A GET of a polling client that asks for what is new."""
+"""A GET request of a polling client."""
 INVALID: Final = 4.0
-"""An event that is refused because it is malformed or unknown."""
+"""A malformed or unknown event."""
 
 EVENTS: Final[dict[type[c.ClientMessage], float]] = {
     c.SessionJoin: 30,
@@ -35,12 +35,12 @@ EVENTS: Final[dict[type[c.ClientMessage], float]] = {
     c.RecordingStart: 20,
     c.RecordingStop: 10,
 }
-"""In addition to the frame that carries the event."""
+"""Costs of events, in addition to the frames that carry them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of its own for one kind of event; `detail` is shown to the person."""
+    """A separate limit for one kind of event. `detail` is shown to the user."""
 
     bucket: Callable[[UserBudget], TokenBucket]
     detail: str
@@ -49,10 +49,10 @@ class Limit:
 LIMITS: Final[dict[type[c.ClientMessage], Limit]] = {
     c.ChatSend: Limit(lambda user: user.chat, "You are sending messages too fast. Wait a moment."),
     c.MessageSend: Limit(lambda user: user.messages, "You are sending messages too fast. Wait a moment."),
-    c.ChatTyping: Limit(lambda user: user.typing, "This was said often enough."),
+    c.ChatTyping: Limit(lambda user: user.typing, "Too many of these notices. Wait a moment."),
 }
 
 
 def frame_cost(size: int) -> float:
-    """The cost of receiving a frame or polling packet of `size` bytes."""
+    """Return the cost of receiving a frame or polling packet of `size` bytes."""
     return FRAME + size / _BYTES_PER_UNIT

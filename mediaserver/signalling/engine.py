@@ -1,6 +1,6 @@
-"""python-engineio's server with our limits: requests are charged, bodies are bounded, upgrades have a deadline.
+"""python-engineio's server with limits: requests are charged, bodies are bounded, upgrades have a deadline.
 
-Engine.IO (protocol 4) carries Socket.IO packets over WebSocket, or over HTTP requests that are polled.
+Engine.IO (protocol 4) carries Socket.IO packets over WebSocket or over HTTP long polling.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from mediaserver.signalling.costs import POLL, frame_cost
 from mediaserver.signalling.metered_websocket import MeteredWebSocket
 
 MAX_PACKETS_PER_REQUEST: Final = 64
-"""Of a polling client; browsers send what has gathered while the last request was under way."""
+"""Packets per request of a polling client. Browsers send everything that was queued during the last request."""
 _BODY_S: Final = 10.0
 _UPGRADE_S: Final = 30.0
-"""An upgrade ends the client's poll first, and then takes two more round trips. A client that opens a connection
-for each request needs about eight of them with TLS: 16 s on a mobile link."""
+"""An upgrade first ends the client's poll and then takes two more round trips. A client that opens a connection
+for each request needs about eight round trips with TLS: 16 s on a mobile link."""
 LAST_WORDS_S: Final = 0.5
-"""So long a polling client that is cut off may fetch the reason."""
+"""How long a polling client that was cut off may fetch the reason."""
 _MAX_POLLS: Final = 4
-"""GET requests of one connection at once: one, and some whose end has not been noticed yet."""
+"""Concurrent GET requests of a connection: one, and some whose end was not noticed yet."""
 _SEPARATOR: Final = "\x1e"
 _PACKET: Final = re.compile(r"4[0-9]|[0-35-9][^\[{]{0,16}\Z")
-"""A message with a Socket.IO packet, or a packet with next to no data. engineio would read other data as JSON, of
-any depth."""
+"""A message with a Socket.IO packet, or a packet with almost no data. engineio would parse other data as JSON
+of any depth."""
 _BODY: Final = web.RequestKey("engineio_body", bytes)
 
 
 class OutQueue(asyncio.Queue[Any]):
-    """Knows whether its consumer waits: then all that came before has been written."""
+    """A queue that knows whether its consumer waits: then all earlier items have been written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class OutQueue(asyncio.Queue[Any]):
 
 
 class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio has no types
-    """The driver's WebSocket with limits and without compression; its Engine.IO socket can find it."""
+    """The driver's WebSocket with limits and without compression, accessible from its Engine.IO socket."""
 
     def __init__(self, handler: Any, server: "EngineServer") -> None:
         super().__init__(handler, server)
@@ -66,7 +66,7 @@ class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio 
         connection = self.server.connections.get(socket.sid)
         upgrade = bool(socket.connected)
         if connection is None or (upgrade and connection.upgrading):
-            return web.Response(status=400, text="this connection cannot be upgraded")
+            return web.Response(status=400, text="This connection cannot be upgraded.")
         meter = self.server.connections.websocket_meter(connection)
         self._sock = self.socket = MeteredWebSocket(meter, self.server.max_http_buffer_size)
         connection.upgrading = upgrade
@@ -82,7 +82,7 @@ class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio 
         finally:
             connection.upgrading = False
             if not socket.upgraded:
-                socket.upgrading = False  # or engineio would answer polls at once for ever
+                socket.upgrading = False  # otherwise engineio would answer polls immediately forever
             # engineio leaves a socket open when its handler fails, or when an upgrade does.
             if socket.upgraded or not upgrade:
                 if not socket.closed:
@@ -91,7 +91,7 @@ class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio 
         return self._sock
 
     async def wait(self) -> Any:
-        """The next packet; what cannot be one ends the connection."""
+        """Return the next packet; anything that is not a packet closes the connection."""
         data = await super().wait()
         if not isinstance(data, str) or not _PACKET.match(data):
             raise OSError("not an Engine.IO packet")
@@ -107,7 +107,7 @@ class EngineWebSocket(eio_aiohttp.WebSocket):  # type: ignore[misc]  # engineio 
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
-    """`connections` and `network` are set by its owner before it serves."""
+    """The Engine.IO server. Its owner sets `connections` and `network` before it serves."""
 
     connections: Connections
     network: Callable[[web.Request], str]
@@ -122,7 +122,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return OutQueue()
 
     def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
-        """Remember the task that will ping a socket, so that it can be ended with it."""
+        """Remember the task that pings a socket, so that it can be canceled with the socket."""
         task = super().start_background_task(target, *args, **kwargs)
         owner = getattr(target, "__self__", None)
         if isinstance(owner, AsyncSocket):
@@ -131,7 +131,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return task
 
     def forget(self, socket: Any) -> None:
-        """Keep nothing of a closed socket; engineio itself would keep it for some more pings."""
+        """Forget a closed socket, which engineio itself would keep for some more pings."""
         if self.sockets.get(socket.sid) is socket:
             del self.sockets[socket.sid]
         if (ping := self._pings.pop(socket.sid, None)) is not None:
@@ -152,7 +152,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return await super().handle_request(request)
 
     async def _delay(self, request: web.Request) -> None:
-        """Slow down a network that connects again and again without signing in."""
+        """Delay a network that connects repeatedly without signing in."""
         loop = asyncio.get_running_loop()
         delay_s = self.connections.networks.handshake(self.network(request), loop.time())
         if delay_s:
@@ -161,7 +161,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def _poll(self, request: web.Request, connection: Connection) -> Any:
         if connection.polls >= _MAX_POLLS:
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
-        if not connection.over:  # else it fetches the reason why
+        if not connection.over:  # otherwise it fetches the reason
             await self._charge(connection, POLL)
         connection.polls += 1
         try:
@@ -170,12 +170,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             connection.polls -= 1
 
     async def _body(self, request: web.Request, connection: Connection) -> bytes:
-        """The packets of a polling client, read only if they are within its limits."""
+        """Return the packets of a polling client, which are read only within its limits."""
         length = request.content_length
         if length is None:
             raise web.HTTPLengthRequired
         if "Content-Encoding" in request.headers:
-            raise web.HTTPUnsupportedMediaType(text="packets are not compressed")
+            raise web.HTTPUnsupportedMediaType(text="Packets must not be compressed.")
         if length > connection.message_limit:
             self.connections.abuse(connection, "too_large")
             raise web.HTTPRequestEntityTooLarge(connection.message_limit, length)
@@ -191,19 +191,19 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         if len(packets) > MAX_PACKETS_PER_REQUEST or not all(map(_PACKET.match, packets)):
             if (socket := self.sockets.get(connection.id)) is not None:
                 await socket.close(wait=False, abort=True, reason=self.reason.TRANSPORT_ERROR)
-            raise web.HTTPBadRequest(text="these are not Engine.IO packets")
+            raise web.HTTPBadRequest(text="The body must consist of Engine.IO packets.")
         await self._charge(connection, (len(packets) - 1) * frame_cost(0))
         return body
 
     async def _charge(self, connection: Connection, cost: float) -> None:
         if not self.connections.charge(connection, cost):
-            # A poll is answered with the reason: a client that sees the refusal first may give up polling.
+            # The reason is the answer to a poll: a client that sees the refusal first may stop polling.
             await asyncio.sleep(LAST_WORDS_S)
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1"})
 
 
 class _Input:
-    """Gives engineio a body that was read already."""
+    """Provides engineio with a body that was read already."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

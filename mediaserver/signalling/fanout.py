@@ -1,7 +1,9 @@
-"""Sends to sockets without waiting: a room's event is encoded once and written straight to each WebSocket.
+"""Sends to sockets without waiting: an event of a room is encoded once and written directly to each WebSocket.
 
-Order holds per socket: a frame is written directly only while the socket's writer sleeps on an empty queue; else
-it queues. A socket with too much queued or buffered is closed, never skipped in silence."""
+Events stay in order for each socket: a frame is written directly only while the socket's writer waits for an
+empty queue; otherwise it is queued. A socket with too much queued or buffered data is closed; no event is
+skipped silently.
+"""
 
 import asyncio
 import itertools
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 MAX_BUFFERED_BYTES = 1 << 20
 MAX_QUEUED = 1024
 MAX_ACKNOWLEDGEMENTS = 512
-"""Unanswered events of one socket whose acknowledgement somebody waits for; the oldest are forgotten."""
+"""Unanswered events per socket whose acknowledgement is awaited; the oldest are forgotten."""
 _LAST_WORDS_S = 2.0
 
 
@@ -37,10 +39,12 @@ class _Peer:
 
 
 class Fanout:
-    """The sockets of this process by room; fits the port `Audience`. `on_detach` hears who was put out.
+    """The sockets of this process by room; implements `rooms.interfaces.Audience`.
 
-    With `redis`, the URL of one and a channel's name, pushes reach the sockets of other nodes; `run` must be
-    running then. `personalise(socket, data)` returns what one socket gets of a push to a `PERSONAL` room."""
+    `on_detach` is called for sockets that are removed from a room. With `redis` (URL and channel name), pushes
+    also reach sockets on other nodes; `run` must then be running. `personalise(socket, data)` returns the data
+    of a push to a `PERSONAL` room for one socket.
+    """
 
     def __init__(
         self,
@@ -63,23 +67,23 @@ class Fanout:
         self._closings: set[asyncio.Task[None]] = set()
         self._down = False
         self.too_slow = 0
-        """Sockets closed because they did not keep up."""
+        """Number of sockets that were closed because they were too slow."""
 
     def claim(self, socket: str) -> None:
-        """A valid token came on this connection; it is being looked up."""
+        """Note that the user of a valid token is being looked up for this socket."""
         self.server.connections.claim(self._eio_sid(socket))
 
     def refused(self, socket: str) -> None:
-        """A sign-in was refused; the connection may try again."""
+        """Note that a sign-in was refused; the connection may try again."""
         self.server.connections.refuse(self._eio_sid(socket))
 
     def connection(self, socket: str) -> Connection | None:
-        """The Engine.IO connection of a socket, with its budgets."""
+        """Return the Engine.IO connection of a socket, with its budgets."""
         peer = self._peers.get(socket)
         return None if peer is None else self.server.connections.get(peer.eio_sid)
 
     def connected(self, socket: str, user_id: str) -> bool:
-        """A user has signed in; False when the connection is over already."""
+        """Add the socket of a signed-in user; return False if the connection is closed already."""
         eio_sid = self._eio_sid(socket)
         if not self.server.lives(eio_sid) or self.server.connections.sign_in(eio_sid, user_id) is None:
             return False
@@ -88,13 +92,13 @@ class Fanout:
 
     def disconnected(self, socket: str) -> None:
         peer = self._peers.pop(socket, None)
-        if peer is not None and self.server.lives(peer.eio_sid):  # it only left Socket.IO
+        if peer is not None and self.server.lives(peer.eio_sid):  # it only left the Socket.IO namespace
             self.server.connections.sign_out(peer.eio_sid)
         if peer is not None:
             for room in tuple(peer.rooms):
                 self._leave(peer, socket, room)
 
-    # --------------------------------------------------------------- the port `Audience`
+    # --------------------------------------------------------------- Audience
 
     def attach(self, socket: str, room: str) -> None:
         if peer := self._peers.get(socket):
@@ -122,14 +126,14 @@ class Fanout:
                 del peer.acknowledgements[next(iter(peer.acknowledgements))]
         self._deliver(peer, _Shared(event, data, number))
 
-    # --------------------------------------------------------------- people
+    # --------------------------------------------------------------- pushes to users
 
     def sockets(self, room: str) -> tuple[str, ...]:
-        """Those of this node."""
+        """Return the sockets of this node in a room."""
         return tuple(self._rooms.get(room, ()))
 
     def push(self, rooms: Sequence[str], event: str, data: dict[str, Any]) -> None:
-        """To every socket in these rooms of people, whatever node it is on."""
+        """Send an event to all sockets in these rooms of users, on all nodes."""
         if self.pushes is None:
             self._deliver_to(rooms, event, data)
         else:  # to the sockets here at the loop's next turn, to the other nodes through a queue
@@ -142,20 +146,20 @@ class Fanout:
             log.exception("a push failed", extra={"event": event})
 
     async def run(self) -> None:
-        """Exchange pushes with the other nodes until cancelled; without Redis there is nothing to do."""
+        """Exchange pushes with other nodes until canceled; does nothing without Redis."""
         if self.pushes is not None:
             await self.pushes.run()
 
     # --------------------------------------------------------------- closing
 
     def close(self, socket: str) -> None:
-        """End the connection once what was sent is out."""
+        """Close the connection after everything was sent."""
         if (peer := self._peers.get(socket)) is not None and not peer.closing:
             peer.closing = True
             self._later(self.server.end(peer.eio_sid))
 
     async def shutdown(self) -> None:
-        """Tell everyone that the server goes, and close. Once is enough."""
+        """Notify all clients of the shutdown and close their connections. Later calls do nothing."""
         if self._down:
             return
         self._down = True
@@ -170,7 +174,7 @@ class Fanout:
         await self.server.shutdown()
         self.server.connections.clear()
 
-    # --------------------------------------------------------------- inside
+    # --------------------------------------------------------------- internals
 
     def _acknowledged(self, socket: str, number: int) -> None:
         peer = self._peers.get(socket)
@@ -185,7 +189,7 @@ class Fanout:
                 del self._rooms[room]
 
     def _deliver_to(self, rooms: Sequence[str], event: str, data: dict[str, Any]) -> None:
-        """One frame for all of this node, but for the rooms in which each socket gets its own."""
+        """Send one frame to all sockets of this node; in `PERSONAL` rooms each socket gets its own."""
         shared = None
         for room in rooms:
             if room.startswith(PERSONAL):
@@ -212,10 +216,10 @@ class Fanout:
             socket.queue.put_nowait(shared.packet)
 
     def _too_slow(self, peer: _Peer, transport: asyncio.Transport | None) -> None:
-        """A word of why into what is buffered, then the end, also when the other side does not read."""
+        """Append the reason to the buffer and close the socket, even if the client does not read."""
         peer.closing = True
         self.too_slow += 1
-        log.warning("a socket is too slow", extra={"socket": peer.eio_sid})
+        log.warning("closed a socket that was too slow", extra={"socket": peer.eio_sid})
         if transport is None:  # polling
             self._later(self.server.end(peer.eio_sid))
             return
@@ -224,7 +228,7 @@ class Fanout:
         asyncio.get_running_loop().call_later(_LAST_WORDS_S, transport.abort)
 
     def _abused(self, eio_sid: str, reason: Abuse) -> bytes:
-        """Nothing more is sent to it; the frame that says why, for those who have signed in."""
+        """Stop sending to the socket; return the frame with the reason, for signed-in users."""
         socket = self.server.manager.sid_from_eio_sid(eio_sid, "/")
         peer = self._peers.get(socket) if socket is not None else None
         if peer is None or peer.closing:
@@ -249,7 +253,7 @@ def _closing(reason: str) -> "_Shared":
 
 
 class _Shared:
-    """One event, encoded once: as a packet for queues and as a WebSocket frame (RFC 6455 section 5.2)."""
+    """An event that is encoded once: as a packet for queues and as a WebSocket frame (RFC 6455 section 5.2)."""
 
     __slots__ = ("_frame", "packet")
 

@@ -1,7 +1,7 @@
-"""The size of each WebSocket frame, read from its header before the frame is buffered (RFC 6455 section 5.2).
+"""Reads the size of each WebSocket frame from its header, before the frame is buffered (RFC 6455 section 5.2).
 
-aiohttp checks sizes too, but against one fixed limit, and it hides pings, pongs and empty fragments, which cost
-time as well. Pure: bytes in, sizes out.
+aiohttp also checks sizes, but only against a fixed limit, and it hides pings, pongs and empty fragments, which
+cost time, too. Pure: bytes in, sizes out.
 """
 
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ _MASK_BYTES = 4
 
 
 class MessageTooLarge(Exception):
-    """A message, all its fragments together, is larger than the limit."""
+    """A message, including all its fragments, is larger than the limit."""
 
 
 class FrameMeter:
-    """Follows the frames of one direction of a connection; `limit` may be changed at any time."""
+    """Parses the frames of one direction of a connection. `limit` may be changed at any time."""
 
     __slots__ = ("_message_bytes", "_rest", "_skip", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._rest = b""
-        """The beginning of a header whose end has not arrived yet."""
+        """Start of a header that has not arrived completely."""
         self._skip = 0
-        """Bytes of the current frame's mask and payload that have not arrived yet."""
+        """Remaining bytes of the current frame's mask and payload."""
         self._message_bytes = 0
-        """Payload of the current message up to here."""
+        """Payload bytes of the current message so far."""
 
     def frames(self, data: bytes) -> Iterator[int]:
-        """Yield the payload size of each frame whose header ends in `data`. Raises `MessageTooLarge`.
+        """Yield the payload size of each frame whose header ends in `data`. Raises: MessageTooLarge.
 
-        The caller may stop at any frame if it ends the connection then.
+        The caller may stop at any frame if it then closes the connection.
         """
         if self._rest:
             data, self._rest = self._rest + data, b""
@@ -42,7 +42,7 @@ class FrameMeter:
                 self._rest, position = data[position:], end
                 break
             first, size, length = header
-            if first & 0x0F < _CONTROL:  # control frames may come between the fragments of a message
+            if first & 0x0F < _CONTROL:  # control frames may occur between the fragments of a message
                 self._message_bytes += size
                 if self._message_bytes > self.limit:
                     raise MessageTooLarge

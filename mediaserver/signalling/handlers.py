@@ -1,7 +1,8 @@
-"""What each client event does: one handler a message, which asks a room or a use case and answers.
+"""Handlers of client events: one per message, which calls a room or a use case and returns the answer.
 
-Handlers of one client run one after another, those in `QUEUES` beside the others; what they raise as `Problem`
-becomes the refusal."""
+The handlers of a client run one after another; those in `QUEUES` run beside the others. A `Problem` that a
+handler raises becomes the error in the acknowledgement.
+"""
 
 import contextlib
 import logging
@@ -40,21 +41,21 @@ _CHAT_PAGES = 5
 
 @dataclass(slots=True)
 class Client:
-    """One connected socket: who it is, and where."""
+    """A connected socket with its user and room."""
 
     socket: str
     actor: Actor
     room_task: RoomTask | None = None
-    """The room it is in."""
+    """The room that it has joined."""
     participant: str = ""
     queues: dict[QueueName, CommandQueue] = field(default_factory=dict)
     gone: bool = False
-    """The connection is over; a handler may still be under way."""
+    """Whether the connection is closed; a handler may still be running."""
 
-    def place(self) -> RoomTask:
-        """The room in which this very socket is the participant's."""
+    def joined_room(self) -> RoomTask:
+        """Return the room in which the participant uses this socket. Raises: Conflict("not_in_session")."""
         if self.room_task is None or not self.owns(self.room_task):
-            raise Conflict("not_in_session", "join a session first")
+            raise Conflict("not_in_session", "Join a session first.")
         return self.room_task
 
     def owns(self, room_task: RoomTask) -> bool:
@@ -62,19 +63,19 @@ class Client:
         return member is not None and member.socket == self.socket
 
     def check_still_in(self, room_task: RoomTask) -> None:
-        """Raise when the socket broke, was replaced or turned out while its join waited for something."""
+        """Raise Conflict if the socket broke, was replaced or was removed while its join was waiting."""
         if self.gone:
-            raise Conflict("not_in_session", "the connection is over")
+            raise Conflict("not_in_session", "The connection is closed.")
         if self.room_task is not room_task or not self.owns(room_task):
             room_task.room.check_may_join(self.actor.user_id)  # ended or removed
-            raise Conflict("replaced", "another connection of yours has joined meanwhile")
+            raise Conflict("replaced", "Another connection of yours has joined this session.")
 
     async def command(self, decide: Callable[[Room, float], Effects]) -> RoomTask:
-        """Have the room do it, unless the participant has become another socket's by its turn."""
-        room_task = self.place()
+        """Run a command in the room, unless the participant has changed to another socket meanwhile."""
+        room_task = self.joined_room()
 
         def decide_for_owner(now: float) -> Effects:
-            self.place()
+            self.joined_room()
             return decide(room_task.room, now)
 
         await room_task.command(decide_for_owner)
@@ -83,13 +84,15 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """What handlers need."""
+
     ctx: Context
     rooms: Rooms
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The acknowledgement's fields; `then` runs right after it has been sent."""
+    """The fields of the acknowledgement. `then` is called right after it was sent."""
 
     data: Wire
     then: Callable[[], None] | None = None
@@ -97,11 +100,11 @@ class Reply:
 
 async def join(services: Services, client: Client, message: c.SessionJoin) -> Reply:
     if client.room_task is not None:
-        with contextlib.suppress(Conflict):  # it was put out at this very moment
+        with contextlib.suppress(Conflict):  # it was removed at this moment
             await _leave(client)
     try:
         return await _join(services, client, message)
-    except RoomClosed:  # between finding the room and getting in
+    except RoomClosed:  # the room closed between finding and joining it
         return await _join(services, client, message)
 
 
@@ -111,7 +114,7 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     session = admission.session
     role: ParticipantRole = "moderator" if admission.is_moderator else "participant"
     room_task = await services.rooms.enter(session)
-    room_task.room.check_may_join(client.actor.user_id)  # before a document says that they were here
+    room_task.room.check_may_join(client.actor.user_id)  # before a document is stored that says they were here
     await occupancy.occupy(ctx, session)
     document = await participants.enter(ctx, client.actor, session, role, ctx.clock())
     person = Person(
@@ -123,7 +126,7 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
     resumed, state = await _take_place(ctx, client, room_task, person, since)
     try:
         client.check_still_in(room_task)
-        # Who was unenrolled before the room knew them.
+        # The user may have been unenrolled before the room knew them.
         await course_access.require(ctx, client.actor, session)
         history = await _missed_chat(ctx, session, since.chat)
         (session_wire,) = await sessions.describe(ctx, client.actor, [session])
@@ -150,10 +153,10 @@ async def _join(services: Services, client: Client, message: c.SessionJoin) -> R
 async def _take_place(
     ctx: Context, client: Client, room_task: RoomTask, person: Person, since: Since
 ) -> tuple[bool, Wire]:
-    """`(resumed, state)`; whoever does not get in has no open stay in the documents."""
+    """Join the room; return `(resumed, state)`. On failure, no presence is left open in the documents."""
     try:
-        if client.gone:  # it must not take the place of a connection that lives
-            raise Conflict("not_in_session", "the connection is over")
+        if client.gone:  # it must not replace a live connection
+            raise Conflict("not_in_session", "The connection is closed.")
         joined = await room_task.join(client.actor, person, client.socket, since)
     except (Problem, TimeoutError):
         if person.participant_id not in room_task.room.members:
@@ -164,7 +167,7 @@ async def _take_place(
 
 
 async def _missed_chat(ctx: Context, session: Session, seen: int | None) -> chat.History:
-    """All messages after `seen`; when these are too many, or without it, the latest ones."""
+    """Return all messages after `seen`; without it, or if these are too many, the latest ones."""
     if seen is None:
         return await chat.history(ctx, session.kind, session.id)
     messages: list[ChatMessage] = []
@@ -200,20 +203,22 @@ async def _leave(client: Client) -> None:
 
 
 async def end(services: Services, client: Client, message: c.SessionEnd) -> Reply:
-    session = client.place().room.session
+    session = client.joined_room().room.session
     await sessions.end(services.ctx, client.actor, session.kind, session.id)
     return Reply({})
 
 
 async def negotiate_media(services: Services, client: Client, message: c.MediaNegotiate) -> Reply:
     sources = {mid: track.source for mid, track in message.tracks.items()}
-    return Reply(await negotiate(client.place(), client.participant, message.generation, message.sdp, sources))
+    return Reply(
+        await negotiate(client.joined_room(), client.participant, message.generation, message.sdp, sources)
+    )
 
 
 async def subscribe(services: Services, client: Client, message: c.MediaSubscribe) -> Reply:
     mids = [slot.mid for slot in message.slots]
     if len(set(mids)) < len(mids):
-        raise Invalid("invalid", "a slot is named twice", [FieldError("slots", "names a slot twice")])
+        raise Invalid("invalid", "Each slot may be named once.", [FieldError("slots", "names a slot twice")])
     wishes = [
         Wish(slot.mid, slot.track_id, slot.max_width, slot.max_height, slot.priority, slot.paused)
         for slot in message.slots
@@ -240,7 +245,7 @@ async def moderate(services: Services, client: Client, message: c.ParticipantMod
 
 
 async def send_chat(services: Services, client: Client, message: c.ChatSend) -> Reply:
-    ctx, session = services.ctx, client.place().room.session
+    ctx, session = services.ctx, client.joined_room().room.session
     stored, _ = await chat.send(
         ctx, client.actor, session.kind, session.id, message.client_id, message.content_type, message.content
     )
@@ -268,12 +273,12 @@ async def send_message(services: Services, client: Client, message: c.MessageSen
 
 async def begin_recording(services: Services, client: Client, message: c.RecordingStart) -> Reply:
     return Reply(
-        {"recording": await start_recording(client.place(), services.ctx, client.actor, client.participant)}
+        {"recording": await start_recording(client.joined_room(), services.ctx, client.actor, client.participant)}
     )
 
 
 async def end_recording(services: Services, client: Client, message: c.RecordingStop) -> Reply:
-    return Reply({"recording": await stop_recording(client.place(), services.ctx, client.participant)})
+    return Reply({"recording": await stop_recording(client.joined_room(), services.ctx, client.participant)})
 
 
 Handler = Callable[[Services, Client, Any], Awaitable[Reply]]

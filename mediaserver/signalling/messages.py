@@ -1,4 +1,4 @@
-"""What clients may send over Socket.IO: one strict model an event; unknown fields and wrong types are refused."""
+"""The events that clients send over Socket.IO: one strict model per event, without unknown fields or coercion."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -13,7 +13,7 @@ from mediaserver.rooms.negotiation.sdp import MAX_CHARACTERS
 from mediaserver.rooms.state.room import Action
 
 MAX_MESSAGE_BYTES = 512 * 1024
-"""Of one Socket.IO message: the largest offer with room for its escapes."""
+"""Largest Socket.IO message in bytes: the largest offer, with its escape sequences."""
 
 Id = Annotated[str, form(ID_PATTERN, ID_WORDS)]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=32)]
@@ -26,7 +26,7 @@ class Part(BaseModel):
 
 
 class ClientMessage(Part):
-    """The base of all events; `event` is its name on the wire."""
+    """Base of all events. `event` is the name on the wire."""
 
     event: ClassVar[str]
 

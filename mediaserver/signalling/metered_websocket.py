@@ -1,6 +1,6 @@
-"""An aiohttp WebSocket whose incoming bytes are looked at before they are buffered, and that can be cut off.
+"""An aiohttp WebSocket that inspects incoming bytes before they are buffered, and that can be cut off.
 
-Uses private names of aiohttp: `self_test` in `socket_server` checks them at start.
+It uses private names of aiohttp, which `self_test` in `socket_server` checks at start.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 _LAST_WORDS_S: Final = 1.0
-"""So long a client may read why it is cut off before the connection is reset."""
+"""Time for a client to read why it is cut off before the connection is reset."""
 _MOST_BUFFERED_BYTES: Final = 1 << 20
 
 POLICY_VIOLATION: Final = 1008
@@ -19,16 +19,16 @@ TOO_LARGE: Final = 1009
 
 
 class MeteredWebSocket(web.WebSocketResponse):
-    """`admit` gets all bytes as they arrive; once it returns False, they are dropped and so is what follows."""
+    """`admit` gets all bytes as they arrive. Once it returns False, these and all later bytes are dropped."""
 
     def __init__(self, admit: Callable[[bytes], bool], max_message_bytes: int) -> None:
-        # aiohttp refuses what is not smaller than its limit; ours is the largest that is allowed.
+        # aiohttp refuses messages that are not smaller than its limit; our limit is the largest allowed size.
         super().__init__(max_msg_size=max_message_bytes + 1, compress=False)
         self._admit = admit
 
     def _post_start(self, request: Any, protocol: Any, writer: Any) -> None:
         connection = request.protocol
-        # What came together with the upgrade request must be metered, too.
+        # Bytes that arrived together with the upgrade request must be metered, too.
         early, connection._message_tail = connection._message_tail, b""
         super()._post_start(request, protocol, writer)
         connection._payload_parser = None
@@ -39,12 +39,12 @@ class MeteredWebSocket(web.WebSocketResponse):
 
     @property
     def transport(self) -> asyncio.Transport | None:
-        """Where frames can be written directly; None once the connection is ending."""
+        """The transport to which frames can be written directly; None once the connection is closing."""
         writer = self._writer
         return None if writer is None or self.closed or writer._closing else writer.transport
 
     def cut(self, last: bytes, code: int) -> None:
-        """Write `last` and a close frame, read nothing more, and reset the connection a moment later."""
+        """Write `last` and a close frame, stop reading, and reset the connection shortly after."""
         if (transport := self.transport) is None or transport.is_closing():
             return
         if transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
@@ -54,7 +54,7 @@ class MeteredWebSocket(web.WebSocketResponse):
 
 
 class _Meter:
-    """Stands before aiohttp's reader."""
+    """Wraps aiohttp's reader."""
 
     def __init__(self, admit: Callable[[bytes], bool], reader: Any, connection: Any) -> None:
         self._admit, self._reader, self._connection = admit, reader, connection
@@ -65,7 +65,7 @@ class _Meter:
             eof: tuple[bool, bytes] = self._reader.feed_data(data)
             return eof
         self._over = True
-        # Also when aiohttp has resumed reading because its queue was emptied.
+        # Also when aiohttp resumed reading after its queue was emptied.
         if (transport := self._connection.transport) is not None:
             transport.pause_reading()
         return False, b""

@@ -1,6 +1,7 @@
-"""The Socket.IO endpoint: who may connect, and each client event to its handler and back as an acknowledgement.
+"""The Socket.IO endpoint: authenticates connections, and passes each client event to its handler.
 
-Every event is acknowledged, with `ok: true` or with `ok: false` and why; nothing internal gets out."""
+Every event is acknowledged, with `ok: true`, or with `ok: false` and an error that reveals no internals.
+"""
 
 import asyncio
 import contextlib
@@ -47,12 +48,12 @@ log = logging.getLogger(__name__)
 _LAST_WORDS_S = 0.2
 _MAX_EVENT_NAME = 64
 _AT_ONCE = 32
-"""Sign-ins, and joins, that read documents at the same time. More wait for their turn: when hundreds of people
-come at once, as after a restart, the store is slow for each of them, and they would all run into its timeout."""
+"""Concurrent sign-ins, and joins, that read documents. Others wait: when hundreds of clients connect at once,
+as after a restart, the store would be slow for each of them, and all would time out."""
 
 
 class Signalling:
-    """Attach it to the web application, then give `audience` to the rooms and the rooms to `serve`."""
+    """The endpoint. Attach it to the web application, pass `audience` to the rooms, and the rooms to `serve`."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -61,9 +62,9 @@ class Signalling:
         self._under_way: set[asyncio.Task[Answer]] = set()
         self._sign_ins, self._joins = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
         self.refused: Counter[str] = Counter()
-        """Events that were refused, by code."""
+        """Number of refused events by error code."""
         origins = Origins(ctx.settings.http)
-        # Browsers flush many packets in one polling request; the default allows 16.
+        # Browsers send many packets in one polling request; the default allows 16.
         engineio.payload.Payload.max_decode_packets = MAX_PACKETS_PER_REQUEST
         self.audience = Fanout(
             self._event, self._detached, _network(TrustedProxies(ctx.settings.http.trusted_proxies)),
@@ -79,14 +80,14 @@ class Signalling:
         ctx.events.subscribe(Pushed, self._push)
 
     def attach(self, app: web.Application) -> None:
-        """Serve `/socket.io/`."""
+        """Add the endpoint `/socket.io/` to the application."""
         self.audience.server.attach(app)
 
     def serve(self, rooms: Rooms) -> None:
         self._services = Services(self._ctx, rooms)
 
     async def run(self) -> None:
-        """Exchange what is pushed to people with other nodes, until cancelled."""
+        """Exchange pushes with other nodes until canceled."""
         await self.audience.run()
 
     @property
@@ -94,7 +95,7 @@ class Signalling:
         return len(self._clients)
 
     async def shutdown(self) -> None:
-        """Tell all clients and close their connections."""
+        """Notify all clients of the shutdown and close their connections."""
         await self.audience.shutdown()
         for task in self._under_way:
             task.cancel()
@@ -106,15 +107,15 @@ class Signalling:
         try:
             token = auth.get("token") if isinstance(auth, dict) else None
             if not isinstance(token, str):
-                raise Unauthenticated("unauthenticated", "connect with auth: {token}")
-            # A forged token must not keep a connection: only those that we have signed are looked up.
+                raise Unauthenticated("unauthenticated", "Connect with auth: {token}.")
+            # Only tokens with a valid signature are looked up: a forged one must not keep a connection.
             self._ctx.tokens.verify(token, self._ctx.clock())
             self.audience.claim(sid)
             async with self._sign_ins:
                 actor = await identity.authenticate(self._ctx, token)
             self._check_budget(actor.user_id)
             if len(self._sockets_of(actor.user_id)) >= self._ctx.settings.http.max_connections_per_user:
-                raise TooMany("too_many_connections", "too many connections of one person", 10.0)
+                raise TooMany("too_many_connections", "You have too many connections. Close some of them.", 10.0)
         except Problem as problem:
             self.audience.refused(sid)
             raise Refused(problem.code, _error(problem)) from None
@@ -124,17 +125,17 @@ class Signalling:
         self.audience.attach(sid, USER + actor.user_id)
 
     def _check_budget(self, user_id: str) -> None:
-        """Connecting again does not make good what the user's other connections have used. TooMany."""
+        """Raise TooMany while the user's budget is used up: reconnecting must not reset it."""
         now = asyncio.get_running_loop().time()
         if wait_s := self.audience.server.connections.users.of(user_id, now).work.wait_s(now):
-            raise TooMany("too_many", "you sent too much; connect again in a moment", wait_s)
+            raise TooMany("too_many", "You have sent too many requests. Connect again in a moment.", wait_s)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         client = self._clients.pop(sid, None)
         self.audience.disconnected(sid)
         if client is None:
             return
-        client.gone = True  # a join under way sees this
+        client.gone = True  # a join in progress sees this
         if client.room_task is not None:
             client.room_task.connection_lost(sid)
 
@@ -144,14 +145,14 @@ class Signalling:
             return
         if client.room_task is not None and client.room_task.key == room:
             client.room_task = None
-        if media := client.queues.get("media"):  # a negotiation under way is of no use any more
+        if media := client.queues.get("media"):  # a negotiation in progress is no longer needed
             media.cancel()
 
     def _end_login(self, user_id: str, login_id: str | None, reason: str) -> None:
-        """Tell the sockets of a login (or of all logins) that they are out, then close them."""
+        """Notify the sockets of a login (or of all logins of the user) and close them."""
         for client in self._sockets_of(user_id):
             if login_id in (None, client.actor.login_id):
-                if client.room_task is None:  # else its room tells it
+                if client.room_task is None:  # otherwise the room notifies it
                     self.audience.send(client.socket, "session.replaced", {"reason": reason})
                 asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.audience.close, client.socket)
 
@@ -169,7 +170,7 @@ class Signalling:
         self.audience.push([room + user_id for user_id in dict.fromkeys(event.user_ids)], event.name, event.data)
 
     def _personalise(self, socket: str, data: dict[str, Any]) -> dict[str, Any]:
-        """What one socket gets of a push with links: they are signed for its login."""
+        """Return the data of a push for one socket, with links signed for its login."""
         signed: dict[str, Any] = file_links.sign_links(self._ctx, self._clients[socket].actor, data)
         return signed
 
@@ -178,7 +179,7 @@ class Signalling:
     async def _event(self, sid: str, name: str, arguments: list[Any]) -> Answer | asyncio.Task[Answer]:
         client = self._clients.get(sid)
         if client is None:
-            return self._refusal(Unauthenticated("unauthenticated", "this connection is over"))
+            return self._refusal(Unauthenticated("unauthenticated", "This connection is closed."))
         try:
             message = self._admit(client, name, arguments)
             if (queue := QUEUES.get(type(message))) is not None:
@@ -188,13 +189,13 @@ class Signalling:
         return await self._handle(client, message)
 
     def _admit(self, client: Client, name: str, arguments: list[Any]) -> ClientMessage:
-        """Parse an event if its connection, its user and the limit of its kind allow it. Raises Problem."""
+        """Parse an event if the limits of connection, user and kind of event allow it. Raises: Problem."""
         connection = self.audience.connection(client.socket)
         if connection is None or connection.user is None:
-            raise Unauthenticated("unauthenticated", "this connection is over")
+            raise Unauthenticated("unauthenticated", "This connection is closed.")
         now = asyncio.get_running_loop().time()
         if wait_s := connection.wait_s(now):
-            raise TooMany("too_many", "too many events; wait a moment", wait_s)
+            raise TooMany("too_many", "You are sending too many requests. Wait a moment.", wait_s)
         require_verified(client.actor)  # every event writes to others, or enters a session
         try:
             message = parse_event(name, arguments)
@@ -209,17 +210,17 @@ class Signalling:
         return message
 
     def charge(self, client: Client, cost: float) -> None:
-        """Charge a client and its user for work whose cost is known only while it is done; see `costs`."""
+        """Charge a client and its user for work whose cost becomes known only while it is done; see `costs`."""
         if (connection := self.audience.connection(client.socket)) is not None:
             self.audience.server.connections.charge(connection, cost)
 
     def _beside(self, client: Client, queue: QueueName, message: ClientMessage) -> asyncio.Task[Answer]:
-        """Do it after what is in the queue, if the client is still where it was when it asked."""
-        host = client.place()
+        """Handle an event in a queue, unless the client has changed rooms by then."""
+        host = client.joined_room()
 
         async def work() -> Answer:
             if client.room_task is not host:
-                return self._refusal(Conflict("not_in_session", "you left the session before this was done"))
+                return self._refusal(Conflict("not_in_session", "You left the session before this was done."))
             return await self._handle(client, message)
 
         task = client.queues.setdefault(queue, CommandQueue()).put(work)
@@ -231,16 +232,16 @@ class Signalling:
         with log_context(**_ids(client, message)):
             try:
                 if self._services is None:
-                    raise Unavailable("starting", "the server is starting")
+                    raise Unavailable("starting", "The server is starting. Try again in a moment.")
                 async with self._turn(message):
                     reply = await HANDLERS[type(message)](self._services, client, message)
             except Problem as problem:
                 return self._refusal(problem)
             except TimeoutError:
-                return self._refusal(Unavailable("busy", "this took too long; try again"))
+                return self._refusal(Unavailable("busy", "This took too long. Try again."))
             except Exception:
                 log.exception("a handler failed", extra={"event": message.event})
-                error = {"code": "internal", "message": "something went wrong here"}
+                error = {"code": "internal", "message": "Something went wrong on the server."}
                 return Answer({"ok": False, "error": error})
         return Answer({"ok": True, **reply.data}, reply.then)
 
@@ -253,7 +254,7 @@ class Signalling:
 
 
 def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
-    """What the records of an event are about."""
+    """Return the ids for the log records of an event."""
     ids = {"user": client.actor.user_id}
     if isinstance(message, SessionJoin):
         return {**ids, "room": room_key(message.kind, message.session_id)}
@@ -263,23 +264,23 @@ def _ids(client: Client, message: ClientMessage) -> dict[str, str]:
 
 
 def parse_event(name: str, arguments: list[Any]) -> ClientMessage:
-    """An event's name and arguments as its message. Invalid names every bad field."""
+    """Return an event as its message. Raises: Invalid naming every bad field."""
     model = CLIENT_MESSAGES.get(name)
     if model is None:
-        raise Invalid("unknown_event", f"there is no event {name[:_MAX_EVENT_NAME]!r}")
+        raise Invalid("unknown_event", f"There is no event {name[:_MAX_EVENT_NAME]!r}.")
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
-        raise Invalid("invalid", "an event takes one object")
+        raise Invalid("invalid", "The argument of an event must be one object.")
     try:
         return model.model_validate(arguments[0])
     except ValidationError as error:
         faults = [
             FieldError(".".join(map(str, one["loc"])), in_words(one)) for one in error.errors(include_url=False)
         ]
-        raise Invalid("invalid", "some fields are wrong", faults[:50]) from None
+        raise Invalid("invalid", "Some fields are not valid.", faults[:50]) from None
 
 
 def _error(problem: Problem) -> dict[str, Any]:
-    """How a refusal looks to a client."""
+    """Return a problem in the form of acknowledgements."""
     error: dict[str, Any] = {"code": problem.code, "message": problem.detail}
     if problem.errors:
         error["errors"] = [{"loc": fault.loc, "msg": fault.msg} for fault in problem.errors]
@@ -289,7 +290,7 @@ def _error(problem: Problem) -> dict[str, Any]:
 
 
 def _network(proxies: TrustedProxies) -> Any:
-    """Under which key a request's address is counted."""
+    """Return a function that returns the key under which a request's address is counted."""
 
     def network(request: web.Request) -> str:
         forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", ()))
@@ -299,13 +300,13 @@ def _network(proxies: TrustedProxies) -> Any:
 
 
 def _redis(ctx: Context) -> tuple[str, str] | None:
-    """Where pushes go between nodes."""
+    """Return URL and channel for pushes between nodes; None without Redis."""
     settings = ctx.settings
     return (settings.redis.url, f"mediaserver:{settings.mongodb.database}:pushes") if settings.redis.url else None
 
 
 def _origin_check(origins: Origins) -> Any:
-    """engineio's question, for requests that name an origin."""
+    """Return engineio's check of requests that have an `Origin`."""
 
     def fits(origin: str | None, environ: dict[str, Any]) -> bool:
         request: web.Request = environ["aiohttp.request"]

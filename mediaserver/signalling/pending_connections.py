@@ -1,7 +1,8 @@
-"""Connections that have not signed in yet: how many, for how long, and which one is closed for a new one.
+"""Connections that have not signed in yet: their number, their deadlines, and which one is closed for a new one.
 
-A new connection is never refused: when there are too many, the oldest one of the network that holds most is
-closed. So somebody who opens thousands of connections only closes their own. Pure: the clock is passed in.
+A new connection is never refused: when there are too many, the oldest one of the network with the most
+connections is closed. A client that opens thousands of connections therefore only closes its own. Pure: the
+clock is passed in.
 """
 
 import heapq
@@ -15,18 +16,18 @@ class _Entry:
 
 
 class PendingConnections:
-    """At most `limit` connections; `network` is what `client_network` returned."""
+    """At most `limit` connections. Networks are the keys that `client_network` returns."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._entries: dict[str, _Entry] = {}
-        """Oldest first."""
+        """Entries by connection, oldest first."""
         self._deadlines: list[tuple[float, str]] = []
-        """A heap; those of connections that wait no more, or anew, are still in it until their time."""
+        """A heap of deadlines. Outdated ones stay in it until their time."""
         self._networks: dict[str, dict[str, None]] = {}
         """The connections of each network, oldest first."""
         self._by_count: dict[int, dict[str, None]] = {}
-        """The networks that hold so many connections, so that the largest is found without a search."""
+        """Networks by number of connections, so that the largest is found without a search."""
         self._most = 0
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class PendingConnections:
         return connection in self._entries
 
     def add(self, connection: str, network: str, due_s: float) -> str | None:
-        """Let `connection` wait until `due_s`; return the connection that must be closed instead, if any."""
+        """Add a connection with a deadline; return the connection that must be closed for it, if any."""
         self.remove(connection)
         evicted = self._oldest_of_the_largest() if len(self._entries) >= self._limit else None
         if evicted is not None:
@@ -49,7 +50,7 @@ class PendingConnections:
         return evicted
 
     def remove(self, connection: str) -> None:
-        """It has signed in or is over; unknown connections are ignored."""
+        """Remove a connection that has signed in or was closed; unknown ones are ignored."""
         if (entry := self._entries.pop(connection, None)) is None:
             return
         connections = self._networks[entry.network]
@@ -59,7 +60,7 @@ class PendingConnections:
             del self._networks[entry.network]
 
     def expire(self, now: float) -> list[str]:
-        """Remove and return the connections whose time is up."""
+        """Remove and return the connections whose deadline has passed."""
         late = []
         while (due_s := self.next_due_s()) is not None and due_s <= now:
             _, connection = heapq.heappop(self._deadlines)
@@ -68,7 +69,7 @@ class PendingConnections:
         return late
 
     def next_due_s(self) -> float | None:
-        """When `expire` has something to do next; None while nothing waits."""
+        """Return the next deadline; None when no connection waits."""
         while self._deadlines:
             due_s, connection = self._deadlines[0]
             entry = self._entries.get(connection)

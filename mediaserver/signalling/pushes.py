@@ -1,7 +1,7 @@
-"""What is pushed to people, between nodes: python-socketio's Redis manager over a channel that never waits.
+"""Pushes to users on all nodes: python-socketio's Redis manager over a channel that never blocks.
 
-It speaks `AsyncRedisManager`'s protocol, so that any Socket.IO emitter on the same channel can push as well.
-What is emitted and what comes in is handed to `deliver`, which knows the sockets of this node and their bounds.
+It uses the protocol of `AsyncRedisManager`, so that other Socket.IO emitters on the same channel can push, too.
+Emitted and received events are passed to `deliver`, which knows the sockets of this node and their limits.
 """
 
 import json
@@ -17,16 +17,16 @@ from mediaserver.store.redis_channel import RedisChannel
 log = logging.getLogger(__name__)
 
 Deliver = Callable[[list[str], str, dict[str, Any]], None]
-"""Takes rooms, an event and its data."""
+"""Delivers an event to rooms of this node: rooms, event name, data."""
 
 USER = "user:"
-"""Before a user's id: the room of all their sockets."""
+"""Prefix of a user's id in the name of the room of all the user's sockets."""
 PERSONAL = "personal:"
-"""Before a user's id: the same sockets, each of which gets the data with the links signed for its own login."""
+"""Prefix of a user's id in the name of the room in which each socket gets links signed for its own login."""
 
 
 class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio has no types
-    """`run` must be running. Its messages are numbered, so that one that comes twice is delivered once."""
+    """The manager; `run` must be running. Messages are numbered, so that repeated ones are delivered once."""
 
     def __init__(self, url: str, channel: str, deliver: Deliver) -> None:
         super().__init__(url, channel=channel)
@@ -38,14 +38,14 @@ class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio
 
     @property
     def dropped(self) -> int:
-        """Messages that never left."""
+        """Number of messages that were never sent."""
         return self._redis.dropped
 
     def initialize(self) -> None:
-        """Without the listening task of the base class: `run` listens."""
+        """Do not start the listening task of the base class: `run` listens."""
 
     async def run(self) -> None:
-        """Send and listen until cancelled."""
+        """Send and receive until canceled."""
         await self._redis.run()
 
     async def _publish(self, data: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio
         try:
             message = json.loads(data)
             if message["method"] != "emit" or message.get("namespace") not in (None, "/"):
-                return  # nothing else is asked of other nodes
+                return  # no other methods are used between nodes
             node, number = message.get("host_id"), message.get("n")
             if node == self.host_id:
                 return
@@ -67,7 +67,7 @@ class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio
                 return
             self._hand_over(message)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            log.warning("a malformed push", extra={"error": str(error)[:200], "size": len(data)})
+            log.warning("received a malformed push", extra={"error": str(error)[:200], "size": len(data)})
 
     def _hand_over(self, message: dict[str, Any]) -> None:
         rooms, name, data = message.get("room"), message.get("event"), message.get("data")
@@ -75,7 +75,7 @@ class RedisPushes(socketio.AsyncRedisManager):  # type: ignore[misc]  # socketio
         if not (
             isinstance(rooms, list) and all(isinstance(room, str) for room in rooms) and isinstance(name, str)
         ):
-            raise ValueError("a push needs rooms and a name")
+            raise ValueError("a push must have rooms and an event name")
         if not (isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict)):
-            raise ValueError("a push takes one object")
+            raise ValueError("the data of a push must be an object")
         self._deliver([room for room in rooms if room.startswith((USER, PERSONAL))], name, data[0])

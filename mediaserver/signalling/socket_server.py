@@ -1,7 +1,8 @@
-"""python-socketio's server with our own queue and WebSocket: `fanout` sees when a frame may be written directly.
+"""python-socketio's server with our own queue and WebSocket, so that `fanout` can write frames directly.
 
-All private names of engineio, socketio and aiohttp on which signalling relies are used here and in `engine`,
-`metered_websocket`, `fanout` and `pushes`; `self_test` checks them at start."""
+The private names of engineio, socketio and aiohttp on which signalling relies are used only here and in `engine`,
+`metered_websocket`, `fanout` and `pushes`; `self_test` checks them at start.
+"""
 
 import asyncio
 import logging
@@ -26,33 +27,34 @@ from mediaserver.signalling.metered_websocket import POLICY_VIOLATION, TOO_LARGE
 log = logging.getLogger(__name__)
 
 MAX_VALUES: Final = 1000
-"""List items and object members in a packet; a subscription of 70 slots, the largest of all, has 563."""
+"""Most list items and object members of a packet. The largest one, a subscription of 70 slots, has 563."""
 _BINARY = (str(packet.BINARY_EVENT), str(packet.BINARY_ACK))
 
 ClientEvent = Callable[[str, str, list[Any]], Awaitable["Answer | asyncio.Task[Answer]"]]
-"""A task is not waited for: the client's next events come first, its answer goes out when it is done."""
+"""Handles an event. If it returns a task, the client's next events are handled before the task is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The acknowledgement's argument; `then` runs right after it is on its way."""
+    """The argument of the acknowledgement. `then` is called right after it was sent."""
 
     data: dict[str, Any]
     then: Callable[[], None] | None = None
 
 
 def check_packet(data: Any) -> None:
-    """Raise ValueError for a packet that is none of this protocol or would take long to parse."""
+    """Raise ValueError for a packet that is not part of the protocol or would take long to parse."""
     if not isinstance(data, str) or data[:1] in _BINARY:
-        raise ValueError("this protocol has no binary events")
+        raise ValueError("the protocol has no binary events")
     if has_more_values(data.encode("utf-8", "surrogatepass"), MAX_VALUES):
-        raise ValueError("no event has so many values")
+        raise ValueError("the packet has too many values")
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
-    """Hands every client event to one function and sends its answer; malformed packets end the connection.
+    """Passes every client event to one function and sends its answer; malformed packets close the connection.
 
-    `network` gives the key under which an address counts, `on_abuse` a last frame for a client that is cut off.
+    `network` returns the key under which a request's address is counted, `on_abuse` the last frame for a client
+    that is cut off.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
             self.connections.close(eio_sid)
-            if (socket := self.eio.sockets.get(eio_sid)) is not None:  # engineio would keep it for a while
+            if (socket := self.eio.sockets.get(eio_sid)) is not None:  # engineio would keep it for some time
                 asyncio.get_running_loop().call_soon(self.eio.forget, socket)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -95,7 +97,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             check_packet(data)
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            log.debug("a malformed packet ends a connection", extra={"error": type(error).__name__})
+            log.debug("closing a connection after a malformed packet", extra={"error": type(error).__name__})
             await self.end(eio_sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
@@ -103,7 +105,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if not self.manager.is_connected(sid, namespace or "/"):
             return
         if not (isinstance(data, list) and data and isinstance(data[0], str)):
-            raise ValueError("an event needs a name")
+            raise ValueError("an event must have a name")
         answer = await self._on_event(sid, data[0], data[1:])
         if isinstance(answer, Answer):
             self._answer(eio_sid, namespace, id, answer)
@@ -114,7 +116,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         self, eio_sid: str, namespace: str | None, id: int | None, done: "asyncio.Task[Answer]"
     ) -> None:
         if done.cancelled():
-            error = {"code": "not_in_session", "message": "you left the session before this was done"}
+            error = {"code": "not_in_session", "message": "You left the session before this was done."}
             self._answer(eio_sid, namespace, id, Answer({"ok": False, "error": error}))
         else:
             self._answer(eio_sid, namespace, id, done.result())
@@ -140,14 +142,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         task.add_done_callback(self._endings.discard)
 
     async def end(self, eio_sid: str) -> None:
-        """Close a connection after what is queued; the peer's reading is not waited for."""
+        """Close a connection after its queued packets, without waiting for the client to read them."""
         if (socket := self.eio.sockets.get(eio_sid)) is not None:
             await socket.close(wait=False, reason=self.eio.reason.SERVER_DISCONNECT)
-            socket.queue.put_nowait(None)  # the writer's sign to close the WebSocket
+            socket.queue.put_nowait(None)  # tells the writer to close the WebSocket
             self.eio.forget(socket)
 
     def _cut(self, eio_sid: str, reason: Abuse) -> None:
-        """End a connection that broke a limit: say why if that is possible, and read nothing more of it."""
+        """Close a connection that broke a limit: send the reason if possible, and stop reading."""
         socket = self.eio.sockets.get(eio_sid)
         wire = getattr(socket, "wire", None)
         last = self._on_abuse(eio_sid, reason)
@@ -159,17 +161,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             self._end_later(eio_sid)
 
     def put(self, eio_sid: str, encoded: str) -> None:
-        """Queue one encoded Socket.IO packet, in order with all others."""
+        """Queue an encoded Socket.IO packet, in order with all others."""
         if (socket := self.eio.sockets.get(eio_sid)) is not None and not socket.closed:
             socket.queue.put_nowait(eio_packet.Packet(eio_packet.MESSAGE, encoded))
 
 
 def self_test() -> None:
-    """Raise `StartError` when the libraries do not have the insides that this module relies on."""
+    """Check the library internals that signalling relies on. Raises: StartError."""
     try:
         _look_inside()
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
-        raise StartError(f"python-socketio, python-engineio or aiohttp is not as expected: {error}") from error
+        raise StartError(
+            f"This version of python-socketio, python-engineio or aiohttp is not supported: {error}"
+        ) from error
 
 
 def _look_inside() -> None:
