@@ -15,7 +15,7 @@ from mediaserver.usecases.notifications import inbox
 from mediaserver.usecases.sessions import participants, recordings, sessions
 from mediaserver.usecases.writes import settling
 from tests.usecases import school
-from tests.usecases.world import Letters, World
+from tests.usecases.world import RecordingTransport, World
 
 
 async def recorded(world: World, moderator: Actor, *guests: Actor) -> Recording:
@@ -200,7 +200,7 @@ async def test_who_was_removed_is_not_told(world: World) -> None:
 def limited(world: World, size: int) -> World:
     recording = world.ctx.settings.recording.model_copy(update={"max_bytes_per_moderator": size})
     settings = world.ctx.settings.model_copy(update={"recording": recording})
-    return World(replace(world.ctx, settings=settings), world.clock, Letters())
+    return World(replace(world.ctx, settings=settings), world.clock, RecordingTransport())
 
 
 async def test_stored_programs_and_tracks_count_for_their_moderator(world: World) -> None:
