@@ -1,6 +1,6 @@
-"""What people type into a search field, made a filter: documents in which every word occurs.
+"""Turn a search query into a store filter for documents that contain every word.
 
-No character of theirs is an operator: words are cut out, everything else separates them.
+There are no operators: all characters other than words are separators.
 """
 
 import re
@@ -17,9 +17,9 @@ NOTHING: Mapping[str, Any] = {"_id": {"$in": []}}
 
 
 def search_filter(words: str) -> Mapping[str, Any]:
-    """The documents that have a stored term for every word. Without a word nothing matches.
+    """Return a filter for documents with a stored term for every word; an empty query matches nothing.
 
-    Raises `Invalid` when there are more than `MOST_WORDS` words.
+    Raises: Invalid for more than `MOST_WORDS` words.
     """
     try:
         conditions = query(words)
@@ -30,7 +30,7 @@ def search_filter(words: str) -> Mapping[str, Any]:
 
 
 def _operand(condition: Condition) -> Any:
-    # Anchored and without options: engines read ranges of the index.
+    # Anchored and without options, so that the store can use index ranges.
     beginnings = [Regex[str](f"^{re.escape(prefix)}") for prefix in condition.prefixes]
     wanted = [*beginnings, *condition.terms]
     return wanted[0] if len(wanted) == 1 else {"$in": wanted}

@@ -1,4 +1,4 @@
-"""Letters of a whole server, to a real mail server, and through a time without one."""
+"""Mail of a running server, to a real mail server, and through a time without one."""
 
 import asyncio
 import re

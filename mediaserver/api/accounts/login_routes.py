@@ -47,7 +47,11 @@ class Login(Body):
     login: Name
     password: Annotated[str, Field(min_length=1, max_length=256)]
     device_token: Annotated[
-        str, Field(max_length=200, description="What this device got when it signed in to the account before.")
+        str,
+        Field(
+            max_length=200,
+            description="The token that this device received at an earlier sign-in to the account.",
+        ),
     ] = ""
 
 
@@ -61,13 +65,13 @@ class ChangePassword(Body):
 
 
 class ChangeEmail(Body):
-    password: Annotated[str, Field(min_length=1, max_length=256, description="The present one.")]
+    password: Annotated[str, Field(min_length=1, max_length=256, description="The current password.")]
     email: NewEmail
 
 
 class VerifyEmail(Body):
-    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the mail.")]
-    password: Annotated[str, Field(min_length=1, max_length=256, description="Of the account.")]
+    token: Annotated[str, Field(min_length=1, max_length=200, description="The token from the mailed link.")]
+    password: Annotated[str, Field(min_length=1, max_length=256, description="The password of the account.")]
 
 
 class AskReset(Body):
@@ -75,7 +79,7 @@ class AskReset(Body):
 
 
 class ConfirmReset(Body):
-    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the letter.")]
+    token: Annotated[str, Field(min_length=1, max_length=200, description="The token from the mailed link.")]
     password: Password
 
 
@@ -84,7 +88,7 @@ class AskLink(Body):
 
 
 class ConfirmLink(Body):
-    token: Annotated[str, Field(min_length=1, max_length=200, description="From the link in the mail.")]
+    token: Annotated[str, Field(min_length=1, max_length=200, description="The token from the mailed link.")]
 
 
 async def _registration(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""What there is of a person beyond the resource `/users`: all their data as a zip."""
+"""`/users/{id}/export`: download all data of a user as a ZIP archive."""
 
 import asyncio
 from contextlib import aclosing
@@ -22,7 +22,7 @@ _PLACES: Final = PlaceLimits(total=8, per_user=1, per_network=4)
 
 
 class ExportDesk:
-    """Hands out archives: one at a time to each who asks, few at once, and only to clients that read them."""
+    """Serves archives: one at a time per user, few at once, and only to clients that keep reading."""
 
     def __init__(self) -> None:
         self._places = Places(FairPlaces(_PLACES, "exports"), "export_displaced")
@@ -51,21 +51,21 @@ class ExportDesk:
 
 
 async def _send(call: Call, user: User, transfer: Transfer, response: web.StreamResponse) -> None:
-    """Send the archive; the connection is cut when that fails, or when the client does not read."""
+    """Send the archive; close the connection when that fails or the client does not read."""
     await response.prepare(call.request)
     limits, loop = call.context.settings.uploads, asyncio.get_running_loop()
     rate = MinimumRate(limits.min_bytes_per_s, limits.slow_grace_s)
     try:
-        async with aclosing(export.export(call.context, call.actor, user)) as pieces:
-            async for piece in pieces:
+        async with aclosing(export.export(call.context, call.actor, user)) as chunks:
+            async for chunk in chunks:
                 began_s = loop.time()
-                async with asyncio.timeout(rate.patience_s):  # a client that does not read holds a place
-                    await response.write(piece)
-                rate.received(len(piece), loop.time() - began_s)
-                transfer.transferred += len(piece)
+                async with asyncio.timeout(rate.patience_s):  # a client that does not read occupies a slot
+                    await response.write(chunk)
+                rate.received(len(chunk), loop.time() - began_s)
+                transfer.transferred += len(chunk)
         await response.write_eof()
     except BaseException as error:
-        # The head is out: the only honest end is a cut connection.
+        # The headers were sent, so closing the connection is the only way to report the error.
         if call.request.transport is not None:
             call.request.transport.abort()
         if not isinstance(error, (Problem, ConnectionError, TimeoutError)):

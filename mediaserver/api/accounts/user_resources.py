@@ -1,4 +1,4 @@
-"""`/users`: people come through `/auth/register`; they change their own profile, admins roles and activity."""
+"""`/users`: read, update and delete accounts. They are created by `/auth/register`; only admins change roles."""
 
 from mediaserver.api.declarations.resource import Delete, Listing, Resource, Update
 from mediaserver.api.declarations.views import UserView

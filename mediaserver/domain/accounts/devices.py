@@ -1,4 +1,4 @@
-"""Known devices: those on which a person signed in before, recognised by a token of their own."""
+"""Known devices: devices on which a user signed in before, recognized by a token."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar
@@ -13,7 +13,7 @@ from mediaserver.domain.documents.policy import Policy, nobody, owner
 class KnownDevice(Document):
     """A device that signed in to one account, or was confirmed by a link mailed to its address.
 
-    Its token replaces no password: it only means that wrong passwords of strangers do not delay this device.
+    Its token does not replace the password: it exempts the device from delays that strangers cause.
     """
 
     collection: ClassVar[str] = "devices"
@@ -29,12 +29,12 @@ class KnownDevice(Document):
     user_id: str
     token_hash: str = Field(exclude=True, repr=False)
     epoch: int = Field(default=0, exclude=True)
-    """The person's login epoch when the device became known: what ends all logins makes all devices unknown."""
+    """The login epoch of the user when the device became known; ending all logins invalidates it."""
     last_used_at: Moment
     """When it last signed in, or became known."""
     expires_at: Moment
     user_agent: Annotated[str, StringConstraints(max_length=200)] = ""
-    """What the client says it is."""
+    """The `User-Agent` of the client."""
 
     def is_known(self, user: User, now: datetime) -> bool:
         return self.user_id == user.id and self.epoch >= user.login_epoch and now < self.expires_at

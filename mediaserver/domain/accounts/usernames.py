@@ -1,7 +1,7 @@
-"""What new usernames may be, by Unicode UTS #39: people must be able to read them and to tell them apart.
+"""Rules for new usernames by Unicode UTS #39, so that names are readable and distinguishable.
 
-These rules hold for names that are taken from now on: by registration, renaming and the command line. Names that
-accounts have already stay valid, which is why `Username` in `users.py` is wider.
+The rules apply to registration, renaming and the command line. Existing usernames stay valid, so `Username` in
+`users.py` accepts more.
 """
 
 import itertools
@@ -36,12 +36,12 @@ _WITH_LATIN: Final = frozenset({"Hanb", "Jpan", "Kore"})
 
 
 def normalized_name(name: str) -> str:
-    """A new name as it is stored: composed (NFC), so that a letter with an accent is one character."""
+    """Return a new username in its stored form, NFC."""
     return normalized("NFC", name)
 
 
 def fault(name: str) -> str | None:
-    """What is wrong with a new username, to be read after the name of its field; None when nothing is."""
+    """Return why a new username is invalid, as a fragment that follows the field name, or None."""
     return next(_faults(normalized_name(name)), None)
 
 
@@ -78,7 +78,7 @@ def _faults_of_marks(name: str) -> Iterator[str]:
         if run > _MAX_MARKS or (character == before and unicodedata.category(character) in ("Mn", "Me")):
             yield f"must not have more than {_MAX_MARKS} accents on a letter, or one of them twice"
         if character == _DOT_ABOVE and base in _soft_dotted():
-            yield f"must not have a dot on {base}, which nobody can see"
+            yield f"must not have a dot on {base}, which is invisible"
 
 
 def _one_writing_system(scripts: Sequence[frozenset[str]]) -> bool:
@@ -129,7 +129,7 @@ def _soft_dotted() -> frozenset[str]:
 
 
 class ReservedNames:
-    """Names that nobody may take by registering or renaming, in any case and by whatever looks like them."""
+    """Usernames that cannot be registered, including case variants and lookalikes."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._folded: frozenset[str] = frozenset(map(fold, names))

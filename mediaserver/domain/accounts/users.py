@@ -1,4 +1,4 @@
-"""People and their logins: names that look alike are one, in whatever case; secrets are stored as hashes only."""
+"""User accounts and logins. Lookalike usernames are equal, ignoring case; secrets are stored as hashes only."""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ Password = Annotated[Typed, StringConstraints(min_length=8, max_length=256)]
 
 
 class Profile(Value):
-    """What a person tells about themselves."""
+    """The public self-description of a user."""
 
     bio: Annotated[Prose, StringConstraints(max_length=2000)] = ""
     location: Annotated[Line, StringConstraints(max_length=200)] = ""
@@ -55,7 +55,7 @@ SKELETON_INDEX: Final = Index(("username_skeleton",), unique=True, partial={"use
 
 
 class User(Counted):
-    """A person with an account."""
+    """A user account."""
 
     collection: ClassVar[str] = "users"
     policy: ClassVar[Policy] = Policy(
@@ -97,7 +97,7 @@ class User(Counted):
     """Of the token in the newest mailed link that confirms an address."""
     verify_until: Moment | None = Field(default=None, exclude=True)
     verify_by: Moment | None = Field(default=None, exclude=True)
-    """When an unverified account expires."""
+    """When an unverified account is deleted."""
     password_hash: str = Field(exclude=True, repr=False)
     role: Role = "student"
     active: bool = True
@@ -114,9 +114,9 @@ class User(Counted):
     join_date: Moment
     last_login: Moment | None = None
     login_epoch: int = Field(default=0, exclude=True)
-    """Grows when all logins of the person end: those of an earlier epoch are over, whatever they say."""
+    """Incremented when all logins of the user end; logins of earlier epochs are invalid."""
     rights_changed_at: Moment | None = Field(default=None, exclude=True)
-    """When role, activity or epoch last changed: other processes look for this."""
+    """When role, activity or epoch last changed; other processes poll for it."""
     reset_hash: str | None = Field(default=None, exclude=True, repr=False)
     """Of the token with which the person may set a new password; a newer one takes its place."""
     reset_until: Moment | None = Field(default=None, exclude=True)
@@ -126,7 +126,7 @@ class User(Counted):
 
     @classmethod
     def derived(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The forms in which names are compared and found."""
+        """Return the derived fields by which names are compared and searched."""
         found: dict[str, Any] = {}
         if "username" in fields:
             name = fields["username"]
@@ -138,11 +138,11 @@ class User(Counted):
 
     @property
     def address_to_verify(self) -> str | None:
-        """The address that the person has yet to confirm."""
+        """The address that the user still has to confirm, if any."""
         return self.pending_email if self.email_verified else self.email
 
     def refuses_password(self, password: str) -> bool:
-        """Whether it is one that everybody would try."""
+        """Return whether `password` equals the username or the email address."""
         return fold(password) in (self.username_folded, folded(self.email))
 
 
@@ -185,7 +185,7 @@ class Login(Document):
     epoch: int = Field(default=0, exclude=True)
     """The person's epoch when they signed in."""
     user_agent: Annotated[str, StringConstraints(max_length=200)] = ""
-    """What the client says it is."""
+    """The `User-Agent` of the client."""
 
     def alive(self, user: User, now: datetime) -> bool:
         return (
@@ -207,7 +207,7 @@ def unverified_key(user_id: str) -> str:
 
 
 def is_login_email(login: str) -> bool:
-    """A username never holds an @, an email always does."""
+    """Return whether the login name is an email address: usernames never contain `@`."""
     return "@" in login
 
 

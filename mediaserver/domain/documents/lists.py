@@ -1,4 +1,4 @@
-"""Lists in which nothing comes twice: `Annotated[list[Id], Field(json_schema_extra=UNIQUE), DISTINCT]`."""
+"""Lists without duplicates: `Annotated[list[Id], Field(json_schema_extra=UNIQUE), DISTINCT]`."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ UNIQUE: Final[dict[str, JsonValue]] = {"uniqueItems": True}
 
 def _distinct(items: list[Any]) -> list[Any]:
     if len(set(map(str, items))) < len(items):
-        raise ValueError("must not name anything twice")
+        raise ValueError("must not contain duplicates")
     return items
 
 

@@ -1,4 +1,4 @@
-"""Points in time as clients write them: RFC 3339 from 1900 to 9999, each fault named for what it is."""
+"""Parse timestamps of clients: RFC 3339, years 1900 to 9999, with a specific error for each mistake."""
 
 import calendar
 import re
@@ -22,10 +22,12 @@ _OUTSIDE: Final = f"must be a time between the years {_FIRST} and {_LAST} in UTC
 
 
 def moment(value: Any) -> datetime:
-    """UTC, cut to what MongoDB keeps, so that a document equals its stored self. One function does it all:
-    it runs for each time of each document that is read. Raises `ValueError`, which says what is wrong."""
+    """Return the timestamp in UTC, truncated to milliseconds as MongoDB stores it.
+
+    Kept in one function because it runs for every timestamp that is read. Raises: ValueError with the reason.
+    """
     if isinstance(value, str):
-        # Only so: pydantic takes other spellings as well, such as seconds since 1970.
+        # Checked here because pydantic also accepts other formats, such as Unix seconds.
         if not _MOMENT.search(value):
             raise ValueError(_fault(value))
         try:
@@ -36,7 +38,7 @@ def moment(value: Any) -> datetime:
         raise ValueError("must be a time with a zone")
     try:
         moment: datetime = value if value.tzinfo is UTC else value.astimezone(UTC)
-    except OverflowError:  # the offset leads out of what can be said
+    except OverflowError:  # the offset leads out of the supported range
         raise ValueError(_OUTSIDE) from None
     if not _FIRST <= moment.year <= _LAST:
         raise ValueError(_OUTSIDE)
@@ -45,7 +47,7 @@ def moment(value: Any) -> datetime:
 
 
 def _fault(text: str) -> str:
-    """Why it is no time."""
+    """Return why the text is not a valid timestamp."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return "must be a time such as 2026-03-02T09:00:00Z (RFC 3339)"

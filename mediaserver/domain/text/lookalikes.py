@@ -1,6 +1,6 @@
 """Skeletons of names, by Unicode UTS #39 section 4: names with the same skeleton look alike.
 
-A skeleton is a key for comparing, nothing to show: that of "limes" is "lirnes", which that of "Iimes" is too.
+A skeleton is only for comparison, not for display: "limes" and "Iimes" both have the skeleton "lirnes".
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from mediaserver.domain.text.unicode_tables import LOOKALIKES
 
 
 def skeleton(name: str) -> str:
-    """The key that names which look alike have in common, whatever their case.
+    """Return the key that names which look alike share, ignoring case.
 
     It is made of the name as it was typed: `I` looks like `l`, whereas `i` does not. Folding comes last.
     """

@@ -142,7 +142,7 @@ async def login(
     """
     key = folded(name)
     user = await ctx.users.find_one({"emailFolded" if is_login_email(key) else "usernameFolded": key})
-    device = await devices.recognise(ctx, user, device_token)
+    device = await devices.recognize(ctx, user, device_token)
     one = login_attempts.attempt(ctx, key, user, address, device)
     await login_attempts.require_allowed(ctx, one)  # before waiting for a hashing turn
     # Checked again within the turn, so that parallel attempts count like sequential ones.

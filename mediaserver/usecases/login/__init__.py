@@ -1,1 +1,1 @@
-"""Parts of signing in: passwords, attempts, tokens, devices and mails."""
+"""Building blocks of signing in: passwords, attempt limits, tokens, known devices and mail templates."""

@@ -1,4 +1,4 @@
-"""The most common passwords, which attackers try first: a list in this package, so nothing is asked of others.
+"""Recognize the most common passwords, using a list that is part of this package.
 
 The list has 8,346 entries of at least 8 characters. Its origin and license are in `common_passwords.LICENSE`.
 """
@@ -13,7 +13,7 @@ _LIST = Path(__file__).with_name("common_passwords.txt.gz")
 
 
 def is_common(password: str) -> bool:
-    """Return whether `password` is on the list, whatever its case and however its letters are composed."""
+    """Return whether `password` is on the list, ignoring case and Unicode composition."""
     return fold(password).strip() in _entries()
 
 

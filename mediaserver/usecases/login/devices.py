@@ -1,9 +1,8 @@
-"""The devices that an account knows: a browser that signed in before, or was confirmed by mail.
+"""Known devices of an account: browsers that signed in before or were confirmed by mail.
 
-A known device holds a random token, of which the server stores the hash. At a sign-in it proves that the device
-is not a stranger's; the password is needed all the same. All devices become unknown when all logins of the
-person end (signing out everywhere, another password, deactivation); the device that changes the password stays
-known.
+A known device has a random token, of which the server stores the hash. The token exempts a sign-in from the
+delays caused by strangers; the password is still required. All devices are forgotten when all logins of the user
+end (signing out everywhere, a new password, deactivation), except the device that changes the password.
 """
 
 from datetime import timedelta
@@ -20,20 +19,22 @@ from mediaserver.usecases.login import tokens
 MAX_PER_ACCOUNT: Final = 20
 
 
-async def recognise(ctx: Context, user: User | None, token: str) -> KnownDevice | None:
-    """Return the device of `user` that holds this token. Any other token means nothing."""
+async def recognize(ctx: Context, user: User | None, token: str) -> KnownDevice | None:
+    """Return the known device of `user` with this token, or None."""
     id = tokens.subject_of(token)
     if not id:
         return None
-    # Looked up without the person, so that the time does not tell whether there is one.
+    # Looked up independently of the user, so that timing does not reveal whether the account exists.
     device = await ctx.of(KnownDevice).find_one({"_id": id, "tokenHash": tokens.hash_token(token)})
     known = device is not None and user is not None and device.is_known(user, ctx.clock())
     return device if known else None
 
 
 async def remember(ctx: Context, user: User, user_agent: str) -> tuple[KnownDevice, str]:
-    """Make a device known; return it with its token. Beyond the bound, those that were never used again go
-    first."""
+    """Add a known device and return it with its token.
+
+    Beyond `MAX_PER_ACCOUNT`, devices that are expired or were never used again are removed first.
+    """
     stamp, now = ctx.stamp(), ctx.clock()
     token, token_hash = tokens.new_token(stamp["id"])
     device = KnownDevice(
@@ -54,18 +55,19 @@ async def remember(ctx: Context, user: User, user_agent: str) -> tuple[KnownDevi
 
 
 async def mark_used(ctx: Context, device: KnownDevice, user_agent: str) -> None:
+    """Record a sign-in with the device and extend its lifetime."""
     used = {"lastUsedAt": ctx.clock(), "expiresAt": _expiry(ctx), "userAgent": user_agent}
     await ctx.of(KnownDevice).update_one({"_id": device.id}, set=used)
 
 
 async def set_epoch(ctx: Context, device_id: str | None, epoch: int) -> None:
-    """Keep a device known when the person's login epoch becomes `epoch`."""
+    """Keep a device known when the login epoch of its user becomes `epoch`."""
     if device_id is not None:
         await ctx.of(KnownDevice).update_one({"_id": device_id}, set={"epoch": epoch})
 
 
 async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Page[KnownDevice]:
-    """Return the known devices of the actor, those that became known last first."""
+    """Return a page of the actor's known devices, the newest first."""
     user = await ctx.users.get(actor.user_id)
     known: dict[str, Any] = {
         "userId": user.id, "epoch": {"$gte": user.login_epoch}, "expiresAt": {"$gt": ctx.clock()}
@@ -74,6 +76,7 @@ async def page(ctx: Context, actor: Actor, limit: int, cursor: str | None) -> Pa
 
 
 async def require_own(ctx: Context, actor: Actor, device_id: str) -> KnownDevice:
+    """Return a device of the actor. Raises: NotFound."""
     device = await ctx.of(KnownDevice).find_one({"_id": device_id, "userId": actor.user_id})
     if device is None:
         raise NotFound("not_found", "There is no such device.")
@@ -81,7 +84,7 @@ async def require_own(ctx: Context, actor: Actor, device_id: str) -> KnownDevice
 
 
 async def forget(ctx: Context, device_id: str | None) -> None:
-    """Make a device unknown; nothing happens when it is already."""
+    """Remove a known device, if it exists."""
     if device_id is not None:
         await ctx.of(KnownDevice).delete_many({"_id": device_id})
 

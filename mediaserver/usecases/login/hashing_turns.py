@@ -1,8 +1,7 @@
-"""Who may hash a password next: hashing is expensive, and anybody can ask for it without signing in.
+"""Schedule password hashing, which is expensive and available to unauthenticated clients.
 
-Requests wait in two fair queues, by client address: those of known devices and signed-in users are served
-first, but every fourth turn goes to the others. Both queues are bounded and nobody waits longer than the
-deadline.
+Requests wait in two queues that are fair between client addresses. Known devices and signed-in users are served
+first, but every fourth turn goes to the others. Both queues are bounded and waiting has a deadline.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ _RETRY_AFTER_S: Final = 5.0
 
 
 class HashingTurns:
-    """At most `slots` turns at once; a turn that is not had after `max_wait_s` is refused."""
+    """Grants at most `slots` turns at once; refuses requests that waited longer than `max_wait_s`."""
 
     def __init__(self, slots: int, max_wait_s: float) -> None:
         self._free, self._max_wait_s = slots, max_wait_s
@@ -31,7 +30,7 @@ class HashingTurns:
         self._unknown = RoundRobinQueue[Waiter](_MAX_WAITING, _MAX_PER_SOURCE)
         self._known_in_a_row = 0
         self.refused = 0
-        """How many got no turn: too many waited, or for too long."""
+        """Number of requests refused because the queue was full or the wait was too long."""
 
     @property
     def waiting(self) -> int:
@@ -39,7 +38,7 @@ class HashingTurns:
 
     @asynccontextmanager
     async def turn(self, source: str, known: bool) -> AsyncIterator[None]:
-        """Hold a turn. Raises: Unavailable("busy") when too many wait, or for too long."""
+        """Hold a turn for the block. Raises: Unavailable("busy") when the queue is full or a wait times out."""
         if self._free and not self._known and not self._unknown:
             self._free -= 1
         else:
@@ -69,10 +68,10 @@ class HashingTurns:
     def _give_up(self, source: str, queue: RoundRobinQueue[Waiter], waiter: Waiter) -> None:
         waits = queue.remove(source, waiter)
         if not waits and not waiter.cancelled() and waiter.exception() is None:
-            self._pass_on()  # the turn came at the same moment
+            self._pass_on()  # the turn was granted at the same moment
 
     def _pass_on(self) -> None:
-        """Give a turn that ended to the next who still waits."""
+        """Pass a finished turn to the next waiting request."""
         while (waiter := self._next()) is not None:
             if not waiter.done():
                 waiter.set_result(None)

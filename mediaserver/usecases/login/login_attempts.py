@@ -1,14 +1,12 @@
-"""How often somebody may try passwords, so that strangers neither guess one nor lock its owner out.
+"""Limit password attempts, so that attackers can neither guess a password nor lock the owner out.
 
-Unknown devices are under three counters of wrong passwords: of the account from one address (progressive
-delays), of one address over all accounts (the same), and of the account from all unknown devices (a bound in an
-hour, after which these must first be confirmed by a mailed link). A known device is under none of these, but
-under one of its own: progressive delays, and after `DEVICE_GUESSES_A_DAY` wrong passwords in a day it is a
-known device no more.
+Wrong passwords from unknown devices count towards three limits: per account and address (progressive delays), per
+address over all accounts (progressive delays), and per account over all unknown devices (an hourly limit, after
+which a new device must first be confirmed with a mailed link). Known devices only have a limit of their own:
+progressive delays, and after `DEVICE_GUESSES_A_DAY` wrong passwords in a day the device is forgotten.
 
-Accounts are counted by the name that was typed, and names without an account in the same way: what is refused
-does not tell whether there is an account. The latter share a bounded number of keys, so that nobody multiplies
-them.
+Attempts are counted by the name that was entered, whether or not the account exists, so that refusals do not
+reveal it. Names without an account share a fixed number of keys, which bounds memory.
 """
 
 import asyncio
@@ -30,32 +28,36 @@ DAY_S: Final = 86400
 DEVICE_GUESSES_A_DAY: Final = 20
 _FIRST_DELAY_S: Final = 2.0
 _NAMES_WITHOUT_ACCOUNT: Final = 1 << 14
-"""How many keys these share. With the default bound, all of them are full only after 1.6 million guesses an
-hour."""
+"""Number of keys shared by names without an account. At the default limit, it takes 1.6 million attempts an hour
+to exhaust all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to sign in, as it is counted."""
+    """The keys under which a sign-in attempt is counted."""
 
     account: str
-    """From `account_key`, and the epoch."""
+    """The result of `account_key` and the login epoch."""
     network: str
-    """The client's address, or its /64."""
+    """The IPv4 address of the client, or its IPv6 /64 network."""
     device: KnownDevice | None
-    """The account's known device that tries."""
+    """The known device that makes the attempt, if any."""
 
 
 def attempt(ctx: Context, name: str, user: User | None, address: str, device: KnownDevice | None) -> Attempt:
-    """`name` is folded. Counting begins anew with the person's login epoch, which another password begins: what
-    was guessed before was the old one."""
+    """Return the keys of an attempt to sign in as the folded `name`.
+
+    Counting restarts with each login epoch, because a new password starts a new one.
+    """
     key = account_key(ctx.secrets.jwt_key, name, user is not None)
     return Attempt(f"{key}.{user.login_epoch if user else 0}", client_network(address), device)
 
 
 def account_key(key: bytes, name: str, exists: bool) -> str:
-    """Return under what attempts at the account of that name are counted. Nobody without `key` finds two names
-    without an account that share one."""
+    """Return the key for counting attempts at this account.
+
+    Without `key`, an attacker cannot find two unknown names that share a key.
+    """
     # No other text that is signed with the server's key begins with NUL.
     own = hmac.digest(key, b"\0login names", "sha256")
     digest = hmac.digest(own, name.encode("utf-8", "surrogatepass"), "sha256")
@@ -63,15 +65,18 @@ def account_key(key: bytes, name: str, exists: bool) -> str:
 
 
 def delay_s(failures: int, free: int, longest_s: float) -> float:
-    """Return how long the next try must wait after so many wrong passwords: doubled with each beyond `free`."""
+    """Return the delay in seconds before the next attempt; it doubles with each failure beyond `free`."""
     if failures < free:
         return 0.0
     return min(longest_s, _FIRST_DELAY_S * 2.0 ** min(failures - free, 30))
 
 
 async def require_allowed(ctx: Context, one: Attempt) -> None:
-    """Raises: TooMany("too_many") until a delay is over; TooMany("confirmation_required") when unknown devices
-    must be confirmed by mail before they may try passwords of this account."""
+    """Refuse an attempt that is over a limit.
+
+    Raises: TooMany("too_many") during a delay; TooMany("confirmation_required") when an unknown device must be
+    confirmed by mail first.
+    """
     auth = ctx.settings.auth
     signed_in = ctx.counters.peek(f"login-success:{one.account}", auth.sign_ins_per_minute, MINUTE_S)
     if one.device is not None:
@@ -94,7 +99,7 @@ async def require_allowed(ctx: Context, one: Attempt) -> None:
 
 
 async def count_failure(ctx: Context, one: Attempt) -> None:
-    """Count a wrong password, and begin the delays that follow from it."""
+    """Count a wrong password and start the resulting delays."""
     auth, counters = ctx.settings.auth, ctx.counters
     if one.device is not None:
         in_an_hour = await counters.count(f"login-device:{one.device.id}", HOUR_S)
@@ -110,11 +115,12 @@ async def count_failure(ctx: Context, one: Attempt) -> None:
 
 
 async def count_success(ctx: Context, one: Attempt) -> None:
-    """Each costs a hash too, so one account may not sign in without end."""
+    """Count a successful sign-in: these are limited too, because each costs a hash."""
     await ctx.counters.hit(f"login-success:{one.account}", ctx.settings.auth.sign_ins_per_minute, MINUTE_S)
 
 
 def refuse_if_exceeded(verdict: Verdict) -> None:
+    """Raises: TooMany when the limit was reached."""
     if not verdict.allowed:
         raise TooMany("too_many", "Too many attempts. Try again later.", verdict.retry_after_s)
 
@@ -124,7 +130,7 @@ async def _delay(ctx: Context, key: str) -> Verdict:
 
 
 async def _begin_delay(ctx: Context, key: str, failures: int, free: int) -> None:
-    """A delay is a window of its length that takes one hit."""
+    """Start a delay, stored as a counter window of that length with a limit of one."""
     if wait_s := delay_s(failures, free, ctx.settings.auth.max_delay_s):
         await ctx.counters.hit(key, 1, wait_s)
 

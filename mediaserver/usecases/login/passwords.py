@@ -1,6 +1,6 @@
-"""Passwords as argon2id hashes, made in a few threads: hashing never holds up the event loop.
+"""Hash and verify passwords with argon2id in worker threads, so that the event loop is not blocked.
 
-What is hashed is NFC (RFC 8265 section 4.2.2): keyboards differ in how they write an é.
+Passwords are normalized to NFC before hashing (RFC 8265 section 4.2.2), because keyboards compose é differently.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _THREADS = 2  # each holds argon2_memory_kib while it hashes; the library releas
 
 
 class Passwords:
-    """Hashes and checks; both take the same time whether or not the account exists."""
+    """Hashes and verifies passwords. Verification takes equally long for accounts that do not exist."""
 
     def __init__(self, settings: Auth) -> None:
         self._hasher = PasswordHasher(
@@ -40,22 +40,26 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     def turn(self, source: str = "", *, known: bool = False) -> AbstractAsyncContextManager[None]:
-        """Hold one of the few turns to hash. `source` is the client's address or user: sources take turns;
-        `known`: a known device or a signed-in user, who are served first. Raises: Unavailable("busy")."""
+        """Hold one of the hashing turns during the block.
+
+        Turns are shared fairly between sources; `source` is the network or user id. `known` gives priority to
+        known devices and signed-in users. Raises: Unavailable("busy").
+        """
         return self.turns.turn(source, known)
 
     async def hash(self, password: str) -> str:
+        """Return the argon2id hash of a password."""
         return await self._run(self._hasher.hash, _bytes(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether `password` is the one of `stored`; None (no such account) takes as long and is never true."""
+        """Return whether `password` matches the hash `stored`; None (no account) never matches."""
         fits = await self._run(self._verify, stored or self._nobody, _bytes(password))
         return fits and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Return whether `stored` was made with other parameters than the present ones and is not stronger.
+        """Return whether `stored` uses parameters that differ from the current ones and is not stronger.
 
-        Cost is memory times passes: after an operator lowered it, hashes that cost more stay as they are.
+        Cost is memory times passes. After an operator lowers it, stronger hashes are kept.
         """
         try:
             before = extract_parameters(stored)
@@ -66,6 +70,7 @@ class Passwords:
         return self._hasher.check_needs_rehash(stored) and not cheaper
 
     def close(self) -> None:
+        """Stop the worker threads."""
         self._pool.shutdown()
 
     def _verify(self, stored: str, password: bytes) -> bool:
@@ -79,7 +84,7 @@ class Passwords:
 
 
 def _yield_to_media() -> None:
-    """Lower this thread's priority: a flood of sign-ins must not take the cores from media and the event loop."""
+    """Lower the priority of this thread, so that sign-ins do not take CPU time from media and the event loop."""
     if sys.platform == "linux":  # elsewhere this would lower the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 

@@ -1,4 +1,4 @@
-"""Rotating the refresh token of a login: each is used up by the next, and stored as a hash only."""
+"""Rotate refresh tokens: each use replaces the token, and only hashes are stored."""
 
 from datetime import timedelta
 
@@ -7,8 +7,10 @@ from mediaserver.usecases.context import Context
 
 
 async def rotate(ctx: Context, login: Login, used: str, successor: str) -> bool:
-    """Put the hash `successor` in the place of `used`, or of its unused successor. Each way is one step in the
-    store: of the same token twice at once, one goes the first way and the other the second."""
+    """Replace the hash `used`, or its unused successor, by `successor`; return False when neither is possible.
+
+    Each case is one atomic update, so of two concurrent uses of a token one takes the first and one the second.
+    """
     now = ctx.clock()
     changes = {"tokenHash": successor, "lastUsedAt": now, "expiresAt": now + life(ctx)}
     newest = {"_id": login.id, "revokedAt": None, "tokenHash": used}
@@ -20,5 +22,5 @@ async def rotate(ctx: Context, login: Login, used: str, successor: str) -> bool:
 
 
 def life(ctx: Context) -> timedelta:
-    """Return how long a login lives that is not used."""
+    """Return the lifetime of an unused login."""
     return timedelta(seconds=ctx.settings.auth.refresh_ttl_s)

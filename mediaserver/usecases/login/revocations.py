@@ -1,8 +1,8 @@
-"""Logins that end and rights that change, told to this process: by whoever does it here, and by `Watch`.
+"""Publish ended logins and changed rights in this process, also those caused by other processes.
 
-The documents themselves say when: a login `revokedAt`, a person `rightsChangedAt`, in the same write as the
-change itself. So nothing is lost when a process dies in between, and what any other process does, the command
-line too, is noticed by asking for the latest of both. Telling the same twice does nothing.
+The documents record the time of the change in the same write: `revokedAt` of a login, `rightsChangedAt` of a
+user. So nothing is lost when a process stops, and `Watch` finds changes by other processes, including the
+command line, by polling for recent times. Publishing an event twice has no effect.
 """
 
 from collections.abc import Callable
@@ -15,59 +15,59 @@ from mediaserver.usecases.context import Context
 from mediaserver.usecases.events import Event, LoginRevoked, RoleChanged, UserDeactivated
 
 INTERVAL_S: Final = 0.4
-"""With the round trip and the last words to a socket, everything is over within a second."""
+"""Polling interval: short enough that revoked sockets are closed within a second."""
 _LOOK_BACK: Final = timedelta(seconds=10)
-"""Clocks of machines differ, and a write arrives later than its time says."""
+"""Overlap of polls, since clocks of machines differ and writes become visible after their timestamp."""
 
 
-Tell = Callable[[Event], None]
+Publish = Callable[[Event], None]
 
 
-def login_ended(ctx: Context, login: Login, tell: Tell | None = None) -> None:
-    """`tell` as in `rights_changed`."""
+def login_ended(ctx: Context, login: Login, publish: Publish | None = None) -> None:
+    """Forget the tokens of an ended login and publish `LoginRevoked`."""
     ctx.tokens.forget_login(login.user_id, login.id)
-    (tell or ctx.events.publish)(LoginRevoked(login.user_id, login.id))
+    (publish or ctx.events.publish)(LoginRevoked(login.user_id, login.id))
 
 
-async def rights_changed(ctx: Context, user: User, tell: Tell | None = None) -> None:
-    """Tell what follows from a person's present role, activity and epoch, and close logins of earlier epochs.
+async def rights_changed(ctx: Context, user: User, publish: Publish | None = None) -> None:
+    """Publish the current role, activity and epoch of a user, and revoke logins of earlier epochs.
 
-    Events go to `tell`; without it to everybody, other nodes too.
+    Events go to `publish`, by default to all nodes.
     """
-    tell = tell or ctx.events.publish
+    publish = publish or ctx.events.publish
     ctx.tokens.forget_user(user.id)
     if not user.active:
-        tell(UserDeactivated(user.id))
-    tell(RoleChanged(user.id, user.role, user.login_epoch))
-    # `$not`, because a login from before there were epochs has none.
+        publish(UserDeactivated(user.id))
+    publish(RoleChanged(user.id, user.role, user.login_epoch))
+    # `$not` also matches logins that were created before epochs existed.
     over = {"userId": user.id, "revokedAt": None, "epoch": {"$not": {"$gte": user.login_epoch}}}
     if ended := await ctx.logins.find(over):
         for login in ended:
-            login_ended(ctx, login, tell)
+            login_ended(ctx, login, publish)
         await ctx.logins.update_many(over, set={"revokedAt": ctx.clock()})
 
 
 class Watch:
-    """Tells this process, and no other, what happened elsewhere."""
+    """Polls for revocations by other processes and publishes them in this process only."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._asked = ctx.clock()
-        """When we last asked and got an answer."""
+        """Time of the last successful poll."""
         self._logins: dict[str, datetime] = {}
-        """Of whose end we told or heard, and when."""
+        """Ended logins that were already published, with the time."""
         self._users: dict[str, datetime | None] = {}
-        """Of whose rights we told, as of when."""
+        """Users whose rights were already published, with `rightsChangedAt`."""
         ctx.events.subscribe(LoginRevoked, self._heard)
 
     async def run(self) -> NoReturn:
-        """Look for revocations all the time, until cancelled."""
+        """Poll for revocations until canceled."""
         await periodic("revocations", self.look, INTERVAL_S)
 
     async def look(self) -> None:
-        """Tell what was not told yet. Unavailable: the next time looks back as far as this one would have."""
+        """Publish new revocations. After a failure, the next poll covers the same period."""
         ctx, asked, since = self._ctx, self._ctx.clock(), self._asked - _LOOK_BACK
-        # People are asked for last and told first: they say why their logins ended.
+        # Users are read last and published first, since they give the reason why their logins ended.
         ended = await ctx.logins.find({"revokedAt": {"$gt": since}})
         changed = await ctx.users.find({"rightsChangedAt": {"$gt": since}})
         for user in changed:

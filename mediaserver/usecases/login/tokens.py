@@ -1,8 +1,7 @@
-"""Tokens: access tokens are short-lived JWTs (RFC 7519, HS256); those for refreshing a login and for a new
-password are random and stored as a hash.
+"""Access tokens are short-lived JWTs (RFC 7519, HS256); refresh and reset tokens are random and stored as hashes.
 
-A verified access token is remembered for a moment, or until its login, user or role changes: most requests cost
-a dictionary lookup. `revocations` tells within a second what changed elsewhere; the moment is for the rest.
+Verified access tokens are cached briefly, or until their login, user or role changes, so most requests need one
+dictionary lookup. `revocations` reports changes by other processes within a second.
 """
 
 import base64
@@ -33,19 +32,19 @@ _RECHECK_S = 30.0
 
 
 class AccessTokens:
-    """Issues access tokens and remembers whom the verified ones name."""
+    """Issues access tokens and caches the actors of verified ones."""
 
     def __init__(self, key: bytes, ttl_s: int) -> None:
         self.ttl_s = ttl_s
         self.revision = 0
-        """Grows with each `forget…`: what was looked up before must not be remembered after."""
+        """Incremented by each `forget…` method: an actor read before it must not be cached after it."""
         self._key = key
         self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
         self._of_user: dict[str, set[str]] = {}
-        """The known tokens of each user."""
+        """The cached tokens of each user."""
 
     def heed(self, events: Events) -> None:
-        """Forget what the events speak against, also those of other nodes."""
+        """Subscribe to the events of all nodes that invalidate cached tokens."""
         events.subscribe(LoginRevoked, lambda event: self.forget_login(event.user_id, event.login_id))
         events.subscribe(RoleChanged, lambda event: self.forget_user(event.user_id))
         events.subscribe(UserUpdated, lambda event: self.forget_user(event.user_id))
@@ -58,7 +57,7 @@ class AccessTokens:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def recall(self, token: str, now: datetime) -> Actor | None:
-        """The actor of a token that was verified before and still holds."""
+        """Return the cached actor of a verified token, or None."""
         known = self._known.get(token)
         if known is None:
             return None
@@ -69,20 +68,20 @@ class AccessTokens:
         return actor
 
     def verify(self, token: str, now: datetime) -> tuple[str, str, float]:
-        """`(user_id, login_id, expiry in Unix seconds)`; Unauthenticated when forged, malformed or expired."""
+        """Return `(user_id, login_id, expiry in Unix seconds)`. Raises: Unauthenticated."""
         try:
             claims = jwt.decode(
                 token,
                 self._key,
                 algorithms=[_ALGORITHM],
-                # Expiry is judged below against our own clock, which tests may set.
+                # Expiry is checked below against the injected clock.
                 options={"require": ["sub", "login", "exp"], "verify_exp": False, "verify_iat": False},
             )
             user_id, login_id, expires = str(claims["sub"]), str(claims["login"]), float(claims["exp"])
         except (jwt.InvalidTokenError, ValueError, TypeError):
-            raise Unauthenticated("unauthenticated", "the access token is not valid") from None
+            raise Unauthenticated("unauthenticated", "The access token is not valid. Sign in again.") from None
         if now.timestamp() >= expires:
-            raise Unauthenticated("token_expired", "the access token has expired; refresh it")
+            raise Unauthenticated("token_expired", "The access token has expired. Refresh it.")
         return user_id, login_id, expires
 
     def remember(self, token: str, expires: float, actor: Actor, revision: int, now: datetime) -> None:
@@ -121,8 +120,8 @@ class AccessTokens:
 def new_refresh_token(key: bytes, login_id: str) -> tuple[str, str]:
     """Return `(token, hash)` of a new refresh token: `{login id}.{256 random bits}.{MAC over both}`.
 
-    The MAC, made with a key derived from `key`, lets the server recognise every token that it ever issued for a
-    login without storing them all: only such a token can prove that a used one came again.
+    The MAC, made with a key derived from `key`, lets the server recognize every token that it issued for a
+    login without storing them all, which makes reuse of old tokens detectable.
     """
     unsigned, _ = new_token(login_id)
     token = f"{unsigned}.{_issuing_mac(key, unsigned)}"
@@ -130,7 +129,7 @@ def new_refresh_token(key: bytes, login_id: str) -> tuple[str, str]:
 
 
 def was_issued(key: bytes, token: str) -> bool:
-    """Whether `new_refresh_token` made this token. False for tokens from before they had a MAC."""
+    """Return whether this server issued the token; False for tokens that predate the MAC."""
     unsigned, _, mac = token.rpartition(".")
     given = mac.encode("utf-8", "surrogatepass")
     return hmac.compare_digest(given, _issuing_mac(key, unsigned).encode())
@@ -144,17 +143,17 @@ def _issuing_mac(key: bytes, unsigned: str) -> str:
 
 
 def new_token(about: str) -> tuple[str, str]:
-    """`(token, hash)`: the token names what it is about and carries 256 random bits; only the hash is stored."""
+    """Return `(token, hash)`: the token contains the id `about` and 256 random bits; only the hash is stored."""
     token = f"{about}.{secrets.token_urlsafe(32)}"
     return token, hash_token(token)
 
 
 def hash_token(token: str) -> str:
-    """A plain hash is enough: the token is random, so nobody can guess it from a list."""
+    """Return the SHA-256 of a token. No salt is needed, since tokens are random."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def subject_of(token: str) -> str:
-    """The id of what a token of `new_token` is about; empty when it cannot be one."""
+    """Return the id that a token of `new_token` contains; empty when it is malformed."""
     subject = token.partition(".")[0]
     return subject if re.fullmatch(ID_PATTERN, subject) else ""

@@ -1,4 +1,4 @@
-"""Letters by SMTP, to a real server: over TLS or not at all, and what refusals mean."""
+"""Mail over SMTP, to a real server: over TLS or not at all, and what refusals mean."""
 
 import socket
 import ssl
