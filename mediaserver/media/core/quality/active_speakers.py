@@ -1,6 +1,6 @@
-"""Who speaks, loudest first, from the audio levels in RTP headers (RFC 6464).
+"""Rank the active speakers, loudest first, by the audio levels in RTP headers (RFC 6464).
 
-The order has hysteresis: to pass another speaker one must be clearly louder, so that tiles do not flicker.
+The ranking has hysteresis: a speaker must be clearly louder to overtake another, so that tiles do not flicker.
 """
 
 from collections.abc import Hashable
@@ -27,7 +27,7 @@ class _Voice:
 
 
 class SpeakerRanking(Generic[Track]):
-    """Feed each audio packet's level to `update`; `ranking` gives those who speak, loudest first."""
+    """Ranks tracks by loudness. Pass each audio packet's level to `update` and read `ranking`."""
 
     __slots__ = ("_order", "_voices")
 
@@ -36,7 +36,7 @@ class SpeakerRanking(Generic[Track]):
         self._order: list[Track] = []
 
     def update(self, track: Track, level_dbov: int, now: float) -> None:
-        """`level_dbov` as in the header extension: 0 is the loudest, 127 silence, in −dBov."""
+        """Add a packet's level in −dBov, as in the header extension: 0 is the loudest, 127 is silence."""
         loudness = float(SILENT_DBOV - min(level_dbov & 0x7F, SILENT_DBOV))
         voice = self._voices.get(track)
         if voice is None:
@@ -53,7 +53,7 @@ class SpeakerRanking(Generic[Track]):
             self._order.remove(track)
 
     def ranking(self, now: float) -> tuple[Track, ...]:
-        """The speaking tracks; silent ones are left out."""
+        """Return the speaking tracks, loudest first, without silent ones."""
         speaking = {
             track: voice.loudness
             for track, voice in self._voices.items()

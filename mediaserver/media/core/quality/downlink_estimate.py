@@ -1,4 +1,4 @@
-"""What one subscriber's link carries, as far as its feedback shows: REMB and the losses in its receiver reports.
+"""Estimate the bandwidth of a subscriber's downlink from REMB and the losses in its receiver reports.
 
 This is no congestion control: it lowers what is sent when the link is too narrow, and tries again later. Upward
 it is careful, since a failed attempt costs pictures and sound: the time between attempts doubles up to two
@@ -50,7 +50,7 @@ LOSS_MARGIN: Final = 1.3
 
 
 class Load(NamedTuple):
-    """What a subscriber is being sent; bitrates of all its streams together."""
+    """The bitrates sent to a subscriber, summed over all its streams."""
 
     rates_bps: Mapping[int, int]
     """By the SSRC of the slot: the bitrate of the layer that was chosen for it."""
@@ -107,7 +107,7 @@ class Downlink:
         self._changed = True
 
     def reported(self, expected: int, lost: int) -> None:
-        """A report block says how many packets of a stream were expected and lost since the one before."""
+        """Add the packets of a stream that were expected and lost since its previous report block."""
         self._expected += expected
         self._lost += lost
 
@@ -248,7 +248,7 @@ class Downlink:
         return True
 
     def _settle(self, now: float) -> None:
-        """What came until now tells of the time before the change."""
+        """Discard feedback received so far, because it describes the time before the change."""
         self._settled_s = self._reported_s = now
         self._expected = self._lost = self._nacked = 0
         self._lossy_since_s = self._low_since_s = None

@@ -1,4 +1,4 @@
-"""Brings every subscriber of an incoming stream to a whole keyframe, whatever the network did to its packets.
+"""Deliver a complete keyframe to each subscriber of an incoming stream, despite loss and reordering.
 
 A subscriber is *waiting* (it gets nothing yet), then *delivering* (it has been given the first packet of a
 keyframe and the packets that were there already) and is forgotten once the whole frame has been forwarded. Until
@@ -25,7 +25,7 @@ MAX_PACKETS: Final = 512
 
 
 class Part(NamedTuple):
-    """What one packet is to a keyframe."""
+    """The role of one packet in a keyframe."""
 
     timestamp: int
     ends_frame: bool
@@ -41,14 +41,14 @@ class Part(NamedTuple):
 class Subscriber(Hashable, Protocol):
     @property
     def is_ready(self) -> bool:
-        """Whether packets can reach it at all."""
+        """Return whether packets can be sent to this subscriber."""
 
 
 S = TypeVar("S", bound=Subscriber)
 
 
 class Progress(NamedTuple, Generic[S]):
-    """What a packet has brought about."""
+    """The result of adding one packet."""
 
     begun: Sequence[S] = ()
     """Subscribers that begin now: give them every packet from `first` on that the cache holds."""
@@ -239,5 +239,5 @@ class KeyframeDelivery(Generic[S]):
 
 
 def _ahead(a: int, b: int) -> int:
-    """How far `a` is ahead of `b`, modulo 2**16; negative when it is behind."""
+    """Return how far `a` is ahead of `b`, modulo 2**16; negative when it is behind."""
     return (a - b + 0x8000 & 0xFFFF) - 0x8000

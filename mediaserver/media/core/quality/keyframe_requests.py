@@ -1,4 +1,6 @@
-"""When to send a picture loss indication for a stream: at once, then at intervals until a whole keyframe came.
+"""Decide when to send a Picture Loss Indication (PLI, RFC 4585 section 6.3.1) for a stream.
+
+The first request is sent at once and repeated at intervals until a complete keyframe has arrived.
 
 However many subscribers ask, the publisher gets a bounded number of requests: encoders answer each with a
 picture that costs all other viewers quality. One subscriber's own requests (PLI, FIR) are limited further, so
@@ -23,7 +25,7 @@ _MAX_REQUESTERS: Final = 64
 
 
 class KeyframeRequests:
-    """The wishes for a keyframe of one incoming stream; True from `ask` or `due` means: send a PLI now."""
+    """The pending keyframe requests of one incoming stream. Send a PLI when `ask`, `ask_for` or `due` is True."""
 
     __slots__ = ("_bucket", "_interval_s", "_requesters", "_sent_s", "_wanted_s")
 
@@ -40,12 +42,12 @@ class KeyframeRequests:
         return self._wanted_s is not None
 
     def ask(self, now: float) -> bool:
-        """The server needs a keyframe, since packets are missing for good."""
+        """Request a keyframe because packets are permanently lost."""
         self._wanted_s = now
         return self.due(now)
 
     def ask_for(self, requester: Hashable, now: float, arriving_since_s: float | None = None) -> bool:
-        """A subscriber asks for a keyframe; beyond its own limit this changes nothing.
+        """Request a keyframe for a subscriber; requests above the subscriber's limit are ignored.
 
         Joining a wish that no keyframe is answering yet is free. `arriving_since_s`: see `due`.
         """

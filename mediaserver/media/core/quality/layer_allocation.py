@@ -1,4 +1,4 @@
-"""Which simulcast layers a subscriber gets when its link does not carry all that its tiles ask for."""
+"""Choose the simulcast layers of a subscriber whose downlink is too narrow for all requested layers."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ Options = Sequence[int]
 
 
 def allocate(slots: Sequence[Options], limit_bps: float, *, may_pause: bool) -> list[int | None]:
-    """Return for each slot the index of the layer that it gets; None: it is paused.
+    """Return the index of the layer chosen for each slot, or None if the slot is paused.
 
     `slots` are in order of importance, the most important first. The layers with the highest bitrates are lowered
     first, so that all keep moving. When even the smallest layers do not fit and slots may be paused, the least
@@ -55,7 +55,7 @@ def _bitrate(options: Options, index: int | None) -> int:
 
 
 def _better(slots: Sequence[Options], chosen: Sequence[int | None], at: int) -> list[int | None] | None:
-    """The same with one slot improved by a step, None when it has what it asks for."""
+    """Return `chosen` with one slot improved by one step, or None if the slot has its requested layer."""
     index = chosen[at]
     if index == 0:
         return None

@@ -1,4 +1,4 @@
-"""Which simulcast layer a slot gets: the smallest that fills its tile, changed only where a keyframe starts.
+"""Choose the simulcast layer of a slot: the smallest one that fills its tile. Layers switch only at keyframes.
 
 Layers are counted from the best (0) down, in the order of the publisher's rids.
 """
@@ -14,7 +14,7 @@ _TOLERANCE = 0.9
 
 
 class Layer(NamedTuple):
-    """What was measured of one layer; width and height are 0 until a keyframe told them."""
+    """The measurements of one layer; width and height are 0 until a keyframe has arrived."""
 
     width: int
     height: int
@@ -68,7 +68,7 @@ def choose_layer(layers: Sequence[Layer], max_width: int | None, max_height: int
 
 
 class LayerSwitch:
-    """The layer that a slot carries and the one that it should; call `keyframe` for keyframes of any layer."""
+    """The current and target layers of a slot. Call `keyframe` for keyframes of any layer."""
 
     __slots__ = ("current", "target")
 
@@ -90,5 +90,5 @@ class LayerSwitch:
         return True
 
     def reset(self) -> None:
-        """Another track is bound: nothing is carried until a keyframe of the new target."""
+        """Forget both layers, since another track was bound; a keyframe of the new target starts it."""
         self.current = self.target = None

@@ -1,7 +1,7 @@
-"""Polices what a publisher sends: token buckets for a track and for the whole publisher, in bits and in packets.
+"""Limit what a publisher sends, with token buckets for bits and packets, per track and per publisher.
 
-The bitrate that clients are advised to use (REMB) binds nobody. A policer refuses what is far above it, reports
-once that it does, and again when that has lasted for too long.
+Clients may ignore the bitrate that REMB advises. A policer refuses packets far above it, reports the excess once,
+and reports it again when it lasts too long.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Reason = Literal["bitrate", "packet_rate"]
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What may be sent in the long run."""
+    """A sustained rate limit."""
 
     bits_per_s: float
     packets_per_s: float
@@ -65,7 +65,7 @@ class Excess:
 
 
 class Policer:
-    """A limit on bits and packets. Give only authenticated packets to `admit`: nobody else can use it up."""
+    """Limits bits and packets. Pass only authenticated packets to `admit`, since others must not use it up."""
 
     __slots__ = (
         "_announced", "_bits", "_last_s", "_packets", "_patience_s", "_reason", "_since_s", "closed_until_s",
@@ -83,7 +83,7 @@ class Policer:
         """Until then there is no room for what was refused last, so the next packets need no decryption."""
 
     def admit(self, size: int, now: float) -> bool:
-        """Take a packet of `size` bytes, or refuse it."""
+        """Return whether a packet of `size` bytes is within the limit, and count it if so."""
         if not self._packets.take(1, now):
             self._reason = "packet_rate"
             self.closed_until_s = now + self._packets.wait_s(1, now) + CLOSED_S
@@ -147,7 +147,7 @@ class TrackPolicer:
         return False
 
     def admit(self, size: int, now: float) -> bool:
-        """Take an authenticated packet of `size` bytes, or refuse it."""
+        """Return whether an authenticated packet of `size` bytes is within the limits, and count it if so."""
         if not self.own.admit(size, now):
             return False
         if self._is_audio:
@@ -156,5 +156,5 @@ class TrackPolicer:
         return self.publisher.admit(size, now)
 
     def is_refusing(self, now: float) -> bool:
-        """Whether packets of the track were refused lately."""
+        """Return whether packets of the track were refused recently."""
         return self.own.is_refusing(now) or (not self._is_audio and self.publisher.is_refusing(now))

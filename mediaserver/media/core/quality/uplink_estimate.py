@@ -1,4 +1,4 @@
-"""A receive-side estimate of what an uplink carries, for senders that take REMB but no transport-wide feedback.
+"""Estimate uplink bandwidth at the receiver, for senders that support REMB but not transport-wide feedback.
 
 Kept plain on purpose: additive-multiplicative steps on three signs, none of them a model of the network.
 * Loss (draft-ietf-rmcat-gcc-02 section 6): over 10% the estimate falls by half the loss, under 2% it may rise.
@@ -25,7 +25,7 @@ _ABS_SEND_WRAP_S = 64.0
 
 
 class ReceiveRate:
-    """Bits per second over about the last second."""
+    """Measures the received bitrate over about the last second."""
 
     __slots__ = ("_bytes", "_rate_bps", "_since_s")
 
@@ -53,7 +53,7 @@ class ReceiveRate:
 
 
 class QueueDelay:
-    """How much longer than at best packets are on their way, smoothed; the clocks need not agree."""
+    """The smoothed one-way delay above the recent minimum; the two clocks need not be synchronized."""
 
     __slots__ = ("_least", "_least_before", "_since_s", "_smoothed_s")
 
@@ -100,13 +100,13 @@ class BandwidthEstimator:
         self.estimate_bps = float(initial_bps)
 
     def packet(self, size: int, abs_send_time: int | None, now: float) -> None:
-        """A packet of `size` bytes arrived; `abs_send_time` from its header extension, None without."""
+        """Add a received packet of `size` bytes; `abs_send_time` is None if it has no such header extension."""
         self._rate.packet(size, now)
         if abs_send_time is not None:
             self._queue.packet(abs_send_time, now)
 
     def update(self, loss: float, now: float) -> int:
-        """The estimate in bit/s, given the fraction of packets lost (0…1) since the last call."""
+        """Return the estimate in bit/s, given the fraction of packets lost (0…1) since the last call."""
         elapsed_s = 0.0 if self._updated_s is None else min(now - self._updated_s, 1.0)
         self._updated_s = now
         rate_bps = self._rate.bps(now)
