@@ -9,7 +9,8 @@ ANY = ("0.0.0.0", "::")
 
 
 def announced(configured: Sequence[str], bound: str) -> tuple[str, ...]:
-    """What is configured, else the bound address, else the IPv4 addresses of all interfaces, loopback last."""
+    """Return the configured addresses, else the bound one, else the IPv4 addresses of all interfaces, loopback
+    last."""
     if configured:
         return tuple(configured)
     if bound not in ANY:

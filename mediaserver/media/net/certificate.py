@@ -1,6 +1,6 @@
 """The server's DTLS certificate: one PEM file with an ECDSA P-256 key and a self-signed certificate.
 
-One certificate serves all workers, so a client sees the same fingerprint whichever worker carries its room.
+All workers use one certificate, so a client sees the same fingerprint whichever worker runs its room.
 """
 
 import secrets
@@ -20,19 +20,19 @@ _RENEW_BEFORE = timedelta(days=30)
 
 
 def ensure_certificate(path: Path) -> None:
-    """Make the file (mode 0600) unless a certificate that stays valid for a month is there."""
+    """Create the file (mode 0600), unless it holds a certificate that stays valid for at least a month."""
     if path.exists():
         try:
             if load_certificate(path).expires - datetime.now(UTC) > _RENEW_BEFORE:
                 return
         except OSError as error:
-            raise StartError(f"the DTLS certificate {path} cannot be read: {error.strerror}") from error
+            raise StartError(f"The DTLS certificate {path} cannot be read: {error.strerror}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, _make_pem())
 
 
 def load_certificate(path: Path) -> RTCCertificate:
-    """The certificate as aiortc wants it; raises `StartError` for a file that is not one."""
+    """Return the certificate in aiortc's form. Raises: StartError for a file that is not a certificate."""
     pem = path.read_bytes()
     try:
         key = serialization.load_pem_private_key(pem, password=None)
@@ -40,14 +40,14 @@ def load_certificate(path: Path) -> RTCCertificate:
     except ValueError as error:
         raise StartError(f"{path} is not a PEM file with a private key and a certificate: {error}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise StartError(f"{path} needs an ECDSA private key and its certificate")
+        raise StartError(f"{path} must contain an ECDSA private key and its certificate")
     return RTCCertificate(key=key, cert=certificate)
 
 
 def _make_pem() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    # A random name: the certificate should tell nothing (RFC 8827 section 6.5 checks the fingerprint alone).
+    # A random name: the certificate should reveal nothing (RFC 8827 section 6.5 only checks the fingerprint).
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, secrets.token_hex(16))])
     certificate = (
         x509.CertificateBuilder()

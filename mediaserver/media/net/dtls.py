@@ -1,8 +1,8 @@
-"""The DTLS end of each transport: always the passive one, over datagrams that come from its bound addresses only.
+"""DTLS for each transport: always the passive end, and only for datagrams from bound addresses.
 
-Handshakes cost the worker's event loop a fraction of a millisecond each, so their steps are taken in turns with
-pauses between them: forwarding waits for one step at most. What an unfinished handshake may hold is bounded:
-datagrams, reassembled messages, time.
+Each step of a handshake costs the worker's event loop a fraction of a millisecond. Steps are therefore taken in
+turns with pauses between them, so that forwarding waits for at most one step. Datagrams, reassembled messages
+and time of an unfinished handshake are bounded.
 """
 
 import asyncio
@@ -25,26 +25,26 @@ from mediaserver.media.net.handshake_queue import HandshakeQueue
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S: Final = 30.0
-"""A handshake may take so long, and its first datagram, after the client's address is known, too."""
+"""Timeout of a handshake, and of its first datagram after the client's address is known."""
 PRESSED_S: Final = 5.0
-"""A handshake may take so long while others wait for its place: three transmissions of a flight."""
+"""Timeout of a handshake while others wait to start: three transmissions of a flight."""
 MAX_OPEN: Final = 256
-"""Unfinished handshakes of one worker; each takes about 70 KiB. Further ones wait."""
+"""Most unfinished handshakes of a worker, of about 70 KiB each. Further ones wait."""
 MAX_OPEN_PER_ADDRESS: Final = 64
 
 MAX_RECORD: Final = 1500
 _QUEUED: Final = 32
-"""Datagrams that wait for one association's next step."""
+"""Most datagrams that wait for the next step of an association."""
 _TURN_S: Final = 0.001
-"""Steps are taken for so long at most before other work gets its turn."""
+"""Longest time for steps before other work is done."""
 _SHARE: Final = 0.25
-"""The part of a worker's time that handshakes may take while there are more of them."""
+"""Share of a worker's time for handshakes while several of them wait."""
 _MTU: Final = 1200
 _DIGESTS: Final = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
 
 
 class DtlsServer:
-    """The associations of one worker: their certificate, and the queue of their steps."""
+    """The DTLS associations of a worker: their certificate and the queue of their steps."""
 
     def __init__(self, certificate: RTCCertificate, loop: asyncio.AbstractEventLoop) -> None:
         self.context = srtp.dtls_context(certificate)
@@ -53,7 +53,7 @@ class DtlsServer:
         self._timer: asyncio.Handle | None = None
         self._busy = False
         self._rested_s = 0.0
-        """Before this time no step is taken."""
+        """Time of the next step at the earliest."""
 
     def close(self) -> None:
         if self._timer is not None:
@@ -66,7 +66,7 @@ class DtlsServer:
         return self._loop.call_later(delay_s, call)
 
     def wake(self) -> None:
-        """See to it that waiting steps are taken: there is a new one, or a place has become free."""
+        """Schedule waiting steps, after one was added or a handshake finished."""
         if self._timer is None and not self._busy:
             self._timer = self._loop.call_at(max(self._rested_s, self._loop.time()), self._take_turn)
 
@@ -77,8 +77,8 @@ class DtlsServer:
         while spent_s < _TURN_S and (dtls := self.queue.next()) is not None:
             try:
                 dtls.step()
-            except Exception:  # a hostile handshake must end one transport, not the worker
-                log.exception("DTLS handshake broke")
+            except Exception:  # a hostile handshake may end its transport, but not the worker
+                log.exception("unexpected error in a DTLS handshake")
                 dtls.fail("dtls_failed")
             spent_s = time.thread_time() - started_s
         self._rested_s = self._loop.time() + spent_s * (1 / _SHARE - 1)
@@ -88,9 +88,10 @@ class DtlsServer:
 
 
 class Dtls:
-    """Handshake and end of one DTLS association.
+    """A DTLS association.
 
-    `on_keys` is called once connected, `on_end` once at the end, with the reason, unless `close` came first.
+    `on_keys` is called when it is connected, `on_end` once with the reason when it ends, unless `close` was
+    called.
     """
 
     def __init__(
@@ -106,9 +107,9 @@ class Dtls:
         self._fingerprints: list[Fingerprint] | None = None
         self._ssl: SSL.Connection | None = None
         self._reader: HandshakeReader | None = HandshakeReader()
-        """None once the handshake is complete."""
+        """Reassembly of handshake messages; None once the handshake is complete."""
         self._since_s: float | None = None
-        """When the handshake got its place; before, when it was first looked for in vain."""
+        """When the handshake started; before that, when it started to wait."""
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
 
@@ -117,13 +118,13 @@ class Dtls:
         return self._fingerprints is not None
 
     def start(self, fingerprints: list[Fingerprint]) -> None:
-        """Begin to answer the client's handshake; its certificate must match `fingerprints` (RFC 8122)."""
+        """Accept the client's handshake; its certificate must match `fingerprints` (RFC 8122)."""
         self._fingerprints = fingerprints
 
     def receive(self, data: bytes, address: str) -> bool:
-        """Take a datagram from a bound address; False when it was thrown away.
+        """Queue a datagram from a bound address; return False if it was dropped.
 
-        `address` is the client's, as limits count it.
+        `address` is the key under which limits count the client's address.
         """
         if self._over or not self.started or len(self._datagrams) >= _QUEUED or not 0 < len(data) <= MAX_RECORD:
             return False
@@ -133,11 +134,11 @@ class Dtls:
         return True
 
     def check(self, now: float) -> None:
-        """End a handshake that takes too long; called once a second as soon as the client's address is known."""
+        """End a handshake that takes too long; called every second once the client's address is known."""
         if self._over or self._reader is None:
             return
         if self._datagrams and not self._server.queue.is_open(self):
-            self._since_s = None  # it waits for a place
+            self._since_s = None  # it waits to start
             return
         if self._since_s is None:
             self._since_s = now
@@ -146,7 +147,7 @@ class Dtls:
             self.fail("dtls_timeout")
 
     def step(self) -> None:
-        """Process one datagram; called when it is this association's turn."""
+        """Process one datagram, when it is this association's turn."""
         if self._over or not self._datagrams:
             return
         datagram = self._datagrams.popleft()
@@ -158,15 +159,15 @@ class Dtls:
             self._server.queue.add(self, "")
 
     def close(self) -> None:
-        """Send close_notify and end; `on_end` is not called."""
+        """Send close_notify and end the association, without calling `on_end`."""
         if self._ssl is not None and not self._over:
-            with contextlib.suppress(SSL.Error):  # in the middle of the handshake there is nothing to shut down
+            with contextlib.suppress(SSL.Error):  # an unfinished handshake cannot be shut down
                 self._ssl.shutdown()
             self._flush(self._ssl)
         self._end()
 
     def fail(self, reason: str) -> None:
-        """End the association and tell why."""
+        """End the association and report the reason."""
         if not self._over:
             self._end()
             self._on_end(reason)
@@ -209,8 +210,8 @@ class Dtls:
         self._on_keys(keys)
 
     def _is_expected_peer(self, ssl: SSL.Connection) -> bool:
-        """Whether the client's certificate matches all fingerprints of a known algorithm, of which there must be
-        one (RFC 8122 section 5)."""
+        """Return whether the client's certificate matches all fingerprints of known algorithms, of which there
+        must be at least one (RFC 8122 section 5)."""
         certificate = ssl.get_peer_certificate(as_cryptography=True)
         known = [one for one in self._fingerprints or () if one.algorithm.lower() in _DIGESTS]
         if certificate is None or not known:
@@ -221,7 +222,7 @@ class Dtls:
         )
 
     def _set_timer(self, ssl: SSL.Connection) -> None:
-        """Have our last flight sent again if no answer comes (RFC 6347 section 4.2.4)."""
+        """Schedule the retransmission of our last flight (RFC 6347 section 4.2.4)."""
         self._cancel_timer()
         timeout_s = ssl.DTLSv1_get_timeout()
         if timeout_s is not None:
@@ -244,21 +245,23 @@ class Dtls:
             self._timer.cancel()
             self._timer = None
 
-    # ------------------------------------------------------------------------------------------ after it
+    # ------------------------------------------------------------------------------------------ after the
+    # handshake
 
     def _take_record(self, datagram: bytes) -> None:
-        """Alerts, and the client's last flight again when ours was lost; anything else is ignored."""
+        """Handle alerts, and repetitions of the client's last flight after ours was lost; ignore anything
+        else."""
         ssl = self._ssl
         assert ssl is not None
         ssl.bio_write(datagram)
-        with contextlib.suppress(SSL.Error):  # nothing to read, or an alert: the shutdown state tells
+        with contextlib.suppress(SSL.Error):  # nothing to read, or an alert, which the shutdown state reveals
             ssl.recv(MAX_RECORD)
         self._flush(ssl)
         if ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
             self.fail("client_closed")
 
     def _flush(self, ssl: SSL.Connection) -> None:
-        """Send what OpenSSL has written."""
+        """Send the datagrams that OpenSSL has written."""
         flight = bytearray()
         try:
             while True:

@@ -1,7 +1,7 @@
-"""Whose DTLS handshake goes on next: fair between addresses, with a bound on how many are open at a time.
+"""Schedules the steps of DTLS handshakes fairly between addresses, with a bound on unfinished handshakes.
 
-Nobody is refused: who comes while all places are taken waits for one. An address has a share of the places, and
-addresses take turns, so neither many transports nor many datagrams of one address keep others waiting.
+No handshake is refused: further ones wait for a free slot. Each address has a limited share of the slots, and
+addresses take turns, so that neither many transports nor many datagrams of one address delay others.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -12,9 +12,9 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class HandshakeQueue(Generic[Item]):
-    """Items are associations that have a datagram to process.
+    """A queue of associations that have a datagram to process.
 
-    `most` may be open at once, `most_per_address` of one address (see `base.networks.client_network`).
+    `most` handshakes may be unfinished at once, `most_per_address` of one address (see `client_network`).
     """
 
     def __init__(self, most: int, most_per_address: int) -> None:
@@ -24,13 +24,13 @@ class HandshakeQueue(Generic[Item]):
         self._finished: set[Item] = set()
         self._open_at: Counter[str] = Counter()
         self._ready: OrderedDict[str, deque[Item]] = OrderedDict()
-        """Items that may take a step now, by address; the first address is the next one."""
+        """Items that may take a step now, by address, in the order of the addresses' turns."""
         self._waiting: OrderedDict[str, deque[Item]] = OrderedDict()
-        """Items without a place, by address."""
+        """Items that wait to start, by address."""
         self._queued: set[Item] = set()
 
     def add(self, item: Item, address: str) -> None:
-        """Queue an item once; it keeps the address with which it came first."""
+        """Queue an item once; it keeps its first address."""
         if item in self._queued:
             return
         address = self._address.setdefault(item, address)
@@ -39,7 +39,7 @@ class HandshakeQueue(Generic[Item]):
         self._queued.add(item)
 
     def next(self) -> Item | None:
-        """Take the item whose turn it is; None if there is none, or none with a place."""
+        """Return the item whose turn it is; None if no item may take a step."""
         self._admit()
         if not self._ready:
             return None
@@ -52,27 +52,27 @@ class HandshakeQueue(Generic[Item]):
 
     @property
     def has_ready(self) -> bool:
-        """Whether `next` has something to give."""
+        """Whether `next` would return an item."""
         self._admit()
         return bool(self._ready)
 
     def is_open(self, item: Item) -> bool:
-        """Whether it has a place among the unfinished handshakes."""
+        """Return whether the item's handshake has started."""
         return item in self._open
 
     def is_pressed(self, item: Item) -> bool:
-        """Whether somebody waits for the place that this item has."""
+        """Return whether another item waits for the slot of this item."""
         address = self._address.get(item, "")
         full = len(self._open) >= self._most and bool(self._waiting)
         return item in self._open and (full or address in self._waiting)
 
     def finish(self, item: Item) -> None:
-        """The handshake is complete: its place is free, and later steps need none."""
+        """Free the slot of a completed handshake; later steps need none."""
         self._leave(item)
         self._finished.add(item)
 
     def forget(self, item: Item) -> None:
-        """The association is over."""
+        """Remove an association that ended."""
         self._leave(item)
         self._finished.discard(item)
         address = self._address.pop(item, None)
@@ -94,7 +94,7 @@ class HandshakeQueue(Generic[Item]):
                 del self._open_at[address]
 
     def _admit(self) -> None:
-        """Give free places to those who wait, an address at a time."""
+        """Assign free slots to waiting items, one address at a time."""
         for address in list(self._waiting):
             if len(self._open) >= self._most:
                 return

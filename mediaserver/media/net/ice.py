@@ -1,9 +1,9 @@
-"""The ICE agents of one UDP port: who may talk to us over which route (RFC 8445).
+"""The ICE agents of a UDP port: which client may use which route (RFC 8445).
 
 They are ICE-lite with one addition (docs/decisions/0020-validated-addresses.md): a check with valid
-MESSAGE-INTEGRITY makes a route a candidate, and only the client's response to our own request over this route
-binds it. A bound route belongs to the agent whose client answered there last.
-The clock is passed in; nothing here touches a socket.
+MESSAGE-INTEGRITY makes a route a candidate, and only the client's response to our own request on this route
+binds it. A bound route belongs to the agent whose client last responded on it. The clock is passed in; this
+module performs no I/O.
 """
 
 import secrets
@@ -19,25 +19,25 @@ from mediaserver.media.net.route import Route
 from mediaserver.media.net.stun import Credentials
 
 SILENT_S: Final = 7.0
-"""No sign of life for so long: disconnected. Idle clients check every 4 to 6 s (RFC 7675 section 5.1)."""
+"""A client is disconnected after this time of silence. Idle clients check every 4 to 6 s (RFC 7675 section
+5.1)."""
 CONSENT_S: Final = 30.0
-"""No valid check, or no response to a request of ours, for so long: nothing more is sent there (RFC 7675
-section 5.1)."""
+"""Sending stops after this time without a valid check or a response to our requests (RFC 7675 section 5.1)."""
 REVALIDATE_S: Final = 10.0
-"""A check over a route whose client answered no request for so long makes us ask again."""
+"""Time after which a check on a bound route makes us validate the route again."""
 
 _MAX_ROUTES: Final = 32
 _MAX_CANDIDATES: Final = 32
-"""A client with five interfaces that reaches six addresses of ours has thirty pairs."""
+"""Most candidates of a client: one with five interfaces that reaches six of our addresses has thirty pairs."""
 _MAX_TRANSACTIONS: Final = 256
 CHECKS_PER_S: Final = 100.0
 CHECK_BURST: Final = 400.0
-"""Checks of one client that are looked at. Browsers send one every 20 to 50 ms while they connect."""
+"""Checks per second of a client that are processed. Browsers send one every 20 to 50 ms while they connect."""
 _CHALLENGES_PER_S: Final = 2.0
 _CHALLENGE_BURST: Final = 32.0
-"""Addresses to which one client can make us send requests."""
+"""Addresses to which a client can make us send requests."""
 _NOMINATION_RESERVE: Final = 8.0
-"""Of the burst, what is left for the pairs that the client nominates: it must not have to wait for those."""
+"""Part of the burst that is reserved for pairs that the client nominates, which must not be delayed."""
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 Owner = TypeVar("Owner")
@@ -51,7 +51,7 @@ def _random(length: int) -> str:
 class Generation:
     """The credentials of both ends between two ICE restarts.
 
-    Ours have 48 and 143 random bits (RFC 8445 section 5.3 asks for 24 and 128); the client's are None until its
+    Ours have 48 and 143 random bits (RFC 8445 section 5.3 requires 24 and 128). The client's are None until its
     offer is known.
     """
 
@@ -65,73 +65,76 @@ class Generation:
 
 @dataclass(slots=True, eq=False)
 class _Pair(Generic[Owner]):
-    """What an agent knows of one route."""
+    """What an agent knows about a route."""
 
     checked_s: float
-    """When the last valid check came."""
+    """When the last valid check arrived."""
     proved_s: float | None = None
-    """When the client last answered a request of ours here; None for a candidate."""
+    """When the client last responded to our request on this route; None for a candidate."""
     nominated_s: float = 0.0
-    """When the client last nominated a candidate, with the credentials `nominated_by`."""
+    """When the client last nominated this candidate, with the credentials `nominated_by`."""
     nominated_by: Generation | None = None
     challenge: "Challenge[Agent[Owner]] | None" = None
-    """The last one, unless it was answered."""
+    """The last challenge, unless it was answered."""
 
 
 class _Check(NamedTuple):
-    """A valid check, as it came."""
+    """A valid check."""
 
     generation: Generation
-    """The credentials with which it is signed."""
+    """The credentials with which it was signed."""
     nominating: bool
-    """It has USE-CANDIDATE, and the current credentials."""
+    """Whether it has USE-CANDIDATE and the current credentials."""
     route: Route
     size: int
     now: float
 
 
 class Agent(Generic[Owner]):
-    """The ICE state of one transport. `selected` is where we send to, None before the first route is bound."""
+    """The ICE state of a transport. `selected` is the route for sending; None until a route is bound."""
 
     def __init__(self, owner: Owner, on_selected: Callable[[], None]) -> None:
         self.owner = owner
         self.generation = Generation.make()
         self.previous: Generation | None = None
-        """The one before a restart; good until the client nominates with the new one (RFC 8445 section 9)."""
+        """The generation before a restart, valid until the client nominates with the new one (RFC 8445 section
+        9)."""
         self.selected: Route | None = None
         self.routes: dict[Route, _Pair[Owner]] = {}
-        """Bound routes, the one with the last valid check last."""
+        """Bound routes, ordered by their last valid check."""
         self.candidates: dict[Route, _Pair[Owner]] = {}
-        """Routes over which valid checks came and no response yet."""
+        """Routes with valid checks but no response yet."""
         self.last_check: float | None = None
-        """When the last valid check came over a bound route."""
+        """When the last valid check arrived on a bound route."""
         self.nominated_s = 0.0
         self._checks = TokenBucket(CHECKS_PER_S, CHECK_BURST, 0.0)
         self._repeated_checks = TokenBucket(CHECKS_PER_S, CHECK_BURST, 0.0)
-        """For transactions that were seen before: somebody else may send recorded checks again."""
+        """Budget of repeated transactions: an attacker may replay recorded checks."""
         self.challenges = TokenBucket(_CHALLENGES_PER_S, _CHALLENGE_BURST, 0.0)
         self._on_selected = on_selected
         self._transactions: dict[bytes, Route] = {}
 
     @property
     def credentials(self) -> Credentials:
-        """Our own, for the answer."""
+        """Our credentials, for the answer."""
         return self.generation.local
 
     @property
     def consent_s(self) -> float | None:
-        """When the client last consented to receive at the selected route (RFC 7675): it checked and answered."""
+        """When the client last consented to receive on the selected route, by a check and a response (RFC
+        7675)."""
         pair = self.routes.get(self.selected) if self.selected is not None else None
         if pair is None or pair.proved_s is None or self.last_check is None:
             return None
         return min(self.last_check, pair.proved_s)
 
     def budget(self, transaction: bytes) -> TokenBucket:
-        """What a valid check with this transaction is charged to."""
+        """Return the budget to which a valid check with this transaction is charged."""
         return self._repeated_checks if transaction in self._transactions else self._checks
 
     def is_replay(self, transaction: bytes, route: Route) -> bool:
-        """Whether this transaction was seen from elsewhere: a check that someone recorded and sends again."""
+        """Return whether this transaction arrived from another route before: a recorded check that is
+        replayed."""
         seen = self._transactions.setdefault(transaction, route)
         if len(self._transactions) > _MAX_TRANSACTIONS:
             del self._transactions[next(iter(self._transactions))]
@@ -144,7 +147,7 @@ class Agent(Generic[Owner]):
 
 
 class Agents(Generic[Owner]):
-    """All agents of one port. `owners` maps bound routes to owners of agents; the port reads it per packet."""
+    """The agents of a port. `owners` maps bound routes to the agents' owners; the port reads it per packet."""
 
     def __init__(self) -> None:
         self.owners: dict[Route, Owner] = {}
@@ -159,11 +162,11 @@ class Agents(Generic[Owner]):
         return agent
 
     def connect(self, agent: Agent[Owner], remote: Credentials) -> None:
-        """Learn the client's credentials from its offer. Until then none of its routes can be bound."""
+        """Set the client's credentials from its offer. Until then, none of its routes can be bound."""
         agent.generation.remote = remote
 
     def restart(self, agent: Agent[Owner], remote: Credentials) -> None:
-        """New credentials of both ends; the old ones stay good until the client has moved to the new (RFC 8445
+        """Set new credentials of both ends. The old ones stay valid until the client uses the new (RFC 8445
         section 9)."""
         self._retire(agent)
         agent.previous, agent.generation = agent.generation, Generation.make(remote)
@@ -178,7 +181,7 @@ class Agents(Generic[Owner]):
             self._unbind(agent, route)
 
     def receive(self, data: bytes, route: Route, now: float) -> list[bytes]:
-        """Take a datagram that looks like STUN; returns what to send back over `route`, in this order."""
+        """Process a datagram that looks like STUN; return the datagrams to send back on `route`, in order."""
         try:
             if stun.is_response(data):
                 self._take_response(stun.parse_response(data), route, now)
@@ -202,31 +205,32 @@ class Agents(Generic[Owner]):
         if not request.has_integrity(password):
             self.dropped["stun_integrity"] += 1
             return []
-        budget.charge(1, now)  # only valid ones, so that nobody else can use up the client's
-        # Where the client is known to be, a copy that came from elsewhere first must not suppress the original.
+        budget.charge(1, now)  # only valid checks, so that others cannot use up the client's budget
+        # On a bound route, a copy that arrived from elsewhere first must not suppress the original.
         if agent.is_replay(request.transaction, route) and route not in agent.routes:
             self.dropped["stun_replay"] += 1
             return []
         if request.unknown:
             return [stun.error(request.transaction, 420, password, request.unknown)]
-        if request.controlled:  # we never leave the controlled role (RFC 8445 section 7.3.1.1)
+        if request.controlled:  # we always stay in the controlled role (RFC 8445 section 7.3.1.1)
             return [stun.error(request.transaction, 487, password)]
         success = stun.success(request.transaction, route.remote, password)
         nominating = request.use_candidate and generation is agent.generation
         challenge = self._accept(agent, _Check(generation, nominating, route, len(data), now))
-        # Our request goes first, so that its response comes before the DTLS handshake that the success may begin.
+        # Our request is sent first, so that its response arrives before the DTLS handshake that follows the
+        # success.
         return [challenge, success] if challenge else [success]
 
     def due(self, now: float) -> list[tuple[bytes, Route]]:
-        """Return the requests that are to be sent again. Call it at least a few times a second."""
+        """Return the requests to send again. Must be called at least a few times per second."""
         return [(one.request, one.route) for one in self._validator.due(now)]
 
     def _accept(self, agent: Agent[Owner], check: _Check) -> bytes | None:
-        """Take note of a valid check; returns a request of ours to send."""
+        """Record a valid check; return our request to send, if any."""
         route, now = check.route, check.now
         pair = agent.routes.get(route)
         if pair is not None and pair.proved_s is not None and now - pair.proved_s > CONSENT_S:
-            self._unbind(agent, route)  # the client may have left this address to somebody else since
+            self._unbind(agent, route)  # the address may belong to another host by now
             pair = None
         if pair is None:
             pair = self._candidate(agent, check)
@@ -248,10 +252,10 @@ class Agents(Generic[Owner]):
         return pair
 
     def _challenge(self, agent: Agent[Owner], pair: _Pair[Owner], check: _Check) -> bytes | None:
-        """Return a request for proof, if one is due and within the client's and the worker's budgets."""
+        """Return a validation request if one is due and within the budgets of the client and the worker."""
         last, now, generation = pair.challenge, check.now, check.generation
         if last is not None and (not last.over or now < last.due_s + RETRY_S):
-            return None  # still to be answered, or not answered
+            return None  # pending, or unanswered
         if generation.remote is None or (pair.proved_s is not None and now - pair.proved_s < REVALIDATE_S):
             return None
         reserve = 0.0 if check.nominating else _NOMINATION_RESERVE
@@ -284,9 +288,9 @@ class Agents(Generic[Owner]):
         pair.nominated_by = None
 
     def _select(self, agent: Agent[Owner], route: Route, nominated_s: float | None, now: float) -> None:
-        """Send over this bound route from now on, if it is nominated or the selected one is of no use."""
+        """Select this bound route if it is nominated or the selected route is unusable."""
         if nominated_s is not None:
-            if nominated_s >= agent.nominated_s:  # responses may come in another order than nominations
+            if nominated_s >= agent.nominated_s:  # responses may arrive in another order than nominations
                 agent.nominated_s = nominated_s
                 agent.select(route)
             self._retire(agent)
@@ -295,11 +299,11 @@ class Agents(Generic[Owner]):
         else:
             selected = agent.routes[agent.selected]
             if now - selected.checked_s > SILENT_S or now - (selected.proved_s or 0.0) > CONSENT_S:
-                agent.select(route)  # a NAT gave the client another address: it nominates nothing anew
+                agent.select(route)  # a NAT gave the client another address, for which it does not nominate again
 
     def _bind(self, agent: Agent[Owner], route: Route, pair: _Pair[Owner]) -> None:
         holder = self._by_route.get(route)
-        if holder is not None:  # its client is gone from there: a NAT may hand a port on
+        if holder is not None:  # its client no longer uses it: NATs reassign ports
             self._unbind(holder, route)
         self._by_route[route] = agent
         self.owners[route] = agent.owner

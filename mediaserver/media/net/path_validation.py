@@ -1,9 +1,9 @@
-"""Path validation: our own binding requests to the addresses from which clients' checks come.
+"""Path validation: our own binding requests to the addresses from which clients' checks arrive.
 
-Anyone can forge the source address of a datagram, so a valid check proves that its sender knows the password, but
-not where it is. Only a response to a random transaction id that we sent there proves that (as in RFC 9000 section
-8.2). Requests are few and never larger than the check that caused them, so that they make a poor reflector.
-The clock is passed in; nothing here touches a socket.
+The source address of a datagram can be forged, so a valid check proves that its sender knows the password, but
+not its address. Only a response to a random transaction id that we sent there proves that (as in RFC 9000
+section 8.2). Requests are few and never larger than the check that caused them, so that they are useless for
+reflection attacks. The clock is passed in; this module performs no I/O.
 """
 
 import heapq
@@ -17,22 +17,22 @@ from mediaserver.media.net.route import Route
 from mediaserver.media.net.stun import Credentials
 
 RTO_S: Final = 0.5
-"""The wait after the first request; it doubles with each further one (RFC 8445 section 14.3)."""
+"""Timeout of the first request; it doubles with each further one (RFC 8445 section 14.3)."""
 MAX_REQUESTS: Final = 3
-"""Requests to one address before it counts as unreachable."""
+"""Requests to an address before it counts as unreachable."""
 RETRY_S: Final = 2.0
-"""An address that did not answer is not asked again for so long."""
+"""How long an unreachable address gets no further requests."""
 
 _PER_SECOND: Final = 1000.0
 _BURST: Final = 2000.0
-"""Addresses that one worker asks: enough for 500 clients with four candidate pairs each at once."""
+"""Requests of a worker: enough for 500 clients with four candidate pairs each at once."""
 
 
 Subject = TypeVar("Subject")
 
 
 class Challenge(Generic[Subject]):
-    """One transaction: the request to one address, sent up to three times. `subject` is the caller's."""
+    """A transaction: a request to one address, sent up to three times. `subject` belongs to the caller."""
 
     __slots__ = ("_password", "due_s", "over", "request", "route", "sent", "subject", "transaction")
 
@@ -42,16 +42,16 @@ class Challenge(Generic[Subject]):
         self.request = stun.request(self.transaction, local_ufrag, remote)
         self.sent, self.due_s = 1, now + RTO_S
         self.over = False
-        """Answered, cancelled, or unanswered to the end."""
+        """Whether it was answered, canceled, or has timed out."""
         self._password = remote.password.encode()
 
     def is_answered_by(self, response: stun.Response, route: Route) -> bool:
-        """Whether a response with our transaction id came from the address we asked, signed as we signed."""
+        """Return whether a response came from the address we asked and is signed with the same credentials."""
         return route == self.route and response.success and response.has_integrity(self._password)
 
 
 class PathValidator(Generic[Subject]):
-    """The challenges of one port: starts them within a budget, repeats them, and matches responses."""
+    """The challenges of a port: starts them within a budget, repeats them, and matches responses."""
 
     def __init__(self) -> None:
         self._pending: dict[bytes, Challenge[Subject]] = {}
@@ -62,10 +62,10 @@ class PathValidator(Generic[Subject]):
     def start(
         self, subject: Subject, route: Route, local_ufrag: str, remote: Credentials, limit: int, now: float
     ) -> Challenge[Subject] | None:
-        """Return a challenge whose request is to be sent at once.
+        """Return a challenge whose request must be sent now.
 
-        None when the worker's budget is used up, or the request would be longer than `limit` bytes (those of the
-        check that causes it). The client checks again, so a challenge that is not started now is started later.
+        None when the worker's budget is used up, or when the request would be longer than `limit` bytes, the
+        size of the check that causes it. The client repeats its check, so the challenge is started later.
         """
         if not self._budget.take(1, now):
             return None
@@ -77,12 +77,12 @@ class PathValidator(Generic[Subject]):
         return challenge
 
     def cancel(self, challenge: Challenge[Subject]) -> None:
-        """Send nothing more; a response that is still under way proves nothing."""
+        """Cancel a challenge: a response that still arrives proves nothing."""
         self._pending.pop(challenge.transaction, None)
         challenge.over = True
 
     def answered(self, response: stun.Response, route: Route) -> Challenge[Subject] | None:
-        """Return the challenge that a response answers, and end it; None for a response that proves nothing."""
+        """Return and end the challenge that a response answers; None for a response that proves nothing."""
         challenge = self._pending.get(response.transaction)
         if challenge is None or not challenge.is_answered_by(response, route):
             return None
@@ -90,7 +90,8 @@ class PathValidator(Generic[Subject]):
         return challenge
 
     def due(self, now: float) -> list[Challenge[Subject]]:
-        """Return the challenges whose request is to be sent again now. Call it at least a few times a second."""
+        """Return the challenges whose request must be sent again. Must be called at least a few times per
+        second."""
         again: list[Challenge[Subject]] = []
         while self._due and self._due[0][0] <= now:
             challenge = heapq.heappop(self._due)[2]

@@ -1,4 +1,4 @@
-"""A route: which of our addresses a client reached, and from which of its own."""
+"""Routes: pairs of a local address and a client's address."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from mediaserver.media.net.stun import Address
 
 
 class Route(NamedTuple):
-    """A candidate pair (RFC 8445); answers go back the way that a datagram came."""
+    """A candidate pair (RFC 8445). Answers are sent on the route on which a datagram arrived."""
 
     local: str
     remote: Address

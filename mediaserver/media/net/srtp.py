@@ -1,7 +1,7 @@
-"""SRTP in place on our own buffers, and every private name of aiortc and pylibsrtp that we need.
+"""SRTP in place on our own buffers, and all uses of private names of aiortc and pylibsrtp.
 
-No other module touches a private name of these libraries. `self_test` runs at the start of each worker: a release
-that moved something stops the start with a sentence, never a call with a traceback.
+`self_test` runs at the start of each worker: a release that changed these names stops the start with a clear
+message.
 """
 
 import importlib.metadata
@@ -18,7 +18,7 @@ from pylibsrtp._binding import ffi, lib
 from mediaserver.base.errors import StartError
 
 TESTED: Final = {"aiortc": "1.16", "pylibsrtp": "1.0"}
-"""Releases whose private names are known to be where we look for them."""
+"""Releases whose private names were verified."""
 
 MAX_TAG: Final = 16
 SRTCP_INDEX: Final = 4
@@ -36,7 +36,7 @@ TAGS: Final = (16, 10)
 
 
 class Memory:
-    """C memory that libsrtp writes to and sockets read from: `view` and `pointer(offset)` are the same bytes."""
+    """C memory that libsrtp writes and sockets read. `view` and `pointer(offset)` refer to the same bytes."""
 
     def __init__(self, size: int) -> None:
         self.raw = ffi.new("char[]", size)
@@ -51,14 +51,14 @@ class Memory:
 
 
 def length_cell() -> Any:
-    """An `int *`: the packet's length goes in, its new length comes out."""
+    """Return an `int *` that passes the packet's length and returns its new length."""
     return ffi.new("int *")
 
 
 @dataclass(slots=True)
 class Keys:
-    """A connected transport's SRTP state. One session a direction, for RTP and RTCP together: two with one
-    key would repeat SRTCP indices, hence GCM nonces (RFC 7714 section 9.1)."""
+    """The SRTP state of a connected transport. RTP and RTCP share one session per direction: two sessions with
+    one key would reuse SRTCP indices, and so GCM nonces (RFC 7714 section 9.1)."""
 
     rx: Any
     tx: Any
@@ -68,8 +68,8 @@ class Keys:
 
 
 def make_keys(profile: int, rx_key: bytes, tx_key: bytes) -> Keys:
-    """Fresh sessions. They never encrypt one packet number twice, whoever asks: with other bytes, that would
-    repeat a GCM nonce and give the authentication key away (RFC 7714 section 8.4)."""
+    """Return new sessions that never encrypt a packet number twice: with other bytes, that would reuse a GCM
+    nonce and reveal the authentication key (RFC 7714 section 8.4)."""
     sessions = []
     for key, direction in ((rx_key, Policy.SSRC_ANY_INBOUND), (tx_key, Policy.SSRC_ANY_OUTBOUND)):
         policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile)
@@ -81,17 +81,18 @@ def make_keys(profile: int, rx_key: bytes, tx_key: bytes) -> Keys:
 
 
 def dtls_context(certificate: RTCCertificate) -> SSL.Context:
-    """The context of all our DTLS associations: passive end (`a=setup:passive`), our order of SRTP profiles."""
+    """Return the context of all DTLS associations: passive end (`a=setup:passive`), our order of SRTP
+    profiles."""
     context: SSL.Context = certificate._create_ssl_context(_PROFILES)
-    # It is shared: sessions of former associations would pile up, and WebRTC clients resume none.
+    # It is shared, so sessions of former associations would accumulate; WebRTC clients never resume sessions.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_QUERY_MTU)
     return context
 
 
 def take_keys(dtls: RTCDtlsTransport) -> Keys:
-    """SRTP sessions with the keys of aiortc's connected DTLS transport, in place of its own, which let packet
-    numbers be repeated. From here on it sees DTLS records only."""
+    """Return SRTP sessions with the keys of aiortc's connected DTLS transport. They replace its own sessions,
+    which allow packet numbers to be repeated; from now on it receives only DTLS records."""
     dtls._rx_srtp = dtls._tx_srtp = None
     keys = export_keys(dtls._ssl, server=dtls._role == "server")
     assert keys is not None, "aiortc connects with a profile only"
@@ -99,7 +100,8 @@ def take_keys(dtls: RTCDtlsTransport) -> Keys:
 
 
 def export_keys(ssl: SSL.Connection, *, server: bool) -> Keys | None:
-    """SRTP sessions with a connected association's keys (RFC 5764 section 4.2); None without a common profile."""
+    """Return SRTP sessions with the keys of an association (RFC 5764 section 4.2); None without a common
+    profile."""
     selected = ssl.get_selected_srtp_profile()
     profile = next((one for one in _PROFILES if one.openssl_profile == selected), None)
     if profile is None:
@@ -112,7 +114,7 @@ def export_keys(ssl: SSL.Connection, *, server: bool) -> Keys | None:
 
 
 def self_test() -> None:
-    """Raises `StartError` when the installed libraries are not those that we know, or work in another way."""
+    """Check the installed libraries. Raises: StartError for unknown releases or unexpected behavior."""
     for name, tested in TESTED.items():
         version = importlib.metadata.version(name)
         if not version.startswith(tested + "."):

@@ -1,7 +1,7 @@
 """STUN binding requests and responses, in both directions (RFC 8489, RFC 8445).
 
-Parsing trusts nothing: anything but a well-formed binding request with a valid FINGERPRINT, or a well-formed
-binding response, is `Malformed`, before any key is looked at.
+Everything except a well-formed binding request with a valid FINGERPRINT, or a well-formed binding response, is
+`Malformed`; keys are used only after that.
 """
 
 import hmac
@@ -28,7 +28,7 @@ ICE_CONTROLLED: Final = 0x8029
 ICE_CONTROLLING: Final = 0x802A
 
 MAX_REQUEST: Final = 1280
-"""Browsers' checks take about 100 bytes; nothing legitimate needs more than the smallest IPv6 MTU."""
+"""Largest message. Browsers' checks have about 100 bytes; none needs more than the smallest IPv6 MTU."""
 
 _HEADER: Final = struct.Struct("!HHI12s")
 _ATTRIBUTE: Final = struct.Struct("!HH")
@@ -36,7 +36,7 @@ _FINGERPRINT_XOR: Final = 0x5354554E
 _KNOWN_REQUIRED: Final = frozenset({USERNAME, MESSAGE_INTEGRITY, PRIORITY, USE_CANDIDATE})
 _RESPONSE_TYPES: Final = frozenset({b"\x01\x01", b"\x01\x11"})
 _PEER_REFLEXIVE_PRIORITY: Final = 110 << 24 | 65535 << 8 | 255
-"""RFC 8445 sections 7.1.1 and 5.1.2.1; no client decides by it, as it is the controlling agent."""
+"""Priority in our requests (RFC 8445 sections 7.1.1 and 5.1.2.1). Clients ignore it as the controlling agents."""
 _REASONS: Final = {400: b"Bad Request", 420: b"Unknown Attribute", 487: b"Role Conflict"}
 
 Address = tuple[Any, ...]
@@ -48,7 +48,7 @@ class Malformed(ValueError):
 
 
 class Credentials(NamedTuple):
-    """One end's ICE username fragment and password (RFC 8445 section 5.3)."""
+    """The ICE username fragment and password of one end (RFC 8445 section 5.3)."""
 
     ufrag: str
     password: str
@@ -56,37 +56,37 @@ class Credentials(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """A binding request whose MESSAGE-INTEGRITY is still to be checked."""
+    """A binding request whose MESSAGE-INTEGRITY was not checked yet."""
 
     transaction: bytes
     local_ufrag: str
     use_candidate: bool
     controlled: bool
-    """The sender claims the controlled role, which is ours."""
+    """Whether the sender claims the controlled role, which is ours."""
     unknown: tuple[int, ...]
-    """Comprehension-required attributes that we do not know (RFC 8489 section 14)."""
+    """Unknown comprehension-required attributes (RFC 8489 section 14)."""
     signed: bytes
-    """What MESSAGE-INTEGRITY covers, its length field already as the signer saw it."""
+    """The bytes that MESSAGE-INTEGRITY covers, with the length field as the signer saw it."""
     signature: bytes
 
     def has_integrity(self, password: bytes) -> bool:
-        """Whether the sender knows the password of the end that it addresses."""
+        """Return whether the sender knows the password of the end that it addresses."""
         return _is_signed(self, password)
 
 
 @dataclass(slots=True, frozen=True)
 class Response:
-    """A binding response whose MESSAGE-INTEGRITY is still to be checked."""
+    """A binding response whose MESSAGE-INTEGRITY was not checked yet."""
 
     transaction: bytes
     success: bool
     """False for an error response."""
     signed: bytes
-    """What MESSAGE-INTEGRITY covers, its length field already as the signer saw it."""
+    """The bytes that MESSAGE-INTEGRITY covers, with the length field as the signer saw it."""
     signature: bytes
 
     def has_integrity(self, password: bytes) -> bool:
-        """Whether it is signed with the password that signed the request (RFC 8489 section 9.1.4)."""
+        """Return whether it is signed with the password of the request (RFC 8489 section 9.1.4)."""
         return _is_signed(self, password)
 
 
@@ -95,15 +95,15 @@ def _is_signed(message: Request | Response, password: bytes) -> bool:
 
 
 def is_response(data: bytes) -> bool:
-    """Whether a datagram claims to be a binding response, successful or not."""
+    """Return whether a datagram claims to be a binding response, successful or not."""
     return data[:2] in _RESPONSE_TYPES
 
 
 def parse_response(data: bytes) -> Response:
-    """Read a binding response; raises `Malformed`.
+    """Parse a binding response. Raises: Malformed.
 
-    FINGERPRINT is not looked at: it only tells STUN from other traffic, and a response needs a transaction id
-    that we chose and a valid MESSAGE-INTEGRITY.
+    FINGERPRINT is not checked: it only distinguishes STUN from other traffic, and a response needs a
+    transaction id that we chose and a valid MESSAGE-INTEGRITY.
     """
     if not 44 <= len(data) <= MAX_REQUEST or len(data) % 4:
         raise Malformed("length")
@@ -124,19 +124,20 @@ def parse_response(data: bytes) -> Response:
 
 
 def _split_at_integrity(data: bytes, offset: int) -> tuple[bytes, bytes]:
-    """The bytes that MESSAGE-INTEGRITY at `offset` covers, and its value (RFC 8489 section 14.5)."""
+    """Return the bytes that MESSAGE-INTEGRITY at `offset` covers, and its value (RFC 8489 section 14.5)."""
     signed = data[:2] + struct.pack("!H", offset + 24 - 20) + data[4:offset]
     return signed, data[offset + 4 : offset + 24]
 
 
 def parse_request(data: bytes) -> Request:
-    """Read a binding request; raises `Malformed`."""
+    """Parse a binding request. Raises: Malformed."""
     if not 28 <= len(data) <= MAX_REQUEST or len(data) % 4:
         raise Malformed("length")
     kind, length, cookie, transaction = _HEADER.unpack_from(data)
     if kind != BINDING_REQUEST or cookie != COOKIE or length != len(data) - 20:
         raise Malformed("header")
-    # FINGERPRINT is the last attribute and ICE demands it (RFC 8445 section 7.1): the cheapest test comes first.
+    # FINGERPRINT is the last attribute, and ICE requires it (RFC 8445 section 7.1): the cheapest test comes
+    # first.
     if data[-8:-4] != b"\x80\x28\x00\x04" or int.from_bytes(data[-4:], "big") != _fingerprint(data[:-8]):
         raise Malformed("fingerprint")
     return _parse_attributes(data, transaction)
@@ -156,7 +157,7 @@ def _parse_attributes(data: bytes, transaction: bytes) -> Request:
             if size != 20:
                 raise Malformed("integrity")
             integrity_at = offset
-            break  # what follows is not signed (RFC 8489 section 14.5)
+            break  # attributes after it are not signed (RFC 8489 section 14.5)
         if kind == USERNAME:
             username = _username(data[start : start + size])
         elif kind == USE_CANDIDATE:
@@ -181,10 +182,10 @@ def _username(value: bytes) -> str:
 
 
 def request(transaction: bytes, local_ufrag: str, remote: Credentials) -> bytes:
-    """Return our own binding request to a client: we are always the controlled agent (RFC 8445 section 7.1).
+    """Return a binding request to a client: we are always the controlled agent (RFC 8445 section 7.1).
 
     The tie-breaker is 0: in a role conflict the client keeps or takes the controlling role (section 7.3.1.1) and
-    answers with success either way.
+    responds with success in either case.
     """
     body = _encode(USERNAME, f"{remote.ufrag}:{local_ufrag}".encode())
     body += _encode(PRIORITY, struct.pack("!I", _PEER_REFLEXIVE_PRIORITY)) + _encode(ICE_CONTROLLED, bytes(8))
@@ -192,14 +193,14 @@ def request(transaction: bytes, local_ufrag: str, remote: Credentials) -> bytes:
 
 
 def success(transaction: bytes, mapped: Address, password: bytes) -> bytes:
-    """The answer to a good request: the address it came from, signed."""
+    """Return the signed success response, with the address from which the request arrived."""
     return _signed(
         BINDING_RESPONSE, transaction, _encode(XOR_MAPPED_ADDRESS, xor_address(mapped, transaction)), password
     )
 
 
 def error(transaction: bytes, code: int, password: bytes, unknown: tuple[int, ...] = ()) -> bytes:
-    """An error answer; with 420 the attributes that were not understood are listed."""
+    """Return an error response; with 420 it lists the unknown attributes."""
     body = _encode(ERROR_CODE, struct.pack("!HBB", 0, code // 100, code % 100) + _REASONS[code])
     if unknown:
         body += _encode(UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(unknown)}H", *unknown))
@@ -207,7 +208,7 @@ def error(transaction: bytes, code: int, password: bytes, unknown: tuple[int, ..
 
 
 def xor_address(address: Address, transaction: bytes) -> bytes:
-    """XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); an IPv4 address seen by an IPv6 socket is told as IPv4."""
+    """Return XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); IPv4-mapped IPv6 addresses are written as IPv4."""
     host = ipaddress.ip_address(address[0].partition("%")[0])
     if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped:
         host = host.ipv4_mapped
