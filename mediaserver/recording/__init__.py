@@ -1,5 +1,6 @@
-"""Recording: captures are journals of packets; everything that people play is derived from them afterwards.
+"""Recording: packets are captured in journals, from which all playable files are composed afterwards.
 
-`client` (main process) → `egress` (process: `writer`, `journal`) → `jobs` → `composer` (subprocess: `sources`,
-`packets`, `clocks`, `depacketize`, `plan`, `mixing`, `trackfile`) → objects and documents (`ledger`).
+`capture.client` (main process) → `capture.egress` (process: `writer`, `journal`) → `jobs` →
+`composition.composer` (subprocess: `sources`, `mixing`, `track_file` and the modules of `timeline`) → objects
+and documents (`capture.ledger`).
 """

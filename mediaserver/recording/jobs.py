@@ -1,7 +1,7 @@
-"""Finished captures on their way to being recordings: composed one at a time, stored, then forgotten.
+"""Turns finished captures into recordings: composes them one at a time, stores the files, deletes the capture.
 
-What is to be done is read from the capture directories, so a restart at any moment only repeats a step. A
-capture is deleted after its files are stored and its document says so, never before.
+The state of this work is read from the capture directories, so a restart at any moment at most repeats a step. A
+capture is deleted only after its files are stored and its document says so.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS: Final = 3
 _STALL_S: Final = 900.0
-"""A composer that says nothing for so long hangs."""
+"""A composer without output for this time is considered hung."""
 _FIRST_RETRY_S: Final = 2.0
 _LAST_RETRY_S: Final = 60.0
 _LOOK_EVERY_S: Final = 30.0
-"""How often the directories are looked at without being woken."""
+"""Interval at which the directories are scanned without being woken."""
 
 
 class ComposerFailed(Exception):
-    """The message is the last thing it said."""
+    """The composer failed; the message is its last line of output."""
 
 
 class Jobs:
-    """Composes and stores. `wake` after a capture was stopped; `run` does the work until cancelled."""
+    """Composes and stores captures. Call `wake` after a capture was stopped; `run` must be running."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Jobs:
         self.percent = 0
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Start work without waiting for the next scan."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Compose and store what there is, whenever there is something, until cancelled."""
+        """Compose and store captures until canceled."""
         await periodic("composing", self._work, self._pause_s, self._wake)
 
     async def _work(self) -> None:
@@ -81,7 +81,7 @@ class Jobs:
             pass
 
     async def _round(self) -> bool:
-        """One step for every capture that needs one and whose time has come; whether there was any."""
+        """Do one step for every capture that is due; return whether there was any."""
         worked = False
         for capture in await asyncio.to_thread(lambda: list(captures_in(self._captures))):
             if self._not_before.get(capture.name, 0.0) > _now():
@@ -92,7 +92,7 @@ class Jobs:
                 self._tries.pop(capture.name, None)
             except (Problem, OSError, ComposerFailed) as error:
                 self._retry_later(capture, str(error))
-            except Exception:  # our own bug in one capture must not keep the others waiting
+            except Exception:  # a bug that affects one capture must not delay the others
                 log.exception("a step failed", extra={"recording": capture.name})
                 self._retry_later(capture, "a fault of the server")
         return worked
@@ -136,7 +136,7 @@ class Jobs:
             self.composing = None
 
     def _require_room(self, capture: Capture) -> None:
-        """Raises OSError when composing might use the disk space that running recordings leave to documents."""
+        """Raises: OSError if composing could use the disk space that is reserved for documents."""
         needed = int(COMPOSE_FACTOR * capture.journal_bytes()) + self._settings.min_free_bytes
         if self._free(self._captures) < needed:
             raise OSError(errno.ENOSPC, f"composing needs {needed >> 20} MiB of free disk")
@@ -193,7 +193,7 @@ class Jobs:
             await self._ledger.ready(
                 capture.name, keys[program.name], program.size, result.duration_s, _recorded(tracks, keys)
             )
-        except NotFound:  # deleted in the meantime
+        except NotFound:  # deleted meanwhile
             for key in keys.values():
                 await self._objects.delete(key)
         await asyncio.to_thread(capture.remove, self._settings.keep_journals)

@@ -1,6 +1,7 @@
-"""After a start: every capture that was cut off is closed, and every document that waits for one is put right.
+"""Recovery at start: closes captures that were cut off, and corrects the documents that wait for them.
 
-Runs once, before anything may be recorded; then no capture is left running, and `Jobs` finds what to compose.
+It runs once, before anything may be recorded. Afterwards no capture is left running, and `Jobs` finds what to
+compose.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 async def recover(captures: Path, ledger: Ledger) -> None:
-    """Close what the last run of the server left open."""
+    """Close the captures that the last run of the server left open."""
     closed = await asyncio.to_thread(_close_all, captures)
     for one in await ledger.unfinished():
         with contextlib.suppress(NotFound, Conflict):  # finished or deleted meanwhile

@@ -1,7 +1,8 @@
-"""The directory of one capture: what it holds is the whole state of a recording that is not yet stored.
+"""The directory of a capture, which holds the whole state of a recording that is not stored yet.
 
-`recording.json` (begun) → `stopped.json` (ended: may be composed) → `out/result.json` (composed: may be stored)
-→ `stored.json` (may go), or `failed.json` (given up: the journals stay). Each file appears whole or not at all.
+`recording.json` (started) → `stopped.json` (ended: may be composed) → `out/result.json` (composed: may be
+stored) → `stored.json` (may be deleted), or `failed.json` (given up: the journals stay). Each file is written
+atomically.
 """
 
 import errno
@@ -16,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-"""What writing fails with when there is no room."""
+"""Errors of writes for lack of disk space."""
 EXIT_NO_SPACE: Final = 28
-"""The composer's exit code then: trying again later may help, as it does not with a broken capture."""
+"""Exit code of the composer for lack of disk space: unlike for a broken capture, a retry may succeed."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -29,7 +30,7 @@ class _File(BaseModel):
 
 
 class Manifest(_File):
-    """`recording.json`; times are CLOCK_REALTIME in ns."""
+    """Content of `recording.json`. Times are CLOCK_REALTIME in ns."""
 
     recording: str
     session_kind: Literal["live", "video", "audio"]
@@ -46,14 +47,14 @@ class Stopped(_File):
 
 
 class OutputFile(_File):
-    """One file to be stored; the program names no track."""
+    """A file to be stored. The program belongs to no track."""
 
     name: str
     content_type: str
     size: int
     duration_s: float
     offset_s: float = 0.0
-    """From the recording's start to the file's first frame or sound."""
+    """Time from the start of the recording to the first frame or sample of the file."""
     track_id: str | None = None
     participant_id: str | None = None
     user_id: str | None = None
@@ -61,13 +62,13 @@ class OutputFile(_File):
 
 
 class Result(_File):
-    """`result.json`: what the composer made; `files[0]` is the program."""
+    """Content of `result.json`: the files of the composer; `files[0]` is the program."""
 
     duration_s: float
     size: int
     files: list[OutputFile]
     damages: list[str] = []
-    """What could not be read or decoded."""
+    """Descriptions of what could not be read or decoded."""
 
 
 class Failed(_File):
@@ -77,7 +78,7 @@ class Failed(_File):
 
 
 class Stored(_File):
-    """`stored.json`: nothing here is needed any more."""
+    """Content of `stored.json`: the capture is no longer needed."""
 
 
 State = Literal["running", "stopped", "composed", "stored", "failed"]
@@ -85,7 +86,7 @@ Model = TypeVar("Model", bound=_File)
 
 
 class Capture:
-    """Reads and writes one capture directory. Every method does file I/O: not for an event loop."""
+    """Reads and writes a capture directory. All methods perform blocking file I/O."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -93,7 +94,7 @@ class Capture:
 
     @classmethod
     def named(cls, captures: Path, recording: str) -> "Capture":
-        """The capture of a recording; the id becomes a path, so its characters are checked."""
+        """Return the capture of a recording. The id becomes part of a path, so its characters are checked."""
         if not _NAME.fullmatch(recording):
             raise ValueError(f"{recording!r} is no recording id")
         return cls(captures / recording)
@@ -115,7 +116,7 @@ class Capture:
         return _read(self.path / "failed.json", Failed)
 
     def state(self) -> State:
-        """`running` means: never stopped in order, whether or not anything still writes here."""
+        """The state of the capture. `running` means never stopped, whether or not anything still writes to it."""
         if (self.path / "failed.json").exists():
             return "failed"
         if (self.path / "stored.json").exists():
@@ -125,23 +126,23 @@ class Capture:
         return "stopped" if self.result() is None else "composed"
 
     def begin(self, manifest: Manifest) -> None:
-        """Make the directory; one that was begun before goes on."""
+        """Create the directory; an existing capture continues."""
         self.path.mkdir(parents=True, exist_ok=True)
         if self.manifest() is None:
             write_json(self.path / "recording.json", manifest)
         (self.path / "stopped.json").unlink(missing_ok=True)
 
     def alive(self) -> None:
-        """Leave a trace that the capture goes on, for `last_sign` when nobody publishes anything."""
+        """Record that the capture is alive, for `last_sign` while no track is published."""
         os.utime(self.path / "recording.json")
 
     def last_sign(self) -> int:
-        """When something last happened here, in ns."""
+        """Return when the capture was last active, in ns."""
         paths = [self.path / "recording.json", *self.journals()]
         return max((path.stat().st_mtime_ns for path in paths if path.exists()), default=0)
 
     def stop(self, stopped_ns: int, reason: str = "stopped") -> None:
-        """Close it; the first stop counts."""
+        """Close the capture; later calls change nothing."""
         if self.stopped() is None:
             write_json(self.path / "stopped.json", Stopped(stopped_ns=stopped_ns, reason=reason))
 
@@ -152,15 +153,15 @@ class Capture:
         write_json(self.path / "failed.json", Failed(reason=reason))
 
     def journals(self) -> list[Path]:
-        """All journals; those of one track in the order in which they were begun."""
+        """Return all journals; those of a track in the order of their start."""
         return sorted(self.path.glob("*.journal"), key=_journal_order)
 
     def journal_bytes(self) -> int:
-        """The size of all journals."""
+        """Return the size of all journals in bytes."""
         return sum(path.stat().st_size for path in self.journals())
 
     def next_journal(self, track: str) -> Path:
-        """A path for a new journal of `track`."""
+        """Return the path of a new journal of `track`."""
         if not _NAME.fullmatch(track):
             raise ValueError(f"{track!r} is no track id")
         orders = [_journal_order(path) for path in self.path.glob(f"{track}-*.journal")]
@@ -168,7 +169,7 @@ class Capture:
         return self.path / f"{track}-{last + 1}.journal"
 
     def remove(self, keep_journals: bool) -> None:
-        """Forget what is stored; with `keep_journals` only the composed files go."""
+        """Delete the capture after it was stored; with `keep_journals` only the composed files."""
         write_json(self.path / "stored.json", Stored())
         shutil.rmtree(self.out, ignore_errors=True)
         if not keep_journals:
@@ -176,14 +177,14 @@ class Capture:
 
 
 def captures_in(directory: Path) -> Iterable[Capture]:
-    """All captures, oldest first (ids sort by time)."""
+    """Return all captures, oldest first (ids sort by time)."""
     if not directory.is_dir():
         return []
     return [Capture(path) for path in sorted(directory.iterdir()) if (path / "recording.json").exists()]
 
 
 def write_json(path: Path, model: BaseModel) -> None:
-    """Write a file so that it is there whole or not at all, also after the power fails."""
+    """Write a file atomically, even if the power fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     with temporary.open("w") as file:

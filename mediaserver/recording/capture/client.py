@@ -1,7 +1,7 @@
-"""The main process's handle of the egress process; it fits the port `Recorder` that rooms name.
+"""The main process's handle of the egress process; implements `rooms.interfaces.Recorder`.
 
-A recording that was started here runs until it is stopped here, whatever happens to the egress process in
-between: the restarted one goes on in the same capture directory.
+A recording that was started here runs until it is stopped here: when the egress process dies, the restarted one
+continues in the same capture directory.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ _UP_WAIT_S: Final = 5.0
 
 LostReason = Literal["disk_full", "disk_reserve"]
 OnFailed = Callable[[str, LostReason, str], None]
-"""Called with the recording's id, why it ended and a sentence. What was captured will be composed."""
+"""Called with a recording's id, the reason for its end and a sentence. What was captured is composed."""
 OnWarning = Callable[[str, float | None], None]
-"""Called with the recording's id and in how many seconds it will be stopped to spare the disk reserve; None: it
-goes on after all."""
+"""Called with a recording's id and the seconds until it is stopped to save disk space; None withdraws the
+warning."""
 
 
 class EgressRecorder:
     """Starts, feeds and stops recordings. `run` keeps the egress process alive and must be running.
 
-    `on_stopped` is told each capture directory name that may be composed now.
+    `on_stopped` is called with the name of each capture directory that may be composed now.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class EgressRecorder:
         return self._child.channel is not None
 
     async def run(self) -> None:
-        """Keep egress alive until cancelled; it then ends its journals in order."""
-        # Unix socket paths are limited to 107 bytes, a data directory's is not.
+        """Keep egress alive until canceled; it then closes its journals."""
+        # The paths of Unix sockets are limited to 107 bytes, those of data directories are not.
         try:
             made = tempfile.TemporaryDirectory(prefix="mediaserver-egress-", ignore_cleanup_errors=True)
         except OSError as error:
@@ -81,13 +81,13 @@ class EgressRecorder:
             await self._child.run()
 
     async def ready(self) -> None:
-        """Wait for the first start; raises `StartError` when it fails."""
+        """Wait for the first start. Raises: StartError when it fails."""
         await self._tried.wait()
         if self._refusal is not None:
             raise StartError(f"egress, which records, cannot start: {self._refusal.detail}")
 
     def listen(self, on_reset: Callable[[], None]) -> None:
-        """Call `on_reset` whenever egress has come back after dying: every track must be added again."""
+        """Call `on_reset` whenever egress was restarted: all tracks must be added again."""
         self._on_reset.append(on_reset)
 
     async def start(
@@ -99,10 +99,7 @@ class EgressRecorder:
         title: str,
         started_at: datetime,
     ) -> None:
-        """Begin a capture. `Unavailable("disk_full")` when there is too little room for one.
-
-        A recording that runs already goes on.
-        """
+        """Start a capture; one that is running already continues. Raises: Unavailable("disk_full")."""
         if recording_id in self._active:
             return
         manifest = Manifest.model_validate(
@@ -131,9 +128,9 @@ class EgressRecorder:
         enabled: bool,
         audio_level_id: int | None = None,
     ) -> tuple[int, str]:
-        """The tap number and the Unix socket path to give to the media worker.
+        """Return the tap number and the Unix socket path for the media worker.
 
-        `audio_level_id` is the publisher's id of the RFC 6464 extension: the active speaker is known by it.
+        `audio_level_id` is the publisher's id of the extension of RFC 6464, which reveals the active speaker.
         """
         manifest = self._active.get(recording_id)
         reply = await self._request(
@@ -149,35 +146,35 @@ class EgressRecorder:
         return int(reply["tap"]), str(reply["path"])
 
     async def mark_track(self, *, recording_id: str, track_id: str, enabled: bool) -> None:
-        """The track is muted or hidden (False) from now on, or shown and heard again."""
+        """Note that the track was muted or hidden (False), or that this was undone (True)."""
         await self._request("mark_track", {"recording": recording_id, "track": track_id, "enabled": enabled})
 
     async def end_track(self, *, recording_id: str, track_id: str) -> None:
         await self._request("end_track", {"recording": recording_id, "track": track_id})
 
     async def stop(self, *, recording_id: str) -> None:
-        """Close the journals and let composing begin; works without egress, too."""
+        """Close the journals and start composing; also works while egress is down."""
         self._warned.discard(recording_id)
         if self._active.pop(recording_id, None) is None:
             return
         stopped_ns = now_ns()
         try:
             await self._request("stop_recording", {"recording": recording_id, "stopped_ns": stopped_ns})
-        except Exception:  # dead, slow or confused: the capture is closed all the same
+        except Exception:  # whatever is wrong with egress, the capture is closed
             log.exception("egress did not stop a recording", extra={"recording": recording_id})
         await self._close(recording_id, stopped_ns, "stopped")
         self._on_stopped(recording_id)
 
     @property
     def short_of_disk(self) -> bool:
-        """Whether a recording is about to be stopped because the disk fills up."""
+        """Whether a recording will soon be stopped because the disk fills up."""
         return bool(self._warned)
 
     async def status(self) -> dict[str, Any]:
-        """What egress is doing: `{recordings, tracks, pendingBytes, droppedRecords}`."""
+        """Return the state of egress: `{recordings, tracks, pendingBytes, droppedRecords}`."""
         return await self._request("status", {})
 
-    # ---------------------------------------------------------------------------------- the child
+    # ---------------------------------------------------------------------------------- the process
 
     async def _request(self, op: str, body: Body) -> Body:
         try:
@@ -226,13 +223,13 @@ class EgressRecorder:
         for recording, manifest in list(self._active.items()):
             try:
                 await channel.request("start_recording", manifest.model_dump())
-            except Exception:  # no disk: what was captured before is kept
+            except Exception:  # no disk space: what was captured is kept
                 log.exception("a recording cannot go on", extra={"recording": recording})
                 self._lose(recording, "disk_full", "it could not go on after a fault")
 
     def _died(self) -> None:
         self._up.clear()
-        for recording in list(self._warned):  # the next egress process judges anew
+        for recording in list(self._warned):  # the next egress process decides again
             self._warn(recording, None)
 
     def _event(self, name: str, body: Body) -> None:
@@ -270,5 +267,5 @@ class EgressRecorder:
 
 
 def captures_dir(settings: Settings) -> Path:
-    """Where captures are until they are stored."""
+    """Return the directory of captures that are not stored yet."""
     return settings.data.dir / "captures"

@@ -1,4 +1,4 @@
-"""Measures how fast each recording writes and remembers which were warned; `disk_guard` decides. Pure."""
+"""Measures the write rate of each recording and remembers warnings; `disk_guard` decides. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -7,18 +7,18 @@ from typing import Final
 from mediaserver.recording.capture.disk_guard import Decision, Running, decide
 
 _AVERAGED_S: Final = 10.0
-"""Rates are averaged over about this time: a keyframe is no trend."""
+"""Rates are averaged over about this time, so that single keyframes do not count as a trend."""
 
 
 class WriteRate:
-    """The average rate at which one recording writes."""
+    """The average write rate of a recording."""
 
     def __init__(self, written: int, now_s: float) -> None:
         self.bytes_per_s = 0.0
         self._written, self._at_s, self._known = written, now_s, False
 
     def update(self, written: int, now_s: float) -> float:
-        """Take in that `written` bytes had been written in all by `now_s`; return the average."""
+        """Record the total bytes written by `now_s`; return the average rate."""
         elapsed_s = now_s - self._at_s
         if elapsed_s > 0:
             latest = max(0, written - self._written) / elapsed_s
@@ -29,7 +29,7 @@ class WriteRate:
 
 
 class DiskWatch:
-    """To be asked every second or so. `reserve_bytes` of the disk are for documents, not for recordings."""
+    """Called about every second. `reserve_bytes` of the disk are reserved for documents."""
 
     def __init__(self, reserve_bytes: int, notice_s: float) -> None:
         self._reserve_bytes, self._notice_s = reserve_bytes, notice_s
@@ -38,11 +38,11 @@ class DiskWatch:
 
     @property
     def warned(self) -> bool:
-        """Whether any recording is about to be stopped: no further one should begin now."""
+        """Whether a recording will soon be stopped: no further one should start now."""
         return bool(self._ends)
 
     def look(self, free_bytes: int, written: Mapping[str, int], now_s: float) -> Decision:
-        """Decide; `written` are the bytes of each running recording's journals."""
+        """Decide from the bytes of each running recording's journals."""
         self._rates = {name: self._rates.get(name) or WriteRate(size, now_s) for name, size in written.items()}
         self._ends = {name: ends_at_s for name, ends_at_s in self._ends.items() if name in written}
         running = [

@@ -1,7 +1,7 @@
-"""The egress process: takes tapped packets from media workers and keeps them in capture journals.
+"""The egress process: receives tapped packets from media workers and stores them in capture journals.
 
-It obeys its control channel. When that closes or SIGTERM comes, it ends all journals, writes them out and
-exits; when it is killed instead, at most the last `flush_ms` are missing.
+It is controlled by a channel. When the channel closes or SIGTERM arrives, it closes and flushes all journals
+and exits. When it is killed, at most the last `flush_ms` are missing.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _KINDS: Final = {framing.RTP: journal.RTP, framing.SENDER_REPORT: journal.SENDER
 
 
 class Configure(BaseModel):
-    """The first request; `socket` is where workers connect."""
+    """The first request. Workers connect to `socket`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ class Configure(BaseModel):
 
 
 class Egress:
-    """The running recordings and their journals, as the control channel orders."""
+    """The running recordings and their journals."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Egress:
         self._recordings: dict[str, Capture] = {}
         self._files: set[JournalFile] = set()
         self._taps: dict[int, JournalFile] = {}
-        # A worker may still send under numbers that an earlier egress process gave out.
+        # Workers may still send with numbers that an earlier egress process assigned.
         self._next_tap = secrets.randbits(30)
         self._server: asyncio.Server | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -87,7 +87,7 @@ class Egress:
         return await self._handlers[op](body)
 
     async def close(self) -> None:
-        """Bring everything to the disk in order."""
+        """Write everything to the disk and close all journals."""
         if self._server:
             self._server.close()
         for task in (self._flushing, self._watching):
@@ -138,7 +138,7 @@ class Egress:
         return {}
 
     def _require_room(self, capture: Capture, settings: Configure) -> None:
-        """Unavailable `disk_full`; one that only goes on after a fault is judged by the disk watch."""
+        """Raises: Unavailable("disk_full"). Recordings that continue after a fault are left to the disk watch."""
         free = self._free(settings.captures)
         if capture.manifest() is None and (free < settings.min_free_bytes or self._watch.warned):
             log.warning("too little free disk to record", extra={"free_mib": free >> 20})
@@ -206,7 +206,7 @@ class Egress:
     # ---------------------------------------------------------------------------------- taps
 
     async def _read_taps(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read one worker's stream until it closes."""
+        """Read a worker's stream until it closes."""
         try:
             while True:
                 length = framing.batch_length(await reader.readexactly(framing.BATCH_HEADER.size))
@@ -221,7 +221,7 @@ class Egress:
 
     def _take(self, record: framing.Record) -> None:
         file = self._taps.get(record.tap)
-        if file is None:  # ended while the record was under way
+        if file is None:  # the track ended while the record was in transit
             return
         if record.kind == framing.OVERFLOW:
             file.mark(record.arrival_ns, overflow=framing.OVERFLOW_COUNT.unpack(record.data)[0])
@@ -245,7 +245,7 @@ class Egress:
         await periodic("flushing", flush, every_s)
 
     async def _flush(self, sync: bool) -> None:
-        async with self._flush_lock:  # a file is never closed while another flush holds it
+        async with self._flush_lock:  # a file must not be closed while another flush writes to it
             closed = await self._disk.flush(self._files, sync)
             self._files -= closed.keys()
         for file, error in closed.items():
@@ -253,11 +253,11 @@ class Egress:
                 await self._fail(file.recording, error)
 
     async def _fail(self, recording: str, error: OSError) -> None:
-        """Stop one recording that the disk refuses."""
+        """Stop a recording whose journal cannot be written."""
         await self._give_up(recording, _reason(error), str(error.strerror))
 
     async def _give_up(self, recording: str, reason: str, detail: str) -> None:
-        """Stop one recording; what is written stays and will be composed."""
+        """Stop a recording; what was written is composed."""
         capture = self._recordings.pop(recording, None)
         if capture is None:
             return
@@ -271,7 +271,7 @@ class Egress:
         await periodic("watching the disk", lambda: self.look_at_disk(loop.time()), self._look_every_s)
 
     async def look_at_disk(self, now_s: float) -> None:
-        """Warn or stop recordings when the disk fills up."""
+        """Warn and stop recordings when the disk fills up."""
         if not self._settings:
             return
         self._disk.forget({*self._recordings, *(file.recording for file in self._files)})
@@ -285,7 +285,9 @@ class Egress:
             self._event("recording_warning", {"recording": recording, "in_s": None})
         for recording in decision.stop:
             self._end_files(recording)
-            await self._flush(sync=False)  # all that came is in the journals before they may be composed
+            await self._flush(
+                sync=False
+            )  # everything that arrived must be in the journals before they are composed
             await self._give_up(recording, "disk_reserve", "it would use the disk that is reserved for others")
 
 
@@ -296,7 +298,7 @@ def _reason(error: OSError) -> str:
 def _close_capture(capture: Capture, now: int, reason: str) -> None:
     try:
         capture.stop(now, reason)
-    except OSError:  # the main process closes it when it finds it
+    except OSError:  # the main process closes the capture when it finds it
         log.exception("a capture could not be closed", extra={"recording": capture.name})
 
 

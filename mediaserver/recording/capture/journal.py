@@ -1,8 +1,8 @@
-"""The capture journal of one track: an append-only file that is right up to its first damaged record.
+"""The capture journal of a track: an append-only file that is valid up to its first damaged record.
 
 Layout: eight bytes of magic and version, then records of `length, kind, arrival ns, CRC-32` and bytes. The
-first record is the header, as JSON. The CRC covers the record's own fields too, so a record is either wholly
-as it was written or it ends the reading.
+first record is the header, as JSON. The CRC also covers the fields of the record, so a record is either exactly
+as written, or it ends the valid part.
 """
 
 import json
@@ -20,24 +20,24 @@ MAGIC: Final = b"MSTRACK\x01"
 _FIELDS: Final = struct.Struct("!IBQ")
 _CRC: Final = struct.Struct("!I")
 OVERHEAD: Final = _FIELDS.size + _CRC.size
-"""Bytes that a record takes beside its data."""
+"""Bytes of a record in addition to its data."""
 MAX_RECORD: Final = 1 << 20
 
 HEADER: Final = 0
 RTP: Final = 1
-"""One packet, decrypted, as the publisher numbered it."""
+"""A decrypted packet with the publisher's numbers."""
 SENDER_REPORT: Final = 2
 """An RTCP compound packet with a sender report (RFC 3550 section 6.4.1)."""
 MARK: Final = 3
-"""JSON: `enabled`, `username` or `overflow` changed or happened at this time."""
+"""JSON: a change of `enabled` or `username`, or an `overflow`, at this time."""
 END: Final = 4
-"""The track ended in order. A journal without it was cut off."""
+"""The track ended. A journal without this record was cut off."""
 
 Source = Literal["microphone", "camera", "screen", "screenAudio"]
 
 
 class Header(BaseModel):
-    """Who and what a journal holds, as far as a player of it must know without asking a database."""
+    """Description of the track, sufficient to process a journal without a database."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,11 +54,11 @@ class Header(BaseModel):
     channels: int | None = None
     payload_type: int
     parameters: str = ""
-    """The codec's fmtp."""
+    """The fmtp parameters of the codec."""
     audio_level_id: int | None = None
     """Header extension id of the client-to-mixer audio level (RFC 6464)."""
     enabled: bool = True
-    """Not muted or hidden when the journal begins."""
+    """Whether the track was neither muted nor hidden when the journal started."""
     started_ns: int
     """CLOCK_REALTIME."""
 
@@ -71,13 +71,13 @@ class Record:
 
 
 def encode(kind: int, arrival_ns: int, data: bytes) -> bytes:
-    """One record as it stands in the file."""
+    """Return a record in the form of the file."""
     fields = _FIELDS.pack(len(data), kind, arrival_ns)
     return b"".join((fields, _CRC.pack(zlib.crc32(data, zlib.crc32(fields))), data))
 
 
 def encode_header(header: Header) -> bytes:
-    """The beginning of a file."""
+    """Return the start of a file: magic, version and header record."""
     return MAGIC + encode(HEADER, header.started_ns, header.model_dump_json(exclude_none=True).encode())
 
 
@@ -86,7 +86,7 @@ def encode_mark(arrival_ns: int, **what: bool | int | str) -> bytes:
 
 
 def mark_of(record: Record) -> dict[str, Any]:
-    """What a MARK says; empty when it is no JSON object."""
+    """Return the content of a MARK record; empty when it is not a JSON object."""
     try:
         what = json.loads(record.data)
     except ValueError:
@@ -95,11 +95,11 @@ def mark_of(record: Record) -> dict[str, Any]:
 
 
 class Journal:
-    """Reads a journal; never raises for what the file holds.
+    """Reads a journal. It never raises for the content of the file.
 
-    Iterating gives the sound records after the header, as often as one likes. Afterwards `damage` says why the
-    reading stopped before the end of the file (None: it did not) and `end` is the size of the sound part.
-    `header` is None when not even that is sound; then there are no records.
+    Iteration yields the valid records after the header and can be repeated. Afterwards `damage` says why
+    reading stopped before the end of the file (None if it did not), and `end` is the size of the valid part.
+    `header` is None when not even that is valid; then there are no records.
     """
 
     def __init__(self, buffer: bytes | mmap) -> None:

@@ -1,4 +1,4 @@
-"""What recordings' documents must be told of their captures; the documents themselves belong to the use cases."""
+"""Updates the documents of recordings from the state of their captures, through the use cases."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,15 +10,15 @@ from mediaserver.usecases.sessions import recordings
 
 
 class Unfinished(NamedTuple):
-    """A recording whose document says that it is not yet ready."""
+    """A recording that is not ready according to its document."""
 
     recording: str
     running: bool
-    """Not even its end is noted."""
+    """Whether its document does not even have an end."""
 
 
 class Ledger(Protocol):
-    """Every method may raise `Unavailable`; those that name a recording raise `NotFound` when it was deleted."""
+    """The updates. Every method may raise Unavailable, and NotFound when the recording was deleted."""
 
     async def unfinished(self) -> list[Unfinished]: ...
 
@@ -32,7 +32,7 @@ class Ledger(Protocol):
 
 
 class Documents:
-    """The ledger that the server uses."""
+    """The ledger of the server."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -56,6 +56,6 @@ class Documents:
 
 
 def moment(time_ns: int) -> datetime:
-    """A capture's time as documents have it: UTC, whole milliseconds."""
+    """Return a capture's time in the form of documents: UTC, whole milliseconds."""
     seconds, milliseconds = divmod(time_ns // 1_000_000, 1000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)

@@ -1,8 +1,8 @@
-"""Writing journals without ever waiting for the disk: records gather in memory, one thread writes them.
+"""Writes journals without waiting for the disk: records are collected in memory, and one thread writes them.
 
-What waits is bounded for all journals together. Records beyond that are dropped and counted, and the count
-stands in the journal as a mark as soon as there is room again. A journal that cannot be written is cut back
-to its last whole record.
+The waiting bytes of all journals together are bounded. Further records are dropped, and their number is written
+to the journal as a mark as soon as there is room again. A journal that cannot be written is truncated to its
+last whole record.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from mediaserver.recording.capture import journal
 from mediaserver.recording.capture.journal import Header
 
 MAX_PENDING: Final = 64 << 20
-"""Bytes that may wait for the disk: some minutes of a few cameras, some seconds of many."""
+"""Most bytes that wait for the disk: some minutes of a few cameras, some seconds of many."""
 
 
 T = TypeVar("T")
 
 
 class JournalFile:
-    """One open journal. `append` only gathers; `Disk` writes."""
+    """An open journal. `append` only collects records; `Disk` writes them."""
 
     def __init__(self, disk: "Disk", recording: str, track: str, path: Path, fd: int, size: int) -> None:
         self.recording, self.track, self.path = recording, track, path
@@ -43,7 +43,7 @@ class JournalFile:
         self._add(arrival_ns, journal.encode_mark(arrival_ns, **what))
 
     def end(self, now_ns: int) -> None:
-        """Nothing more comes; the next flush closes the file."""
+        """Note the end of the track; the next flush closes the file."""
         if not self.closing:
             self.append(journal.END, now_ns, b"")
             self.closing = True
@@ -63,13 +63,13 @@ class JournalFile:
         self.records += 1
 
     def take(self) -> bytes:
-        """Hand over what waits (event loop)."""
+        """Return the waiting records (event loop)."""
         data = b"".join(self._pending)
         self._pending.clear()
         return data
 
     def write(self, data: bytes) -> None:
-        """Append to the file (disk thread); raises OSError after cutting off what was written in part."""
+        """Append to the file (disk thread). Raises: OSError, after truncating a partial record."""
         view = memoryview(data)
         try:
             while view:
@@ -89,21 +89,21 @@ class JournalFile:
 
 
 class Disk:
-    """The thread that writes, and what waits for it."""
+    """The thread that writes, and the bytes that wait for it."""
 
     def __init__(self) -> None:
         self.pending = 0
         self.dropped = 0
         self.written: Counter[str] = Counter()
-        """Bytes of journals, by recording."""
+        """Bytes of journals by recording."""
         self._pool = ThreadPoolExecutor(1, "disk")
 
     async def open(self, path: Path, header: Header) -> JournalFile:
-        """Begin a journal; its header is on the disk before this returns. Raises OSError."""
+        """Create a journal; its header is on disk when this returns. Raises: OSError."""
         return await self.run(self._open, path, header)
 
     async def flush(self, files: Iterable[JournalFile], sync: bool) -> dict[JournalFile, OSError | None]:
-        """Write what waits; returns the files that are closed now, with the error of those that failed."""
+        """Write all waiting records; return the files closed by this, with the errors of those that failed."""
         work = [(file, file.take(), file.closing) for file in files]
         size = sum(len(data) for _, data, _ in work)
         closed = await self.run(_write_all, work, sync)
@@ -113,12 +113,12 @@ class Disk:
         return closed
 
     def forget(self, but: Container[str]) -> None:
-        """Forget how much other recordings than these have written."""
+        """Keep the counters of these recordings only."""
         for recording in [recording for recording in self.written if recording not in but]:
             del self.written[recording]
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call something that touches the disk, in order with all else that does."""
+        """Run disk work in the thread, in order with all other disk work."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def stop(self) -> None:
@@ -153,7 +153,7 @@ def _write_all(work: list[tuple[JournalFile, bytes, bool]], sync: bool) -> dict[
 
 
 def _whole_records(data: bytes, written: int) -> int:
-    """How many of the first `written` bytes are whole records."""
+    """Return how many of the first `written` bytes are whole records."""
     end = 0
     while end + journal.OVERHEAD <= written:
         after = end + journal.OVERHEAD + int.from_bytes(data[end : end + 4], "big")
@@ -164,5 +164,5 @@ def _whole_records(data: bytes, written: int) -> int:
 
 
 def now_ns() -> int:
-    """CLOCK_REALTIME, as the media workers stamp arrivals."""
+    """Return CLOCK_REALTIME, the clock by which media workers stamp arrivals."""
     return time.time_ns()

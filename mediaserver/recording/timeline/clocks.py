@@ -1,8 +1,8 @@
-"""One timeline for all tracks: that of the server's clock when packets arrive by the fastest way.
+"""One timeline for all tracks: the server's clock at the arrival of packets with the least delay.
 
-Sender reports tie the media clocks of one sender (one RTCP CNAME) to one sender clock. A sender's clock is tied
-to ours by the lower envelope of (arrival − sender clock): the packets that were delayed least. The envelope may
-drift only as slowly as real clocks do, so congestion does not move it.
+Sender reports relate the media clocks of a sender (one RTCP CNAME) to one sender clock. A sender's clock is
+related to the server's by the lower envelope of (arrival − sender clock), the packets with the least delay. The
+envelope may drift only as slowly as real clocks do, so congestion does not move it.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from mediaserver.recording.timeline.stalls import Stalls
 
 _WINDOW_NS: Final = 5_000_000_000
 _MAX_DRIFT: Final = 200e-6
-"""How fast a computer's clock may run off, seconds a second."""
+"""Highest drift of a computer's clock, in seconds per second."""
 _EARLY_NS: Final = 1_000_000_000
 _LATE_NS: Final = 10_000_000_000
 
@@ -25,15 +25,15 @@ StreamKey = tuple[str, int]
 
 @dataclass(slots=True)
 class StreamSurvey:
-    """What is gathered of one SSRC in the first pass; bounded by its length in windows and reports."""
+    """What the first pass collects about an SSRC; bounded by its number of windows and reports."""
 
     clock_rate: int
     cname: bytes = b""
     reports: list[SenderTime] = field(default_factory=list)
-    """In the order of their arrival."""
+    """Sender reports in the order of their arrival."""
     stalls: Stalls = field(default_factory=Stalls)
     least: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Window number to (least arrival − media time, media time), in ns."""
+    """By window number: (least arrival − media time, media time), in ns."""
 
     def packet(self, packet: Packet) -> None:
         media_ns = self.media_ns(packet.timestamp)
@@ -56,25 +56,25 @@ class StreamSurvey:
 
 
 class StreamClock:
-    """Tells when a unit of one SSRC happened, in ns of the server's clock."""
+    """Returns when a unit of an SSRC happened, in ns of the server's clock."""
 
     def __init__(self, survey: StreamSurvey, sender: SenderClock, offset: Line) -> None:
         self._survey, self._sender, self._offset = survey, sender, offset
 
     def time_ns(self, timestamp: int, arrival_ns: int) -> int:
-        """A result that cannot be, from lying or broken clocks, gives way to the arrival."""
+        """Implausible results, from wrong clocks, are replaced by the arrival."""
         sender_ns = self._sender.time_ns(self._survey.media_ns(timestamp), arrival_ns)
         time_ns = round(sender_ns + self._offset(round(sender_ns)))
         return time_ns if -_EARLY_NS <= arrival_ns - time_ns <= _LATE_NS else arrival_ns
 
 
 def align(participants: Iterable[Iterable[tuple[StreamKey, StreamSurvey]]]) -> dict[StreamKey, StreamClock]:
-    """The clock of each stream. Streams of one participant that share a CNAME share a sender clock."""
+    """Return the clock of each stream. Streams of a participant with one CNAME share a sender clock."""
     clocks: dict[StreamKey, StreamClock] = {}
     for streams in participants:
         groups: dict[object, list[tuple[StreamKey, StreamSurvey, SenderClock]]] = {}
         for name, survey in streams:
-            # Without reports a stream has its own clock: only its envelope ties it to the others.
+            # Without reports, a stream has its own clock, related to the others only by its envelope.
             key: object = survey.cname if survey.reports else name
             groups.setdefault(key, []).append((name, survey, survey.sender_clock()))
         for group in groups.values():

@@ -1,8 +1,8 @@
-"""RTP payloads to access units: VP8 (RFC 7741), H.264 (RFC 6184) as Annex B, Opus (RFC 7587).
+"""Converts RTP payloads to access units: VP8 (RFC 7741), H.264 (RFC 6184) as Annex B, Opus (RFC 7587).
 
-Only whole frames come out. After a loss, frames are withheld until the next keyframe, because they would be
-decoded against the wrong picture; but not for longer than `PATIENCE` ticks: a smeared picture that mends itself
-is better than one that stands still for minutes.
+Only whole frames are returned. After a loss, frames are withheld until the next keyframe, because they would be
+decoded against the wrong picture, but for at most `PATIENCE` ticks: a smeared picture is better than a frozen
+one.
 """
 
 import base64
@@ -20,7 +20,7 @@ _START_CODE: Final = b"\0\0\0\1"
 
 
 class Unit(NamedTuple):
-    """What a decoder takes at once; `timestamp` does not wrap within its SSRC."""
+    """An access unit for a decoder. `timestamp` does not wrap within its SSRC."""
 
     ssrc: int
     timestamp: int
@@ -30,13 +30,13 @@ class Unit(NamedTuple):
 
 
 class Depacketizer(Protocol):
-    """One SSRC's packets, in sequence; never raises for what they hold."""
+    """Processes the packets of an SSRC in sequence; never raises for their content."""
 
     def push(self, packet: Packet) -> Unit | None: ...
 
 
 def units(header: Header, packets: Iterable[Packet]) -> Iterator[Unit]:
-    """The access units of a track, from its ordered packets."""
+    """Yield the access units of a track from its ordered packets."""
     streams: dict[int, Depacketizer] = {}
     for packet in packets:
         stream = streams.get(packet.ssrc)
@@ -53,7 +53,7 @@ def _make(header: Header) -> Depacketizer:
 
 
 class Opus:
-    """Every packet is a unit."""
+    """Opus: every packet is a unit."""
 
     def push(self, packet: Packet) -> Unit | None:
         if not packet.payload:
@@ -62,17 +62,17 @@ class Opus:
 
 
 class _Video:
-    """What both video codecs share: a frame is a run of packets up to the one with the marker."""
+    """The common part of both video codecs: a frame is a run of packets up to the one with the marker."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._frame_timestamp: int | None = None
         self._whole = False
-        """The frame that is being gathered has no hole so far."""
+        """Whether the current frame is complete so far."""
         self._last_sequence: int | None = None
         self._broken_since: int | None = None
-        """Timestamp of the first frame that was withheld; None while all is well."""
+        """Timestamp of the first withheld frame; None while none is withheld."""
         self._seen_keyframe = False
 
     def _lost_before(self, packet: Packet) -> bool:
@@ -141,7 +141,7 @@ class VP8(_Video):
         return self._end(packet, data, _is_vp8_keyframe(data))
 
     def _follows(self, picture: vp8.Vp8Descriptor) -> bool:
-        """Whether no frame is missing although packets are: the gap was padding (RFC 7741 section 4.2)."""
+        """Return whether a gap contained no frame but only padding (RFC 7741 section 4.2)."""
         last = self._picture
         if last is None or not last.picture_id_at or not picture.picture_id_at:
             return False
@@ -155,7 +155,8 @@ def _is_vp8_keyframe(data: bytes) -> bool:
 
 
 class H264(_Video):
-    """Keyframes always carry their parameter sets, so that decoding and files may start at any of them."""
+    """H.264. Keyframes always contain their parameter sets, so that decoding and files may start at any of
+    them."""
 
     def __init__(self, parameters: str) -> None:
         super().__init__()
@@ -167,7 +168,7 @@ class H264(_Video):
     def push(self, packet: Packet) -> Unit | None:
         lost = self._lost_before(packet)
         if packet.timestamp != self._frame_timestamp and packet.payload:
-            if self._frame_timestamp is not None or lost:  # no end was seen, or frames are missing
+            if self._frame_timestamp is not None or lost:  # the end is missing, or frames are
                 self._break(packet.timestamp)
             self._begin(packet, not lost or _begins_with_sets(packet.payload))
             self._fragments.clear()
@@ -238,7 +239,7 @@ def _sprop_parameter_sets(parameters: str) -> Iterator[bytes]:
             for one in value.split(","):
                 try:
                     nal = base64.b64decode(one, validate=True)
-                except ValueError:  # also what a client writes that is not ASCII
+                except ValueError:  # also raised for characters that are not ASCII
                     continue
                 if nal:
                     yield nal

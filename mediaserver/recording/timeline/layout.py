@@ -1,10 +1,10 @@
-"""Where the pictures stand: one large, the others beside it in a strip. All sizes and places are even (4:2:0)."""
+"""The layout of the program: one large tile and a strip of others. All sizes and positions are even (4:2:0)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _STRIP: Final = 5
-"""The strip takes a fifth of the width, and holds this many 16:9 tiles in a 16:9 canvas."""
+"""Number of 16:9 tiles in the strip of a 16:9 canvas; the strip has a fifth of the width."""
 
 
 class Canvas(NamedTuple):
@@ -13,7 +13,7 @@ class Canvas(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A track's place; its picture is fitted into it with its own shape."""
+    """The position of a track. Its picture is fitted into it, keeping its aspect ratio."""
 
     track: str
     x: int
@@ -23,7 +23,7 @@ class Tile(NamedTuple):
 
 
 def arrange(large: str | None, beside: Sequence[str], canvas: Canvas) -> tuple[Tile, ...]:
-    """Tiles for a large track and as many of the others as there is room for, in their order."""
+    """Return tiles for a large track and for as many of the others as fit, in their order."""
     if large is None:
         return ()
     if not beside:
@@ -42,7 +42,7 @@ def arrange(large: str | None, beside: Sequence[str], canvas: Canvas) -> tuple[T
 
 
 def fit(width: int, height: int, tile: Tile) -> tuple[int, int, int, int]:
-    """(x, y, width, height) of a picture within its tile: as large as it goes, in the middle."""
+    """Return (x, y, width, height) of a picture in its tile: as large as possible, centered."""
     scale = min(tile.width / width, tile.height / height)
     w = max(2, min(tile.width, _even(width * scale)))
     h = max(2, min(tile.height, _even(height * scale)))

@@ -1,7 +1,7 @@
-"""The packets of one track out of its journals: unwrapped in arrival order, then put into sending order.
+"""Reads the packets of a track from its journals: unwrapped in arrival order, then sorted into sending order.
 
-Both passes over a journal (survey and composition) number packets alike, because both read through here. What
-waits for a missing packet is bounded in time and number; memory does not grow with the length of a track.
+Both passes over a journal (survey and composition) use this module, so they number packets alike. Packets that
+wait for a missing one are bounded in time and number; memory does not grow with the length of a track.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,32 +13,32 @@ from mediaserver.recording.capture import journal
 from mediaserver.recording.capture.journal import Header, Record
 
 _WAIT_NS: Final = 2_000_000_000
-"""How long after its successor a retransmission may arrive and still find its place."""
+"""How long after its successor a retransmission may arrive and still be sorted in."""
 _MAX_WAITING: Final = 4096
 
 
 class Packet(NamedTuple):
-    """One RTP packet; `sequence` and `timestamp` do not wrap within an SSRC."""
+    """An RTP packet. `sequence` and `timestamp` do not wrap within an SSRC."""
 
     ssrc: int
     sequence: int
     timestamp: int
     marker: bool
     payload: bytes
-    """Without padding; empty for a bandwidth probe."""
+    """Payload without padding; empty for a bandwidth probe."""
     arrival_ns: int
     level: int | None
     """RFC 6464: 0 (loudest) to 127 (silence), in −dBov."""
 
 
 class Report(NamedTuple):
-    """One sender report: at `ntp_ns` of the sender's clock the media clock stood at `timestamp`."""
+    """A sender report: at `ntp_ns` of the sender's clock the media clock was `timestamp`."""
 
     ssrc: int
     timestamp: int
     ntp_ns: int
     cname: bytes
-    """Empty when it came without one."""
+    """Empty when the report had none."""
     arrival_ns: int
 
 
@@ -51,7 +51,7 @@ Item = Packet | Report | Mark
 
 
 class Reader:
-    """Turns the records of a track's journals, in the order in which they were begun, into typed items."""
+    """Converts the records of a track's journals, in the order of their start, to typed items."""
 
     def __init__(self, header: Header) -> None:
         self._header = header
@@ -59,7 +59,7 @@ class Reader:
         self._timestamps: dict[int, SequenceUnwrapper] = {}
 
     def read(self, records: Iterable[Record]) -> Iterator[Item]:
-        """What cannot be understood is skipped."""
+        """Yield the items of a journal; invalid records are skipped."""
         for record in records:
             if record.kind == journal.RTP:
                 if packet := self._packet(record):
@@ -109,7 +109,7 @@ class Reader:
 
 
 def ordered(packets: Iterable[Packet]) -> Iterator[Packet]:
-    """The packets of each SSRC in sequence, without duplicates; a gap is given up after a while."""
+    """Yield the packets of each SSRC in sequence, without duplicates; gaps are given up after some time."""
     streams: dict[int, _Stream] = {}
     for packet in packets:
         yield from streams.setdefault(packet.ssrc, _Stream()).push(packet)
@@ -118,13 +118,13 @@ def ordered(packets: Iterable[Packet]) -> Iterator[Packet]:
 
 
 class _Stream:
-    """One SSRC. `_waiting` holds what came after a gap."""
+    """The order of one SSRC. `_waiting` holds packets after a gap."""
 
     def __init__(self) -> None:
         self._next: int | None = None
         self._waiting: dict[int, Packet] = {}
         self._since_ns = 0
-        """Arrival of the oldest packet that waits, as far as known."""
+        """Arrival of the oldest waiting packet, as far as known."""
 
     def push(self, packet: Packet) -> Iterator[Packet]:
         if self._next is None or abs(packet.sequence - self._next) > MAX_DROPOUT:

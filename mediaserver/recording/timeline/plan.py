@@ -1,7 +1,8 @@
-"""From journals to a timeline: which tracks are seen when and where, and what time their units belong to.
+"""Derives the timeline of a recording from its journals: which tracks are visible when and where, and their
+clocks.
 
-One pass over the records (`Survey`), then `Plan`; nothing of the media itself is kept, so memory grows with the
-number of events and five-second windows, not with packets.
+One pass over the records (`Survey`) is followed by `Plan`. No media is kept, so memory grows with the number of
+events and five-second windows, not with packets.
 """
 
 from collections import defaultdict
@@ -18,10 +19,10 @@ from mediaserver.recording.timeline.speakers import Levels
 
 _CAMERA_GAP_NS: Final = 5_000_000_000
 _SCREEN_GAP_NS: Final = 15_000_000_000
-"""A screen that stands still is sent rarely; a camera that sends nothing for some seconds is gone."""
+"""Timeouts of tracks without packets: still screens are sent rarely, a silent camera has stopped."""
 
 _LINGER_NS: Final = 500_000_000
-"""How long the last picture stays after the last packet."""
+"""How long the last picture is shown after the last packet."""
 
 
 class Interval(NamedTuple):
@@ -30,7 +31,7 @@ class Interval(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What stands where from `start_ns` to `end_ns`."""
+    """The layout from `start_ns` to `end_ns`."""
 
     start_ns: int
     end_ns: int
@@ -39,7 +40,7 @@ class Scene(NamedTuple):
 
 @dataclass(slots=True)
 class TrackSurvey:
-    """What the first pass gathers of one track."""
+    """What the first pass collects about a track."""
 
     header: Header
     streams: dict[int, StreamSurvey] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class TrackSurvey:
         self._enabled = self.header.enabled
 
     def take(self, items: Iterable[Item], levels: Levels) -> None:
-        """Gather one journal's items. The end of a journal ends nothing: the next one may go on at once."""
+        """Collect a journal's items. The end of a journal ends nothing: the next one may continue at once."""
         for item in items:
             if isinstance(item, Packet):
                 self._packet(item, levels)
@@ -64,7 +65,7 @@ class TrackSurvey:
                 self._mark(item.arrival_ns, item.what)
 
     def finish(self) -> None:
-        """No more journals."""
+        """Finish after the last journal."""
         self._close(self._last_ns + _LINGER_NS)
 
     def _stream(self, ssrc: int) -> StreamSurvey:

@@ -1,9 +1,9 @@
-"""From the media time of one SSRC to its sender's clock, by sender reports in the order of their arrival.
+"""Maps the media time of an SSRC to its sender's clock, by sender reports in the order of their arrival.
 
-A report says what the sender's clock was at a media time. When what must be added to media time jumps from one
-report to the next, either the media stalled while time went on (see `stalls`): then packets from there on belong
-to a new segment; or the sender's clock was set: then that is taken back, so that all segments have a clock that
-was never set. Whether packets arrive later from then on tells one from the other.
+A report states the sender's clock at a media time. If the offset between the two jumps from one report to the
+next, either the media stalled while time went on (see `stalls`), and later packets belong to a new segment; or
+the sender's clock was set, and this is undone, so that all segments have a clock that was never set. The two
+cases are distinguished by whether packets arrive later from then on.
 """
 
 from bisect import bisect_right
@@ -16,18 +16,18 @@ from mediaserver.recording.timeline.stalls import MIN_RISE_NS, Stall
 
 _JUMP_NS: Final = 60_000_000
 _DRIFT: Final = 300e-6
-"""How much reports may drift away from each other without a jump, seconds a second."""
+"""Drift between reports that is not a jump, in seconds per second."""
 _STEP_NS: Final = 150_000_000
-"""A jump that differs so little from what a stall explains needs no further explanation."""
+"""Largest difference between a jump and the stall that explains it."""
 _LATE_NS: Final = 3_000_000_000
-"""A report from before the end of a stall may come so long after it."""
+"""How long after a stall a report from before its end may arrive."""
 _MAX_SLOPE: Final = 0.05
-"""Reports that follow each other so closely that their jitter would bend the line are left out."""
+"""Reports closer than this are left out, because their jitter would bend the line."""
 _FIRST: Final = -(1 << 100)
 
 
 class SenderTime(NamedTuple):
-    """What one report says."""
+    """A report's statement."""
 
     arrival_ns: int
     media_ns: int
@@ -40,7 +40,7 @@ class SenderTime(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """A piecewise linear function of time, constant beyond its ends."""
+    """A piecewise linear function of time that is constant beyond its ends."""
 
     xs: list[int]
     ys: list[float]
@@ -57,14 +57,14 @@ class Line:
 
 @dataclass(slots=True)
 class _Segment:
-    """Packets from `media_ns` on that came at `first_ns` or later; what to add to their media time."""
+    """Packets from `media_ns` on that arrived at `first_ns` or later, and the offset of their media time."""
 
     first_ns: int
     media_ns: int
     points: dict[int, float] = field(default_factory=dict)
 
     def line(self) -> Line:
-        """Through the points in the order of media time; the clock it gives never goes back."""
+        """Create a segment through the points in the order of media time; its clock never goes back."""
         xs: list[int] = []
         ys: list[float] = []
         for x, y in sorted(self.points.items()):
@@ -83,7 +83,7 @@ class SenderClock:
         self._lines = [one.line() for one in segments]
 
     def time_ns(self, media_ns: int, arrival_ns: int) -> float:
-        """The clock when a packet was captured. One that comes late belongs to an earlier segment."""
+        """Return the clock at the capture of a packet. Late packets belong to an earlier segment."""
         index = max(0, bisect_right(self._firsts, arrival_ns) - 1)
         while index and media_ns < self._media[index]:
             index -= 1
@@ -91,9 +91,9 @@ class SenderClock:
 
 
 def sender_clock(reports: Sequence[SenderTime], stalls: Sequence[Stall]) -> SenderClock:
-    """The clock of one SSRC; without reports one of its own, which starts anywhere.
+    """Return the clock of an SSRC; without reports, its own clock with an arbitrary start.
 
-    `reports` and `stalls` are in the order of arrival; the stalls are those whose effect lasted.
+    `reports` and `stalls` are in the order of arrival. The stalls are those with a lasting effect.
     """
     kept = _without_odd_ones([one for one in reports if not _is_within(one, stalls)])
     if not kept:
@@ -105,7 +105,7 @@ def sender_clock(reports: Sequence[SenderTime], stalls: Sequence[Stall]) -> Send
 
 
 def _by_reports(reports: list[SenderTime], stalls: Sequence[Stall]) -> tuple[list[_Segment], list[Stall]]:
-    """The segments that reports tell of, and the stalls that no jump of theirs explains."""
+    """Return the segments that the reports reveal, and the stalls without a jump in the reports."""
     segments = [_Segment(_FIRST, _FIRST, {reports[0].media_ns: float(reports[0].offset_ns)})]
     last, set_by, left = float(reports[0].offset_ns), 0.0, list(stalls)
     for former, report in pairwise(reports):
@@ -126,7 +126,7 @@ def _by_reports(reports: list[SenderTime], stalls: Sequence[Stall]) -> tuple[lis
 
 
 def _stalls_between(former: SenderTime, report: SenderTime, stalls: list[Stall], jump: float) -> list[Stall]:
-    """The stalls behind a jump from one report to the next; the former one may have been late."""
+    """Return the stalls that explain a jump from one report to the next; the former may have been late."""
     until = [stall for stall in stalls if stall.last_ns <= report.arrival_ns]
     between = [stall for stall in until if stall.first_ns >= former.arrival_ns]
     earlier = [stall for stall in until if stall.first_ns >= former.arrival_ns - _LATE_NS]
@@ -136,7 +136,7 @@ def _stalls_between(former: SenderTime, report: SenderTime, stalls: list[Stall],
 
 
 def _by_arrival(segment: _Segment, stalls: Sequence[Stall]) -> list[_Segment]:
-    """No report tells how long these stalls were, but how much later packets came does."""
+    """Return segments for stalls without reports: the later arrival of packets tells how long they were."""
     segments = [segment]
     offset = segment.points[max(segment.points)]
     for stall in stalls:
@@ -146,7 +146,8 @@ def _by_arrival(segment: _Segment, stalls: Sequence[Stall]) -> list[_Segment]:
 
 
 def _earlier(segment: _Segment, stalls: Sequence[Stall]) -> list[_Segment]:
-    """The segments before stalls that come before the first report; `segment` begins after the last of them."""
+    """Return the segments before stalls that precede the first report; `segment` starts after the last of
+    them."""
     earlier: list[_Segment] = []
     offset = segment.points[min(segment.points)]
     for stall in reversed(stalls):
@@ -158,12 +159,12 @@ def _earlier(segment: _Segment, stalls: Sequence[Stall]) -> list[_Segment]:
 
 
 def _is_within(report: SenderTime, stalls: Sequence[Stall]) -> bool:
-    """Whether it was made while the media stood still: it extrapolates, each sender in its own way."""
+    """Return whether a report was made during a stall: senders then extrapolate in different ways."""
     return any(stall.last_ns < report.arrival_ns < stall.first_ns for stall in stalls)
 
 
 def _without_odd_ones(reports: list[SenderTime]) -> list[SenderTime]:
-    """Without doubles, and without single ones that disagree with both neighbours, such as late ones."""
+    """Return the reports without duplicates, and without single ones that disagree with both neighbors."""
     kept: list[SenderTime] = []
     seen: set[tuple[int, int]] = set()
     for report in reports:
@@ -182,7 +183,7 @@ def _without_odd_ones(reports: list[SenderTime]) -> list[SenderTime]:
 
 
 def _without_late_ones(reports: list[SenderTime]) -> list[SenderTime]:
-    """Leave out reports that were overtaken: they agree with a report before the last one, and not with that."""
+    """Leave out reports that were overtaken: they agree with an earlier report but not with the last one."""
     kept: list[SenderTime] = []
     former_offsets: list[int] = []
     for report in reports:

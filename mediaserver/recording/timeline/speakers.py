@@ -1,6 +1,6 @@
-"""Who speaks when, from the audio levels in RTP headers (RFC 6464).
+"""Determines the active speaker over time from the audio levels in RTP headers (RFC 6464).
 
-A speaker keeps the floor through pauses and until another is clearly louder for a moment.
+A speaker stays active during pauses, until another one is clearly louder for a moment.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from typing import Final
 BIN_NS: Final = 200_000_000
 _SILENT: Final = -127.0
 _AUDIBLE: Final = -50.0
-"""dBov, smoothed."""
+"""Threshold in dBov, smoothed."""
 _LOUDER: Final = 3.0
 _SMOOTHING: Final = 0.4
 _BINS_TO_SWITCH: Final = 3
@@ -18,14 +18,14 @@ _BINS_TO_HOLD: Final = 8
 
 
 class Levels:
-    """The loudest level of each participant in each stretch of `BIN_NS`."""
+    """Collects the loudest level of each participant in each interval of `BIN_NS`."""
 
     def __init__(self, start_ns: int) -> None:
         self._start_ns = start_ns
         self._loudest: dict[str, dict[int, int]] = defaultdict(dict)
 
     def add(self, participant: str, arrival_ns: int, level: int) -> None:
-        """`level` as the header has it: 0 is the loudest, 127 silence."""
+        """Record a level as in the header: 0 is loudest, 127 is silence."""
         if arrival_ns < self._start_ns:
             return
         number = (arrival_ns - self._start_ns) // BIN_NS
@@ -33,7 +33,7 @@ class Levels:
         known[number] = min(level, known.get(number, 127))
 
     def speakers(self) -> Iterator[tuple[int, str]]:
-        """(time in ns, participant): from then on this one has the floor; before the first, nobody."""
+        """Return changes of the active speaker as (time in ns, participant)."""
         last = max((max(bins) for bins in self._loudest.values() if bins), default=-1)
         smooth = dict.fromkeys(self._loudest, _SILENT)
         floor: str | None = None

@@ -1,18 +1,18 @@
-"""Where the packets of one SSRC stopped and went on with timestamps that know nothing of the pause, or jumped.
+"""Detects stalls of an SSRC: pauses that its timestamps do not contain, and jumps of its timestamps.
 
-A microphone that stalls (busy computer, another device) goes on with the next timestamp, so from then on every
-packet arrives later than its timestamp says. That alone could be a queue in the network; it is a stall if it
-stays so for a minute.
+A microphone that stalls (busy computer, change of device) continues with the next timestamp, so from then on
+every packet arrives later than its timestamp says. A queue in the network has the same effect; it is a stall if
+the effect lasts for a minute.
 """
 
 from dataclasses import dataclass, field
 from typing import Final
 
 MIN_RISE_NS: Final = 60_000_000
-"""Less is jitter."""
+"""Smaller differences are jitter."""
 _NOTICED_NS: Final = 100_000_000
 _AHEAD_NS: Final = 500_000_000
-"""Timestamps that advance so much more than time did have jumped."""
+"""Timestamps jumped if they advanced this much more than time."""
 _WINDOW_NS: Final = 5_000_000_000
 _LASTING_NS: Final = 60_000_000_000
 _MAX_IN_WINDOW: Final = 16
@@ -20,29 +20,29 @@ _MAX_IN_WINDOW: Final = 16
 
 @dataclass(slots=True, eq=False)
 class Stall:
-    """Between two packets that followed each other, time and timestamps advanced differently."""
+    """Two consecutive packets between which time and timestamps advanced differently."""
 
     last_ns: int
-    """Arrival of the last packet before."""
+    """Arrival of the last packet before it."""
     first_ns: int
-    """Arrival of the first packet after."""
+    """Arrival of the first packet after it."""
     media_ns: int
-    """Media time from which on packets come after."""
+    """Media time of the first packet after it."""
     size_ns: int
     before_ns: int
-    """The least of (arrival − media time) shortly before."""
+    """Least (arrival − media time) shortly before it."""
     after_ns: int
-    """The same afterwards."""
+    """Least (arrival − media time) afterwards."""
 
     @property
     def rise_ns(self) -> int:
-        """How much later packets arrive from then on, at the earliest; negative after a jump ahead."""
+        """How much later packets arrive from then on, at least; negative after a jump ahead."""
         return self.after_ns - self.before_ns
 
 
 @dataclass(slots=True)
 class Stalls:
-    """Gathers from packets in the order of their arrival; bounded by the length of the track in windows."""
+    """Collects stalls from packets in the order of arrival; bounded by the track's number of windows."""
 
     _found: list[Stall] = field(default_factory=list)
     _sequence: int | None = None
@@ -73,7 +73,7 @@ class Stalls:
                 stall.after_ns = offset
 
     def lasting(self) -> list[Stall]:
-        """Those whose effect lasted, in the order of time."""
+        """Return the stalls with a lasting effect, in order."""
         return [
             one
             for one in self._found
