@@ -1,6 +1,7 @@
-"""What the main process and a media worker say to each other: transports, tracks and slots, never people or SDP.
+"""The messages between the main process and a media worker: transports, tracks and slots, but no users or SDP.
 
-Requests are answered with their `Reply`; events come unasked. Every id is minted by the main process.
+Requests are answered with their `Reply`; events are sent without a request. All ids are chosen by the main
+process.
 """
 
 from typing import ClassVar, Literal
@@ -18,14 +19,14 @@ class Message(BaseModel):
 
 
 class Fingerprint(Message):
-    """A certificate's digest (RFC 8122): algorithm such as `sha-256`, value in colon-separated hex."""
+    """The fingerprint of a certificate (RFC 8122): algorithm such as `sha-256`, value in colon-separated hex."""
 
     algorithm: str
     value: str
 
 
 class Codec(Message):
-    """One negotiated codec as one end numbers it; `rtx_payload_type` is None where RTX was not negotiated."""
+    """A negotiated codec with the payload types of one end; `rtx_payload_type` is None without RTX."""
 
     name: Literal["opus", "VP8", "H264"]
     payload_type: int
@@ -44,11 +45,11 @@ class Request(Message):
 
 
 class Empty(Message):
-    """The reply to a request that only does something."""
+    """The reply to requests without a result."""
 
 
 class Configure(Request):
-    """The first request after each start of a worker. `port` 0 takes a free one."""
+    """The first request after each start of a worker. `port` 0 chooses a free one."""
 
     op: ClassVar[str] = "configure"
     ip: str
@@ -57,11 +58,11 @@ class Configure(Request):
     """Path of a PEM file with the DTLS private key and certificate."""
     gso: bool = True
     max_bitrate_bps: int = 3_000_000
-    """What one participant is asked to send at most (REMB); policing starts at twice that."""
+    """Highest bitrate that a participant is asked to send (REMB); policing starts at twice that."""
     max_audio_bitrate_bps: int = 256_000
     max_audio_packets_per_s: int = 200
     excess_s: float = 10.0
-    """How long a track may exceed these limits before `TrackLimited` says that it is over."""
+    """How long a track may exceed these limits before `TrackLimited` is sent with `is_over`."""
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -77,7 +78,7 @@ class Configured(Message):
 
 
 class OpenTransport(Request):
-    """Make a transport for one participant of `room`; it waits for the client's first STUN check."""
+    """Open a transport for a participant of `room`; it waits for the client's first STUN check."""
 
     op: ClassVar[str] = "open_transport"
     room: str
@@ -85,15 +86,15 @@ class OpenTransport(Request):
 
 
 class IceParameters(Message):
-    """The ICE credentials of one end."""
+    """The ICE credentials of an end."""
 
     ufrag: str
     pwd: str
 
 
 class ConnectTransport(Request):
-    """Set the client's ICE credentials and DTLS fingerprints; the client is always the DTLS client (we answer
-    `setup:passive`)."""
+    """Set the client's ICE credentials and DTLS fingerprints. The client is always the DTLS client, because the
+    server answers `setup:passive`."""
 
     op: ClassVar[str] = "connect_transport"
     transport: str
@@ -102,8 +103,8 @@ class ConnectTransport(Request):
 
 
 class RestartIce(Request):
-    """Set the client's new ICE credentials and make new ones of our own (reply: IceParameters); DTLS and SRTP
-    state stays (RFC 8445 section 9)."""
+    """Set the client's new ICE credentials and create new ones of the server (reply: IceParameters). DTLS and
+    SRTP state is kept (RFC 8445 section 9)."""
 
     op: ClassVar[str] = "restart_ice"
     transport: str
@@ -111,14 +112,15 @@ class RestartIce(Request):
 
 
 class CloseTransport(Request):
-    """End the transport with its tracks and slots (DTLS close_notify is sent)."""
+    """Close the transport with its tracks and slots, sending DTLS close_notify."""
 
     op: ClassVar[str] = "close_transport"
     transport: str
 
 
 class SetTrack(Request):
-    """Create or change a published track. SSRCs are learned from mid, rid, repaired-rid, or told in `ssrcs`."""
+    """Create or change a published track. SSRCs are learned from mid, rid or repaired-rid, or given in
+    `ssrcs`."""
 
     op: ClassVar[str] = "set_track"
     transport: str
@@ -127,17 +129,17 @@ class SetTrack(Request):
     kind: Kind
     source: Literal["microphone", "camera", "screen", "screenAudio"]
     codecs: list[Codec]
-    """As the publisher numbers them."""
+    """Codecs with the publisher's payload types."""
     extensions: dict[str, int]
-    """Header extension URI to the publisher's id."""
+    """The publisher's ids of header extensions by URI."""
     ssrcs: list[int] = []
-    """SSRCs told in the offer (`a=ssrc`), primary ones only."""
+    """Primary SSRCs in the offer (`a=ssrc`)."""
     rtx_ssrcs: dict[int, int] = {}
-    """RTX SSRC to primary SSRC (`a=ssrc-group:FID`)."""
+    """Primary SSRCs by RTX SSRC (`a=ssrc-group:FID`)."""
     rids: list[str] = []
     """Simulcast layers, best first; empty without simulcast."""
     enabled: bool = True
-    """False: the track's packets are dropped on arrival (muted, camera hidden)."""
+    """False drops the track's packets on arrival (muted, camera hidden)."""
 
 
 class EnableTrack(Request):
@@ -147,7 +149,7 @@ class EnableTrack(Request):
 
 
 class CloseTrack(Request):
-    """Slots bound to it fall silent (they stay open, unbound)."""
+    """Close a track. Slots bound to it stay open but unbound."""
 
     op: ClassVar[str] = "close_track"
     track: str
@@ -168,8 +170,8 @@ class SetSlot(Request):
 
 
 class BindSlot(Request):
-    """Bind a track to a slot (or None). The slot pauses at once; `ResumeSlot` with the same revision lets it
-    go on, with the next keyframe for video (a PLI is sent then)."""
+    """Bind a track (or None) to a slot. The slot pauses at once. `ResumeSlot` with the same revision continues
+    it, for video with the next keyframe, for which a PLI is sent then."""
 
     op: ClassVar[str] = "bind_slot"
     transport: str
@@ -194,7 +196,8 @@ class PauseSlot(Request):
 
 
 class TapTrack(Request):
-    """Copy a track's RTP and sender reports to the egress process at Unix socket `path` under number `tap`."""
+    """Copy a track's RTP and sender reports to the egress process at the Unix socket `path`, with number
+    `tap`."""
 
     op: ClassVar[str] = "tap_track"
     track: str
@@ -209,7 +212,7 @@ class UntapTrack(Request):
 
 
 class GetStats(Request):
-    """Reply: Stats."""
+    """Request the counters of the worker (reply: Stats)."""
 
     op: ClassVar[str] = "get_stats"
 
@@ -232,7 +235,7 @@ class SlotStats(Message):
 
 
 class Stats(Message):
-    """Counters since the worker started; `dropped` counts datagrams thrown away, by reason."""
+    """Counters since the start of the worker. `dropped` counts dropped datagrams by reason."""
 
     packets_in: int
     packets_out: int
@@ -253,9 +256,9 @@ class Event(Message):
 
 
 class TransportChanged(Event):
-    """`disconnected` after 7 s without a valid STUN check or authenticated packet (idle clients check every 4 to
-    6 s), `connected` again with the next; `closed` at the end, with everything of the transport gone and `reason`
-    one of `client_closed`, `dtls_failed`, `dtls_timeout`, `ice_timeout`."""
+    """A change of a transport's state: `disconnected` after 7 s without a valid STUN check or authenticated
+    packet (idle clients check every 4 to 6 s), `connected` again with the next one. After `closed` the
+    transport no longer exists; `reason` is `client_closed`, `dtls_failed`, `dtls_timeout` or `ice_timeout`."""
 
     name: ClassVar[str] = "transport_changed"
     transport: str
@@ -264,8 +267,8 @@ class TransportChanged(Event):
 
 
 class SpeakersChanged(Event):
-    """The microphone tracks of a room by loudness (RFC 6464 levels, smoothed), loudest first, no silent ones;
-    sent when the order of the first few changes, at most every 300 ms."""
+    """The microphone tracks of a room by smoothed level (RFC 6464), loudest first, without silent ones. Sent
+    when the order of the first few changes, at most every 300 ms."""
 
     name: ClassVar[str] = "speakers_changed"
     room: str
@@ -273,9 +276,9 @@ class SpeakersChanged(Event):
 
 
 class TrackLimited(Event):
-    """Packets of the track are refused because it, or all video tracks of its publisher together, exceed a limit.
-    Sent once when that begins, then with `is_over` whenever it has lasted `Configure.excess_s`: the track should
-    be closed."""
+    """Packets of the track are dropped because it, or all video tracks of its publisher together, exceed a
+    limit. Sent once at the start, and with `is_over` when this has lasted for `Configure.excess_s`: the track
+    should be closed."""
 
     name: ClassVar[str] = "track_limited"
     transport: str
@@ -285,7 +288,8 @@ class TrackLimited(Event):
 
 
 class SlotSuspended(Event):
-    """The subscriber's link has no room for the smallest layer in this slot (or has again, `suspended` False)."""
+    """The subscriber's link is too narrow for the smallest layer in this slot, or (`suspended` False) no longer
+    is."""
 
     name: ClassVar[str] = "slot_suspended"
     transport: str
@@ -295,7 +299,7 @@ class SlotSuspended(Event):
 
 
 class SlotUnsupported(Event):
-    """The bound track's codec is not one that the slot can carry."""
+    """The slot does not support the codec of the bound track."""
 
     name: ClassVar[str] = "slot_unsupported"
     transport: str

@@ -1,7 +1,8 @@
-"""The main process's handles of the media workers: typed requests and events, restarts, and the choice of one.
+"""The main process's handles of the media workers: typed requests and events, restarts, and selection of a
+worker.
 
-A handle outlives its process: after a death `on_reset` tells that all transports are gone, and the handle then
-serves the next process.
+A handle outlives its process. After the process died, `on_reset` is called, because all transports are lost,
+and the handle then represents the restarted process.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ _PICK_WAIT_S: Final = 5.0
 
 @dataclass(slots=True, frozen=True)
 class WorkerSettings:
-    """What all workers are told at their start (see `messages.Configure`)."""
+    """The settings of all workers (see `messages.Configure`)."""
 
     ip: str
     certificate: Path
     port: int = 0
-    """Of the first worker, the next ones follow; 0 takes free ones."""
+    """Port of the first worker; the others use the next ones. 0 chooses free ports."""
     gso: bool = True
     max_bitrate_bps: int = 3_000_000
     max_audio_bitrate_bps: int = 256_000
@@ -43,7 +44,7 @@ class WorkerSettings:
 
 
 class MediaWorker:
-    """One worker process. Every request raises `ChannelClosed` while it is down."""
+    """A worker process. Every request raises ChannelClosed while it is down."""
 
     def __init__(
         self, index: int, settings: WorkerSettings, on_event: WorkerEvent, on_reset: WorkerReset
@@ -62,11 +63,11 @@ class MediaWorker:
         )
 
     async def run(self) -> None:
-        """Keep the process alive until cancelled; returns when it has ended in an orderly way."""
+        """Keep the process alive until canceled; then wait until it has ended."""
         await self._child.run()
 
     async def started(self) -> None:
-        """Wait for the first start; raises `StartError` when it fails."""
+        """Wait for the first start. Raises: StartError when it fails."""
         await self._tried.wait()
         if self._refusal is not None:
             raise StartError(f"media worker {self.index} cannot start: {self._refusal.detail}")
@@ -85,7 +86,7 @@ class MediaWorker:
 
     @property
     def load(self) -> int:
-        """Transports open now: what the choice of a worker for a room goes by."""
+        """Number of open transports, by which a worker is chosen for a room."""
         return len(self._room_of)
 
     @property
@@ -95,7 +96,7 @@ class MediaWorker:
 
     @property
     def fingerprint(self) -> m.Fingerprint:
-        """Of the DTLS certificate, for the answers."""
+        """Fingerprint of the DTLS certificate, for the answers."""
         return self._require().fingerprint
 
     # ------------------------------------------------------------------------------------------ requests
@@ -200,7 +201,7 @@ class MediaWorker:
 
 
 class MediaWorkers:
-    """The pool. A room lives wholly on one worker: ask `pick` once a room."""
+    """The pool of workers. A room uses a single worker: call `pick` once per room."""
 
     def __init__(self, count: int, settings: WorkerSettings) -> None:
         self._on_event: WorkerEvent | None = None
@@ -208,21 +209,21 @@ class MediaWorkers:
         self.workers = [MediaWorker(index, settings, self._event, self._reset) for index in range(count)]
 
     def listen(self, on_event: WorkerEvent, on_reset: WorkerReset) -> None:
-        """Hear every worker's events, and of each death: all that the worker held is gone then."""
+        """Call back for events and deaths of workers. A worker that dies loses all its transports and tracks."""
         self._on_event, self._on_reset = on_event, on_reset
 
     async def run(self) -> None:
-        """Keep all processes alive until cancelled."""
+        """Keep all processes alive until canceled."""
         async with asyncio.TaskGroup() as group:
             for worker in self.workers:
                 group.create_task(worker.run(), name=f"media worker {worker.index}")
 
     async def ready(self) -> None:
-        """Wait until all workers run. Raises `StartError`."""
+        """Wait until all workers run. Raises: StartError."""
         await asyncio.gather(*(worker.started() for worker in self.workers))
 
     async def pick(self) -> MediaWorker:
-        """The least loaded living worker; waits 5 s for one, then raises `Unavailable("media_unavailable")`."""
+        """Return the least loaded worker. Raises: Unavailable("media_unavailable") when none is alive for 5 s."""
         waiting = [asyncio.create_task(worker.up.wait()) for worker in self.workers]
         try:
             done, _ = await asyncio.wait(waiting, timeout=_PICK_WAIT_S, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,6 @@
-"""The SFU of one worker: its transports, tracks and slots, and the requests and timers that act on them.
+"""The SFU of a worker: its transports, tracks and slots, and the requests and timers that change them.
 
-Everything runs in one event loop without awaiting in between, so a request sees and leaves a consistent state.
+Everything runs in one event loop without awaiting in between, so each request sees and leaves a consistent state.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ from mediaserver.media.tapping.egress_tap import Taps
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.02
-"""How often losses, feedback and keyframe wishes are looked at."""
+"""Interval at which losses, feedback and keyframe requests are processed."""
 GRACE_S: Final = 0.01
-"""A tick that is due waits so long for a packet to come along with: waking up costs more than the tick."""
+"""How long a due tick waits for the next packet: waking up costs more than the tick."""
 IDLE_S: Final = 0.25
-"""The interval of a worker without transports."""
+"""Interval while the worker has no transports."""
 REPORTED_SHARE: Final = 1 / 25
-"""Of all transports, how many have their reports made in one tick at most; a second has 33 ticks or more."""
+"""Most transports whose reports are built in one tick; a second has at least 33 ticks."""
 
 
 class Sfu:
-    """All state of a configured worker. Each request has a method by its `op`; `emit` sends an event."""
+    """The state of a configured worker. Each request has a method named like its `op`; `emit` sends an event."""
 
     def __init__(self, told: m.Configure, emit: Callable[[m.Event], None]) -> None:
         self._emit = emit
@@ -77,7 +77,7 @@ class Sfu:
         )
 
     async def close(self) -> None:
-        """Say goodbye to all clients (DTLS close_notify) and let go of the port."""
+        """Close all transports (DTLS close_notify) and the port."""
         self._timer.cancel()
         self._tick_due_s = math.inf
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -123,7 +123,7 @@ class Sfu:
         track = self._router.tracks.get(told.track)
         if track is None:
             holder = transport.reception.tracks.get(told.mid)
-            if holder is not None:  # the m-line is used anew
+            if holder is not None:  # the m-line is reused
                 self._close_track(holder)
             track = self._router.tracks[told.track] = Track(transport, told, self._clock())
         elif track.transport is not transport or track.mid != told.mid:
@@ -206,7 +206,7 @@ class Sfu:
             cpu_s=used.ru_utime + used.ru_stime,
         )
 
-    # ------------------------------------------------------------------------------------------ happenings
+    # ------------------------------------------------------------------------------------------ events
 
     def transport_changed(self, transport: Transport, state: m.TransportState, reason: str) -> None:
         self._emit(m.TransportChanged(transport=transport.id, state=state, reason=reason))
@@ -254,7 +254,7 @@ class Sfu:
         self._timer = self._loop.call_at(at, self._tick_now)
         try:
             self._tick(now)
-        except Exception:  # one transport's trouble must not stop the others' timers
+        except Exception:  # an error of one transport must not stop the timers of others
             log.exception("tick failed")
 
     def _tick(self, now: float) -> None:
@@ -269,11 +269,13 @@ class Sfu:
         self._taps.flush(time.monotonic())
         self._speakers.tick(now)
         due = [one for one in transports if now - one.reported_s >= REPORT_S]
-        for transport in due[: int(len(transports) * REPORTED_SHARE) + 1]:  # forwarding need not wait for all
+        for transport in due[
+            : int(len(transports) * REPORTED_SHARE) + 1
+        ]:  # forwarding must not wait for all of them
             self._report(transport, now)
 
     def _report(self, transport: Transport, now: float) -> None:
-        """What is done for a transport every second."""
+        """Do the work of a transport that is due every second."""
         elapsed_s, transport.reported_s = now - transport.reported_s, now
         transport.check_signs(now)
         self._reports.report(transport, now)
@@ -287,7 +289,7 @@ class Sfu:
             self._router.aim(slot, now)
 
     def _report_excess(self, transport: Transport, now: float) -> None:
-        """Say which tracks are refused packets; of an excess of several together the largest is to blame."""
+        """Report tracks whose packets are dropped; if several exceed a limit together, the largest one."""
         tracks = transport.reception.tracks.values()
         found = [(track, news) for track in tracks if (news := track.policer.own.news(now)) is not None]
         if (shared := transport.policer.news(now)) is not None:
@@ -339,7 +341,7 @@ def _ice_parameters(transport: Transport) -> m.IceParameters:
 
 
 def _bitrate_bps(track: Track) -> int:
-    """What the track's streams bring in, retransmissions included."""
+    """Return the incoming bitrate of a track, including retransmissions."""
     streams = track.transport.streams.values()
     return sum(stream.bitrate_bps for stream in streams if stream.track is track)
 

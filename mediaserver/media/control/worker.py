@@ -2,7 +2,7 @@
 
 It forwards media until its control channel closes.
 
-The first request configures it; the process ends when the main process is gone, however that went.
+The first request configures it. The process ends when the main process ends, in whatever way.
 """
 
 import gc
@@ -23,7 +23,7 @@ from mediaserver.media.net import srtp
 
 
 class Process:
-    """The control channel's end: the first request makes the worker, the others act on it."""
+    """Handles the requests of the control channel: the first creates the SFU, the others change it."""
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
@@ -46,7 +46,7 @@ class Process:
         if self.sfu is None:
             raise Conflict("not_configured", "the first request must be configure")
         handler: Callable[[m.Request], Awaitable[m.Message]] = getattr(self.sfu, request.op)
-        return await handler(request)  # ops come from the table of requests, each has its method
+        return await handler(request)  # ops are those of the table of requests, and each has a method
 
     def _configure(self, request: m.Configure) -> m.Configured:
         if self.sfu is not None:
@@ -80,7 +80,7 @@ async def run(fd: int) -> None:
 
 
 def _allow_sockets() -> None:
-    """Each client has a socket of its own: ask for as many as we may have."""
+    """Raise the limit of descriptors, since each client has its own socket."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -1,7 +1,8 @@
-"""Copies of recorded tracks' packets on their way to the egress process, over a Unix stream socket.
+"""Sends copies of recorded tracks' packets to the egress process over a Unix stream socket.
 
-Never blocks, never grows without bound: when egress reads too slowly, or is away, what comes is thrown away and
-counted; once the rest is through, each tap gets an overflow mark and its publisher is asked for a keyframe.
+It never blocks and its memory is bounded: while egress reads too slowly or is down, new records are dropped and
+counted. Once the waiting ones are sent, each tap gets an overflow mark and a keyframe is requested from its
+publisher.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ _RECONNECT_S: Final = 0.5
 
 
 class TapSocket:
-    """The connection to one egress process (one socket path), shared by all its taps; reconnects by itself."""
+    """The connection to an egress process (one socket path), shared by all its taps. It reconnects by itself."""
 
     def __init__(self, path: str, on_gap: Callable[[int], None]) -> None:
         self._path, self._on_gap = path, on_gap
@@ -35,15 +36,15 @@ class TapSocket:
         self._batches: deque[tuple[float, bytes]] = deque()
         self._batches_bytes = 0
         self._sent = 0
-        """Bytes of the first batch that are through."""
+        """Bytes of the first batch that were sent."""
         self._writing = False
         self._full = False
-        """Everything is thrown away until what waits is through."""
+        """Whether new records are dropped until the waiting ones are sent."""
         self._lost: Counter[int] = Counter()
         self.overflowed = 0
 
     def write(self, tap: int, kind: int, arrival_ns: int, data: bytes) -> None:
-        """Queue one record; it leaves with the next `flush`, or when a batch is full."""
+        """Queue a record; it is sent with the next `flush`, or when a batch is full."""
         if self._full or self._batches_bytes + self._records_bytes + len(data) + _HEADERS > MAX_BYTES:
             self._full = True
             self._lost[tap] += 1
@@ -56,7 +57,7 @@ class TapSocket:
             self._close_batch(time.monotonic())
 
     def flush(self, now: float) -> None:
-        """Send what waits; called every few milliseconds, with the monotonic time."""
+        """Send waiting records; called every few milliseconds with the monotonic time."""
         if self._records:
             self._close_batch(now)
         if self._sock is None and now >= self._next_attempt:
@@ -98,10 +99,10 @@ class TapSocket:
         sock.setblocking(False)
         try:
             sock.connect(self._path)
-        except OSError:  # egress is not there (yet): tried again
+        except OSError:  # egress is not running (yet); the connection is retried
             sock.close()
             return
-        self._sock, self._sent = sock, 0  # a batch begun on the old connection starts anew
+        self._sock, self._sent = sock, 0  # a batch that was partly sent on the old connection is sent again
 
     def _disconnect(self) -> None:
         if self._sock is not None:
@@ -136,7 +137,7 @@ class TapSocket:
 
 
 class Taps:
-    """All taps of a worker, by socket path. `on_gap` is told the tap whose records were thrown away."""
+    """All taps of a worker, by socket path. `on_gap` is called with each tap whose records were dropped."""
 
     def __init__(self, on_gap: Callable[[int], None]) -> None:
         self._on_gap = on_gap
@@ -144,7 +145,7 @@ class Taps:
         self._users: Counter[str] = Counter()
 
     def open(self, path: str) -> TapSocket:
-        """The socket for one more tap; give it back with `close`."""
+        """Return the socket for one more tap; release it with `close`."""
         self._users[path] += 1
         if path not in self._sockets:
             self._sockets[path] = TapSocket(path, self._on_gap)

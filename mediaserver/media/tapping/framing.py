@@ -1,7 +1,7 @@
-"""The framing of tapped media between a media worker and the egress process, on a Unix stream socket.
+"""The framing of tapped media between a media worker and the egress process on a Unix stream socket.
 
-A batch is a 4-byte length and records; a record is a header and its bytes. Nothing here trusts the other end:
-`split` raises `Malformed` for anything that a worker would not write.
+A batch is a 4-byte length and records; a record is a header and its bytes. `split` raises `Malformed` for
+everything that a worker would not write.
 """
 
 import struct
@@ -16,18 +16,18 @@ RECORD_HEADER: Final = struct.Struct("!IBQH")
 OVERFLOW_COUNT: Final = struct.Struct("!Q")
 
 RTP: Final = 0
-"""One packet as the publisher numbered it, decrypted; a retransmission already unwrapped (RFC 4588)."""
+"""A decrypted packet with the publisher's numbers; retransmissions are unwrapped (RFC 4588)."""
 SENDER_REPORT: Final = 1
-"""An RTCP compound packet that holds a sender report of the track."""
+"""An RTCP compound packet with a sender report of the track."""
 OVERFLOW: Final = 2
-"""Records were thrown away because egress read too slowly; the bytes are their count (`OVERFLOW_COUNT`)."""
+"""Records were dropped because egress read too slowly; the bytes are their number (`OVERFLOW_COUNT`)."""
 
 MAX_BATCH: Final = 1 << 20
 MAX_RECORD: Final = 0xFFFF
 
 
 class Malformed(ValueError):
-    """Bytes that no worker writes; the stream is of no use any more."""
+    """Bytes that no worker writes: the rest of the stream cannot be used."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,7 +39,7 @@ class Record:
 
 
 def encode_record(tap: int, kind: int, arrival_ns: int, data: bytes | bytearray | memoryview) -> bytes:
-    """One record, without a batch around it."""
+    """Encode a record, without a batch."""
     return RECORD_HEADER.pack(tap, kind, arrival_ns, len(data)) + data
 
 
@@ -48,13 +48,13 @@ def encode_overflow(tap: int, arrival_ns: int, count: int) -> bytes:
 
 
 def encode_batch(records: list[bytes]) -> bytes:
-    """A batch of encoded records, ready for the socket."""
+    """Return a batch of encoded records."""
     body = b"".join(records)
     return BATCH_HEADER.pack(len(body)) + body
 
 
 def batch_length(header: bytes) -> int:
-    """The length told in a batch's first four bytes."""
+    """Return the length in a batch's first four bytes. Raises: Malformed."""
     (length,) = BATCH_HEADER.unpack(header)
     if length > MAX_BATCH:
         raise Malformed(f"a batch of {length} bytes")
@@ -62,7 +62,7 @@ def batch_length(header: bytes) -> int:
 
 
 def split(batch: bytes) -> Iterator[Record]:
-    """The records of one batch (the bytes after its length)."""
+    """Return the records of a batch (the bytes after its length). Raises: Malformed."""
     offset, end = 0, len(batch)
     while offset < end:
         if end - offset < RECORD_HEADER.size:
