@@ -208,7 +208,7 @@ async def test_a_login_that_ended_just_before_a_response_began_is_noticed(site: 
 
 def replace_events(world: World) -> World:
     """The same documents, seen by a process of which we hear nothing."""
-    return World(replace(world.ctx, events=Events()), world.clock, world._letters)
+    return World(replace(world.ctx, events=Events()), world.clock, world._transport)
 
 
 async def test_the_device_that_changes_the_password_goes_on_with_new_links(site: Site) -> None:
