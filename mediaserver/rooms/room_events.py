@@ -21,7 +21,7 @@ from mediaserver.usecases.sessions import sessions
 _ANY_READER = Actor(user_id="", username="", role="student", login_id="")
 
 
-class RunningRooms(Protocol):
+class RoomLookup(Protocol):
     """The rooms of this server, as far as events concern them."""
 
     def get(self, kind: SessionKind, session_id: str) -> RoomTask | None: ...
@@ -33,7 +33,7 @@ class RunningRooms(Protocol):
 class RoomEvents:
     """Subscribes to events and passes them to the rooms. Handlers only enqueue."""
 
-    def __init__(self, ctx: Context, rooms: RunningRooms) -> None:
+    def __init__(self, ctx: Context, rooms: RoomLookup) -> None:
         self._ctx, self._rooms = ctx, rooms
 
     def subscribe(self) -> None:

@@ -87,7 +87,7 @@ class CircleChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class NewsCame(Event):
-    """There is something that those who take a course are to be told (`announcing.py`)."""
+    """There is something that those who take a course are to be told (`announcements.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
